@@ -1,0 +1,48 @@
+# What people run. Everything is installed by `make .venv/installed`, from the lock file with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+SPANS_PER_DAY ?= 50000
+DAYS ?= 3
+
+.PHONY: demo ui test check bench truth lock clean browser
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing (about a minute when nothing is cached)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/installed  ## a made-up company, three days, tied out
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ./scripts/demo.sh "$(DEMO)" "$(DAYS)" "$(SPANS_PER_DAY)"
+
+ui: $(VENV)/installed  ## Dagster on the demo (or on $$ATTRIBUTION_CONFIG)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ./scripts/ui.sh "$(DEMO)"
+
+check: $(VENV)/installed  ## style, types, layer boundaries
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check browser  ## everything; fast tests first
+	$(BIN)/python -m pytest -n 2 -m "not heavy and not browser"
+	$(BIN)/python -m pytest -m "heavy or browser"
+
+browser:
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+truth: $(VENV)/installed  ## the simulator's truth against the ledger, fault by fault
+	$(BIN)/attribution truth --out build/truth.json
+
+bench: $(VENV)/installed  ## ratios to a bare scan and to a pandas notebook; QUICK=1 for a short run
+	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick)
+
+lock: ## pin again what pyproject.toml asks for
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --no-header --quiet pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf build $(DEMO)

@@ -1,0 +1,172 @@
+"""The settlement plane of a day: which lines stand, what part of each falls on the day.
+
+Belongs here: standing deliveries, day cutting, charge identity. Does not: reading a bill
+(``sources/focus``), or which rule divides a charge (``matching``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from attribution_pipeline.attribution.day import Compute, Landed, Plane, SourceFacts
+from attribution_pipeline.attribution.engine import NULL, Session, session
+from attribution_pipeline.model import money
+from attribution_pipeline.model.cutting import DAY_US, cut, microseconds
+from attribution_pipeline.model.errors import Refusal
+
+ORIGIN_COLUMNS = ("object_id", "position", "delivery")
+"""Where a line came from: not part of what it says, so not part of the plane's digest."""
+
+
+def billing_plane(
+    landed: Landed,
+    facts: SourceFacts,
+    day: date,
+    *,
+    first_day: date,
+    out: Path,
+    compute: Compute,
+) -> Plane:
+    """Table ``charges``. Grain: one standing line, or its slice of the day.
+
+    ``billed_cost`` and ``effective_cost`` are DECIMAL(38,12) in BillingCurrency, ``list_cost`` and
+    quantities decimal text. On ``first_day`` the table also holds everything before it, marked
+    ``outside_range``. Raises Refusal when two sources bill one issuer, account and period.
+    """
+    path = out / "charges.parquet"
+    with session(compute) as db:
+        _load_lines(db, landed, facts)
+        _refuse_two_doors(db)
+        day_us = microseconds(day)
+        db.run(
+            "planes/charge_lines_of_day",
+            day_us=str(DAY_US),
+            day_end_us=str(day_us + DAY_US),
+            from_us=str(-(2**62)) if day == first_day else str(day_us),
+        )
+        _slice_lines(db, day, first_day)
+        db.run("planes/charges", day=day.isoformat(), day_us=str(DAY_US), null=NULL)
+        columns = [row[0] for row in db.rows("select column_name from (describe charges)")]
+        said = [f'"{name}"' for name in columns if name not in ORIGIN_COLUMNS]
+        rows = db.write(f"select * from charges order by {', '.join(said)}", path)
+        return Plane("billing", {"charges": str(path)}, db.digest("charges", said), {"charges": rows})
+
+
+def _load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
+    import pyarrow as pa
+
+    from attribution_pipeline.model.evidence import CHARGE_LINES
+
+    files = landed.files.get("billing", ())
+    if files:
+        db.view("landed_lines", files)
+    else:
+        db.load("landed_lines", pa.schema([("source", pa.string()), *CHARGE_LINES]).empty_table())
+    pairs = [
+        (source, object_id)
+        for source, ids in landed.current_objects.get("billing", {}).items()
+        for object_id in ids
+    ]
+    db.load(
+        "standing_objects",
+        pa.table(
+            {
+                "source": pa.array([p[0] for p in pairs], pa.string()),
+                "object_id": pa.array([p[1] for p in pairs], pa.string()),
+            }
+        ),
+    )
+    replacing = [name for name, mode in facts.delivery.items() if mode == "replace"]
+    db.load("replacing_sources", pa.table({"source": pa.array(replacing, pa.string())}))
+
+
+def _refuse_two_doors(db: Session) -> None:
+    twice = db.rows(
+        """
+        select InvoiceIssuerName, BillingAccountId, min(cast(epoch_us(BillingPeriodStart) as bigint)),
+               string_agg(distinct l.source, ', ' order by l.source)
+        from landed_lines l join standing_objects o on o.source = l.source and o.object_id = l.object_id
+        group by InvoiceIssuerName, BillingAccountId, BillingPeriodStart
+        having count(distinct l.source) > 1
+        order by all limit 1
+        """
+    )
+    for issuer, account, period_us, sources in twice:
+        period = date(1970, 1, 1) + timedelta(microseconds=period_us)
+        raise Refusal(
+            f"{issuer}, account {account}, billing period {period:%Y-%m} comes in by two sources: "
+            f"{sources}",
+            where="sources.billing",
+            remedy="the same dollar would count twice: remove one of them from attribution.yaml",
+        )
+
+
+def _slice_lines(db: Session, day: date, first_day: date) -> None:
+    """``day_lines_numbered`` and ``slices``: whole lines in SQL, cut lines exactly in Python."""
+    db.execute(
+        "create table day_lines_numbered as "
+        "select row_number() over (order by source, object_id, position) as line_ordinal, * "
+        "from day_lines"
+    )
+    db.execute(
+        f"""
+        create table slices as
+        select line_ordinal,
+               cast(make_date(cast(start_us // {DAY_US} as integer)) as date) as charge_day,
+               BilledCost as billed_cost, EffectiveCost as effective_cost, ListCost as list_cost,
+               ConsumedQuantity as consumed_quantity, PricingQuantity as pricing_quantity
+        from day_lines_numbered where not is_cut
+        """
+    )
+    long_lines = db.rows(
+        """
+        select line_ordinal, start_us, end_us, epoch_us(BillingPeriodStart),
+               epoch_us(BillingPeriodEnd), BilledCost, EffectiveCost, ListCost, ConsumedQuantity,
+               PricingQuantity
+        from day_lines_numbered where is_cut order by line_ordinal
+        """
+    )
+    cut_rows = list(_cut_rows(long_lines, day, with_earlier=day == first_day))
+    if cut_rows:
+        db.load("cut_slices", _arrow(cut_rows))
+        db.execute("insert into slices select * from cut_slices")
+
+
+def _cut_rows(
+    lines: list[tuple[Any, ...]], day: date, *, with_earlier: bool
+) -> Iterator[tuple[Any, ...]]:
+    for ordinal, start, end, period_start, period_end, billed, effective, *texts in lines:
+        days = cut(start, end, period_start, period_end)
+        amounts = [days.divide(money.to_quanta(value)[0]) for value in (billed, effective)]
+        quantities = [None if text is None else days.divide_text(text) for text in texts]
+        for index, charge_day in enumerate(days.days):
+            if charge_day == day or (with_earlier and charge_day < day):
+                yield (
+                    ordinal,
+                    charge_day,
+                    *(money.to_decimal(parts[index]) for parts in amounts),
+                    *(None if parts is None else parts[index] for parts in quantities),
+                )
+
+
+def _arrow(rows: list[tuple[Any, ...]]) -> Any:
+    import pyarrow as pa
+
+    from attribution_pipeline.model.evidence import MONEY
+
+    fields = [
+        ("line_ordinal", pa.int64()),
+        ("charge_day", pa.date32()),
+        ("billed_cost", MONEY),
+        ("effective_cost", MONEY),
+        ("list_cost", pa.string()),
+        ("consumed_quantity", pa.string()),
+        ("pricing_quantity", pa.string()),
+    ]
+    columns = list(zip(*rows, strict=True))
+    return pa.table(
+        {name: pa.array(column, kind) for (name, kind), column in zip(fields, columns, strict=True)}
+    )

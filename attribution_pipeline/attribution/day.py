@@ -1,0 +1,83 @@
+"""What goes into a day and what comes out of it.
+
+Belongs here: the values that the planes and the engine pass to each other. Does not: any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Landed evidence that a day may read.
+
+    ``files``: landed table name -> Parquet paths, each with a ``source`` column in front.
+    ``current_objects``: table -> source -> the object ids that stand, older to newer.
+    Billing files are all of them (which delivery stands is decided over whole billing periods);
+    of the other tables those that touch the day or its neighbours suffice.
+    """
+
+    files: Mapping[str, Sequence[str]]
+    current_objects: Mapping[str, Mapping[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What the deployment file says of sources: ``delivery`` (replace or append) by billing source."""
+
+    delivery: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What one day may use of the machine. The result never depends on it."""
+
+    threads: int = 2
+    memory_limit: str = "4GB"
+    temp_directory: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a gate or a check noticed: never dropped, always counted."""
+
+    check: str
+    severity: str  # "error" | "warn"
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One plane's evidence of one day: Parquet by table name, and the digest of its records."""
+
+    name: str
+    files: Mapping[str, str]
+    digest: str
+    rows: Mapping[str, int]
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A reconciled day, not yet published.
+
+    ``files``: ``ledger``, ``operation_costs``, ``operations`` as sorted Parquet without
+    ``charge_date``, which is the partition. ``tie_out``: see ``tie_out.sql``; one row per
+    currency and cost. ``coverage``: one row per meter slice.
+    """
+
+    files: Mapping[str, str]
+    content_digest: str
+    rows: Mapping[str, int]
+    totals: Sequence[Mapping[str, Any]]
+    tie_out: pa.Table
+    coverage: pa.Table
+    checks: Sequence[Finding]
+    stats: Mapping[str, Any]

@@ -1,0 +1,113 @@
+"""DuckDB, held at arm's length: one connection a step, SQL from files, digests of tables.
+
+Belongs here: everything that knows DuckDB by name. Does not: any formula.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution.day import Compute
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SQL = Path(__file__).parent / "sql"
+
+DIGEST_ROWS = 250_000
+"""Rows of hashes that are held in Python at a time while a table is digested."""
+
+NULL = "chr(30)"
+"""How canonical text writes null: a control character that no identifier may hold."""
+
+
+@cache
+def sql_text(name: str) -> str:
+    """The text of ``sql/<name>.sql``."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Session:
+    """One DuckDB connection and the passes run on it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.integer = "bigint"
+        """The SQL type of amounts in quanta: wide enough for everything in this session."""
+
+    def run(self, name: str, **names: str) -> None:
+        """One pass: the SQL file ``sql/<name>.sql``, ``{placeholders}`` filled with ``names``."""
+        self.execute(sql_text(name).format(**names) if names else sql_text(name))
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        """Run one or more statements, to their end."""
+        self.connection.execute(statement, list(parameters) or None).fetchall()
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query: for small answers."""
+        return self.connection.execute(query, list(parameters) or None).fetchall()
+
+    def one(self, query: str, parameters: Sequence[object] = ()) -> Any:
+        """The single value of a query."""
+        ((value,),) = self.rows(query, parameters)
+        return value
+
+    def table(self, query: str) -> pa.Table:
+        """A query's answer as an Arrow table."""
+        return self.connection.sql(query).to_arrow_table()
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """An Arrow table as a DuckDB table."""
+        self.connection.register("incoming", table)
+        self.execute(f"create table {name} as select * from incoming")
+        self.connection.unregister("incoming")
+
+    def view(self, name: str, files: Sequence[str]) -> None:
+        """Parquet files of one schema as a view."""
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        self.execute(f"create view {name} as select * from read_parquet([{listed}])")
+
+    def write(self, query: str, path: Path, *, rows_per_group: int = 122_880) -> int:
+        """The answer as one zstd Parquet file, in the order of the query; returns its rows."""
+        target = str(path).replace("'", "''")
+        self.execute(
+            f"copy ({query}) to '{target}' "
+            f"(format parquet, compression zstd, row_group_size {rows_per_group})"
+        )
+        return int(self.one("select count(*) from read_parquet(?)", [str(path)]))
+
+    def digest(self, table: str, columns: Sequence[str], where: str = "true") -> str:
+        """sha256 over the sorted hashes of canonical rows: the same for any order of rows.
+
+        A row is its columns as text, null apart from empty, joined by the unit separator.
+        """
+        text = ", ".join(f"coalesce(cast({column} as varchar), {NULL})" for column in columns)
+        cursor = self.connection.execute(
+            f"select sha256(concat_ws(chr(31), {text})) as h from {table} where {where} order by h"
+        )
+        digest = hashlib.sha256()
+        while rows := cursor.fetchmany(DIGEST_ROWS):
+            digest.update("".join(row[0] for row in rows).encode())
+        return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def session(compute: Compute) -> Iterator[Session]:
+    """A fresh in-memory connection within the limits of ``compute``."""
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": compute.threads,
+        "memory_limit": compute.memory_limit,
+        "preserve_insertion_order": True,
+    }
+    if compute.temp_directory:
+        config["temp_directory"] = compute.temp_directory
+    with duckdb.connect(":memory:", config=config) as connection:
+        yield Session(connection)

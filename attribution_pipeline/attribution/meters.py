@@ -1,0 +1,310 @@
+"""Phase 1: charges that operations meter, divided over them by their tokens.
+
+Belongs here: which operations and which charges make a slice, billed and seen tokens, coverage.
+Does not: the division (``kernel``, ``sql/phases/meters.sql``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import WEIGHT_BOUND, part
+from attribution_pipeline.attribution.matching import Assignment
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.money import parse_decimal
+from attribution_pipeline.model.tokens import KINDS
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+_EXACT = Context(prec=120)
+
+
+class Route(NamedTuple):
+    """What both planes say of where a call was billed."""
+
+    account: str | None
+    region: str | None
+
+
+class SliceKey(NamedTuple):
+    """One body of evidence. ``account`` and ``region`` are null where a plane lacks them."""
+
+    provider: str
+    model: str
+    token_kind: str
+    account: str | None
+    region: str | None
+
+
+@dataclass
+class Slice:
+    """A meter slice with its quantities, in tokens."""
+
+    key: SliceKey
+    billed_tokens: int | None = None
+    seen: int = 0
+    largest: int = 0
+
+    @property
+    def denominator(self) -> int:
+        """max(Q, E); E alone where Q is null or not positive."""
+        if self.billed_tokens is None or self.billed_tokens <= 0:
+            return self.seen
+        return max(self.billed_tokens, self.seen)
+
+    @property
+    def coverage(self) -> Fraction | None:
+        """Tokens seen over tokens billed, None where nothing says what was billed."""
+        if self.billed_tokens is None or self.billed_tokens <= 0:
+            return None
+        return Fraction(self.seen, self.billed_tokens)
+
+
+def divide_meters(db: Session, policy: Policy, assignments: Sequence[Assignment]) -> list[Slice]:
+    """Rows of every metered charge; the slices, for coverage."""
+    meters = {
+        number: found for number, found in enumerate(assignments) if found.kind == "meter"
+    }
+    slices = _form_slices(db, policy, meters)
+    _weigh(db, slices)
+    _count_billed_tokens(db, policy, assignments, slices)
+    _load_slices(db, policy, slices)
+    rolls_up = policy.join.direction == "roll_up_operations"
+    billed, effective = ("p.list", "p.list") if rolls_up else ("p.billed", "p.effective")
+    denominator = "s.priced_over" if rolls_up else "s.denominator"
+    spread = policy.evidence_gap == "spread"
+    db.run(
+        "phases/meters",
+        int=db.integer,
+        billed_part=part(billed, "w.weight", f"cast({denominator} as {db.integer})"),
+        effective_part=part(effective, "w.weight", f"cast({denominator} as {db.integer})"),
+        rolls_up=str(rolls_up).lower(),
+        spread=str(spread).lower(),
+    )
+    return slices
+
+
+def _form_slices(db: Session, policy: Policy, meters: dict[int, Assignment]) -> list[Slice]:
+    """``meter_portions`` and ``routes``: charges and operations with the slice they belong to."""
+    import pyarrow as pa
+
+    billed = defaultdict(list)
+    for portion_id, assignment_id, account, region in db.rows(
+        "select portion_id, assignment_id, account, region from portions order by portion_id"
+    ):
+        if assignment_id in meters:
+            found = meters[assignment_id]
+            key = (found.provider or "", found.model or "", found.token_kind or "")
+            billed[key].append((portion_id, Route(account, region)))
+    kinds = sorted({key[2] for key in billed})
+    seen = _routes_seen(db, kinds)
+    slices: list[Slice] = []
+    portion_rows: list[tuple[int, int]] = []
+    route_rows: list[tuple[object, ...]] = []
+    for key in sorted(billed):
+        operations = seen.get(key, ())
+        for route, portions, routes in split_by_route(
+            billed[key], operations, policy.join.route_keys
+        ):
+            if portions:
+                number = len(slices)
+                slices.append(Slice(SliceKey(*key, *route)))
+                portion_rows += [(portion_id, number) for portion_id in portions]
+                route_rows += [(*key, *found, number) for found in routes]
+    columns = list(zip(*portion_rows, strict=True)) or [(), ()]
+    db.load(
+        "meter_portions",
+        pa.table(
+            {
+                "portion_id": pa.array(columns[0], pa.int64()),
+                "slice_id": pa.array(columns[1], pa.int64()),
+            }
+        ),
+    )
+    names = ("provider", "model", "token_kind", "account", "region")
+    columns = list(zip(*route_rows, strict=True)) or [()] * 6
+    db.load(
+        "routes",
+        pa.table(
+            {
+                **{name: pa.array(columns[i], pa.string()) for i, name in enumerate(names)},
+                "slice_id": pa.array(columns[5], pa.int64()),
+            }
+        ),
+    )
+    return slices
+
+
+def split_by_route(
+    portions: Sequence[tuple[int, Route]], operations: Iterable[Route], route_keys: Sequence[str]
+) -> list[tuple[Route, list[int], list[Route]]]:
+    """Charges and operations of one provider, model and token kind, by account, then region.
+
+    A key is used where every charge and every operation at that level has one: an operation that
+    doesn't say its region may have been billed in any, so it joins the regions into one slice.
+    """
+    groups = [(Route(None, None), list(portions), sorted(set(operations), key=_sortable))]
+    for name in ("account", "region"):
+        if name not in route_keys:
+            continue
+        finer = []
+        for route, charged, called in groups:
+            everything = [getattr(found, name) for _, found in charged]
+            everything += [getattr(found, name) for found in called]
+            if any(value is None for value in everything):
+                finer.append((route, charged, called))
+                continue
+            finer += [
+                (
+                    route._replace(**{name: value}),
+                    [entry for entry in charged if getattr(entry[1], name) == value],
+                    [found for found in called if getattr(found, name) == value],
+                )
+                for value in sorted(set(everything))
+            ]
+        groups = finer
+    return [
+        (route, [portion_id for portion_id, _ in charged], called)
+        for route, charged, called in groups
+    ]
+
+
+def _sortable(route: Route) -> tuple[str, str]:
+    return (route.account or "", route.region or "")
+
+
+def _routes_seen(db: Session, kinds: Sequence[str]) -> dict[tuple[str, str, str], list[Route]]:
+    seen = defaultdict(list)
+    for kind in kinds:
+        for provider, model, account, region in db.rows(
+            f"select distinct provider, model, account, region from ops "
+            f"where ends_today and metered and provider is not null and model is not null "
+            f"and {_tokens(kind)} > 0 order by all"
+        ):
+            seen[provider, model, kind].append(Route(account, region))
+    return seen
+
+
+def _tokens(kind: str) -> str:
+    return "(" + " + ".join(f"coalesce({bucket}, 0)" for bucket in KINDS[kind]) + ")"
+
+
+def weight(kind: str) -> str:
+    """An operation's tokens of a kind, times its adjusted count, rounded half up, as SQL."""
+    tokens = _tokens(kind)
+    return (
+        f"case when counted = of_sampled then {tokens} else cast("
+        f"(cast({tokens} as hugeint) * counted * 2 + of_sampled) // (cast(of_sampled as hugeint) * 2)"
+        f" as bigint) end"
+    )
+
+
+def _weigh(db: Session, slices: Sequence[Slice]) -> None:
+    db.execute("create table meter_weights (slice_id bigint, op_id bigint, weight bigint)")
+    for kind in sorted({found.key.token_kind for found in slices}):
+        db.execute(
+            f"""
+            insert into meter_weights
+            select r.slice_id, o.op_id, o.weight
+            from (
+                select op_id, provider, model, account, region, {weight(kind)} as weight
+                from ops where ends_today and metered
+            ) o
+            join routes r on r.token_kind = '{kind}'
+                and r.provider = o.provider and r.model = o.model
+                and coalesce(r.account, chr(30)) = coalesce(o.account, chr(30))
+                and coalesce(r.region, chr(30)) = coalesce(o.region, chr(30))
+            where o.weight > 0
+            """
+        )
+    for number, seen, largest in db.rows(
+        "select slice_id, cast(sum(weight) as hugeint), max(weight) from meter_weights group by 1"
+    ):
+        slices[number].seen, slices[number].largest = int(seen), int(largest)
+
+
+def _count_billed_tokens(
+    db: Session, policy: Policy, assignments: Sequence[Assignment], slices: Sequence[Slice]
+) -> None:
+    """Q: summed exactly over the slice's Usage lines, rounded half-even once."""
+    sums: dict[int, Decimal] = {}
+    for slice_id, assignment_id, consumed, consumed_unit, priced, pricing_unit, sku in db.rows(
+        """
+        select mp.slice_id, p.assignment_id, l.consumed_quantity, l.ConsumedUnit,
+               l.pricing_quantity, l.PricingUnit, l.SkuMeter
+        from lines l
+        join matched m on m.match_key = l.match_key
+        join portions p on p.charge_id = l.charge_id and p.assignment_id = m.assignment_id
+            and p.tags = coalesce(l.Tags, '') || coalesce(l.AllocatedTags, '')
+        join meter_portions mp on mp.portion_id = p.portion_id
+        where l.ChargeCategory = 'Usage' and l.ChargeClass is null
+          and coalesce(l.CommitmentDiscountStatus, '') <> 'Unused'
+        """
+    ):
+        quantity, unit = (
+            (consumed, consumed_unit) if consumed is not None else (priced, pricing_unit)
+        )
+        if quantity is None:
+            continue
+        meter = policy.meters[assignments[assignment_id].meter]
+        per_unit = meter.tokens_per_unit.get(unit)
+        if per_unit is None:
+            raise Refusal(
+                f"a charge of {sku or slices[slice_id].key.model} is billed by "
+                f"{unit!r}, which its meter does not convert",
+                where=f"policy {policy.policy} version {policy.version}, meter "
+                f"{assignments[assignment_id].meter + 1}",
+                remedy=f"add the unit to tokens_per_unit (it knows {', '.join(meter.tokens_per_unit)})",
+            )
+        tokens = _EXACT.multiply(parse_decimal(quantity), Decimal(per_unit))
+        sums[slice_id] = _EXACT.add(sums.get(slice_id, Decimal(0)), tokens)
+    for slice_id, total in sums.items():
+        slices[slice_id].billed_tokens = int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def _load_slices(db: Session, policy: Policy, slices: Sequence[Slice]) -> None:
+    import pyarrow as pa
+
+    low, high = policy.tolerance.telemetry_coverage
+    for found in slices:
+        if found.denominator * found.largest >= WEIGHT_BOUND:
+            raise Refusal(
+                f"tokens of slice {' / '.join(str(part) for part in found.key if part)} are too "
+                f"many for 64-bit division ({found.denominator} x {found.largest})",
+                remedy="meter it by account or region, so that its days are smaller",
+            )
+    wide = pa.decimal128(38, 0)
+    coverages = [found.coverage for found in slices]
+    table = pa.table(
+        {
+            "slice_id": pa.array(range(len(slices)), pa.int64()),
+            "billed_tokens": pa.array([_decimal(s.billed_tokens) for s in slices], wide),
+            "seen": pa.array([_decimal(s.seen) for s in slices], wide),
+            "denominator": pa.array([_decimal(s.denominator) for s in slices], wide),
+            "priced_over": pa.array(
+                [_decimal(s.billed_tokens if (s.billed_tokens or 0) > 0 else s.seen) for s in slices],
+                wide,
+            ),
+            "within_tolerance": pa.array(
+                [c is not None and Fraction(low) <= c <= Fraction(high) for c in coverages],
+                pa.bool_(),
+            ),
+        }
+    )
+    db.load("loaded_slices", table)
+    db.execute(
+        "create table meter_slices as select slice_id, cast(billed_tokens as hugeint) as billed_tokens,"
+        " cast(seen as hugeint) as seen, cast(denominator as hugeint) as denominator,"
+        " cast(priced_over as hugeint) as priced_over, within_tolerance from loaded_slices"
+    )
+
+
+def _decimal(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

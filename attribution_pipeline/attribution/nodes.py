@@ -1,0 +1,248 @@
+"""How the cluster and the bill meet: nodes to billed resources, pods to their weights and tenants.
+
+Belongs here: node slices, kinds, dedicated workloads, serving maps. Does not: the division of a
+node (``workloads``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import WEIGHT_BOUND
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+KINDS = ("cpu", "gpu", "ram")
+"""A node's resource kinds, in the order that breaks ties between them."""
+
+_SANITISED = re.compile(r"[^a-zA-Z0-9_]")
+
+
+@dataclass
+class NodeSlice:
+    """A cluster's nodes that the bill knows as one resource. Costs in 1e-5, by kind."""
+
+    resource: str
+    cluster: str
+    nodes: list[tuple[str, str]] = field(default_factory=list)
+    cost: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    quarantined: bool = False
+
+
+class NodeSlices:
+    """Node slices by what the bill calls them. A slice's number is its place."""
+
+    def __init__(self, slices: Sequence[NodeSlice], by_id: Mapping[tuple[str, str], int]) -> None:
+        self.slices = slices
+        self._by_id = by_id
+
+    def of(self, column: str, value: str | None) -> int | None:
+        """The slice that a charge with ``column = value`` pays for.
+
+        Azure lower-cases ResourceId and AWS may give an ARN: case is folded, and the last segment
+        of a path answers too.
+        """
+        if value is None:
+            return None
+        folded = value.casefold()
+        found = self._by_id.get((column, folded))
+        if found is None:
+            found = self._by_id.get((column, folded.rpartition("/")[2]))
+        return found
+
+
+def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
+    """Node slices, and table ``pod_weights`` (slice, kind, pod, weight)."""
+    import pyarrow as pa
+
+    slices: list[NodeSlice] = []
+    by_id: dict[tuple[str, str], int] = {}
+    member_rows: list[tuple[int, str, str]] = []
+    for cluster, name, provider_id, cpu, gpu, ram, quarantined in db.rows(
+        "select cluster, name, provider_id, cpu_cost, gpu_cost, ram_cost, quarantined "
+        "from nodes order by all"
+    ):
+        for mapping in policy.nodes:
+            resource = mapping.id_of(provider_id=provider_id, node=name)
+            if resource is None:
+                continue
+            number = by_id.setdefault((mapping.to, resource.casefold()), len(slices))
+            if number == len(slices):
+                slices.append(NodeSlice(resource, cluster))
+            found = slices[number]
+            found.nodes.append((cluster, name))
+            for kind, cost in zip(KINDS, (cpu, gpu, ram), strict=True):
+                found.cost[kind] += cost
+            found.quarantined |= quarantined
+            member_rows.append((number, cluster, name))
+            break
+    columns = list(zip(*member_rows, strict=True)) or [(), (), ()]
+    db.load(
+        "slice_nodes",
+        pa.table(
+            {
+                "slice_id": pa.array(columns[0], pa.int64()),
+                "cluster": pa.array(columns[1], pa.string()),
+                "node": pa.array(columns[2], pa.string()),
+            }
+        ),
+    )
+    unpivoted = " union all ".join(
+        f"select pod_id, '{kind}' as kind, {kind}_cost as weight, cluster, node from pods_numbered"
+        for kind in KINDS
+    )
+    db.execute(
+        "create table pod_weights as "
+        "select s.slice_id, p.kind, p.pod_id, cast(sum(p.weight) as bigint) as weight "
+        f"from ({unpivoted}) p "
+        "join (select distinct slice_id, cluster, node from slice_nodes) s "
+        "on s.cluster = p.cluster and s.node = p.node where p.weight > 0 "
+        "group by s.slice_id, p.kind, p.pod_id"
+    )
+    for slice_id, kind, largest in db.rows(
+        "select slice_id, kind, max(weight) from pod_weights group by 1, 2"
+    ):
+        if slices[slice_id].cost[kind] * largest >= WEIGHT_BOUND:
+            raise Refusal(
+                f"OpenCost's {kind} cost of {slices[slice_id].resource} is too large for 64-bit "
+                "division",
+                remedy="check the unit scale of its prices",
+            )
+    return NodeSlices(slices, by_id)
+
+
+def allocated(db: Session) -> dict[tuple[int, str], int]:
+    """Sum of pod weights by slice and kind, in 1e-5."""
+    return {
+        (slice_id, kind): int(total)
+        for slice_id, kind, total in db.rows(
+            "select slice_id, kind, cast(sum(weight) as hugeint) from pod_weights group by 1, 2"
+        )
+    }
+
+
+def dedicated_tenants(db: Session, policy: Policy) -> dict[int, str]:
+    """Pod to the tenant that its label names, for workloads that the policy declares dedicated."""
+    snapshot = _snapshot(db)
+    found: dict[int, str] = {}
+    if not policy.join.dedicated:
+        return found
+    for pod in _dictionaries(
+        db,
+        "select pod_id, cluster, namespace, controller_kind, controller, pod, labels, annotations, "
+        "namespace_labels, namespace_annotations from pods_numbered where row_kind = 'workload'",
+    ):
+        place = {key: pod[key] for key in ("cluster", "namespace", "controller", "pod")}
+        if policy.is_dedicated(**place):
+            tenant = _tenant_of(pod, snapshot, policy)
+            if tenant is not None:
+                found[pod["pod_id"]] = policy.tenant_alias(tenant)
+    return found
+
+
+Snapshot = Mapping[tuple[str | None, str | None, str, str], tuple[dict[str, str], dict[str, str]]]
+
+
+def _snapshot(db: Session) -> Snapshot:
+    return {
+        (row["cluster"], row["namespace"], (row["kind"] or "").lower(), row["name"]): (
+            json.loads(row["labels"] or "{}"),
+            json.loads(row["annotations"] or "{}"),
+        )
+        for row in _dictionaries(
+            db, "select cluster, namespace, kind, name, labels, annotations from kubernetes"
+        )
+    }
+
+
+def _tenant_of(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> str | None:
+    """The first source in the policy's precedence that names a tenant."""
+    place = (pod["cluster"], pod["namespace"])
+    kind = (pod["controller_kind"] or "").lower()
+    nothing: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    own = snapshot.get((*place, "pod", pod["pod"] or ""), nothing)
+    workload = snapshot.get((*place, kind, pod["controller"] or ""), nothing)
+    namespace = snapshot.get((*place, "namespace", pod["namespace"] or ""), nothing)
+    if namespace is nothing:
+        namespace = snapshot.get((pod["cluster"], None, "namespace", pod["namespace"] or ""), nothing)
+    sources = {
+        "pod_label": (own[0], json.loads(pod["labels"] or "{}")),
+        "workload_label": (workload[0],),
+        "namespace_label": (namespace[0], json.loads(pod["namespace_labels"] or "{}")),
+        "pod_annotation": (own[1], json.loads(pod["annotations"] or "{}")),
+        "namespace_annotation": (namespace[1], json.loads(pod["namespace_annotations"] or "{}")),
+    }
+    for source in policy.join.label_precedence:
+        if source == "namespace":
+            return str(pod["namespace"]) if pod["namespace"] else None
+        for labels in sources[source]:
+            value = _label(labels, policy.join.tenant_label)
+            if value:
+                return value
+    return None
+
+
+def _label(labels: Mapping[str, str], key: str) -> str | None:
+    # OpenCost sanitises label names for Prometheus: app.kubernetes.io/name arrives with underscores
+    return labels.get(key) or labels.get(_SANITISED.sub("_", key))
+
+
+def load_serving_map(db: Session, policy: Policy) -> None:
+    """Table ``served_by_map``: calls that a model server worked for without saying so in a span."""
+    import pyarrow as pa
+
+    rows: list[tuple[int, str | None, str | None]] = []
+    if policy.serving:
+        pods = list(
+            _dictionaries(db, "select pod_id, cluster, namespace, controller from pods_numbered")
+        )
+        for address, model in db.rows(
+            "select distinct server_address, model from ops where serving_pod is null order by all"
+        ):
+            serving = next(
+                (s for s in policy.serving if s.matches(server_address=address, model=model)), None
+            )
+            if serving is not None:
+                rows += [
+                    (pod["pod_id"], address, model)
+                    for pod in pods
+                    if _is_of(pod, serving.workload.model_dump())
+                ]
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    db.load(
+        "serving_pods",
+        pa.table(
+            {
+                "pod_id": pa.array(columns[0], pa.int64()),
+                "server_address": pa.array(columns[1], pa.string()),
+                "model": pa.array(columns[2], pa.string()),
+            }
+        ),
+    )
+    db.execute(
+        "create table served_by_map as select s.pod_id, o.op_id from ops o join serving_pods s "
+        "on coalesce(s.server_address, chr(30)) = coalesce(o.server_address, chr(30)) "
+        "and coalesce(s.model, chr(30)) = coalesce(o.model, chr(30)) where o.serving_pod is null"
+    )
+
+
+def _is_of(pod: Mapping[str, Any], workload: Mapping[str, str | None]) -> bool:
+    return all(
+        pattern is None or (pod[key] is not None and fnmatchcase(pod[key], pattern))
+        for key, pattern in workload.items()
+    )
+
+
+def _dictionaries(db: Session, query: str) -> Iterable[dict[str, Any]]:
+    table = db.table(query)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

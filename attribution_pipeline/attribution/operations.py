@@ -1,0 +1,142 @@
+"""The operation plane of a day: spans merged to billed calls, with who caused them.
+
+Belongs here: duplicates, twins, the caller's and the server's pod, the policy's names for tenants.
+Does not: what a span attribute means (``sources/otlp``), or what a call costs (``meters``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution.cluster import load_landed
+from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
+from attribution_pipeline.attribution.engine import NULL, Session, session
+from attribution_pipeline.model.cutting import DAY_US, microseconds
+from attribution_pipeline.model.ledger import WHO
+from attribution_pipeline.model.tokens import BUCKETS
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+LOOKBACK_DAYS = 1
+"""Twins are looked for 24 h to both sides (design, "Operations and pods")."""
+
+THRESHOLD_DIGITS = 14
+"""tracestate ``ot=th``: up to 14 hex digits of a 56-bit threshold, trailing zeros left out."""
+
+CONTENT = (
+    "kind", "start_unix_nano", "end_unix_nano", "scope_name", "scope_version", "cluster",
+    "namespace", "pod", "provider", "operation_name", "model", "response_id", "server_address",
+    "account", "region", "metered", *BUCKETS, "sampling_threshold", "attempt", *WHO,
+    "originator_id",
+)  # fmt: skip
+
+
+def operation_plane(
+    landed: Landed, day: date, policy: Policy, *, out: Path, compute: Compute
+) -> Plane:
+    """Table ``operations``. Grain: one billed call that ends on the day or is active on it.
+
+    ``active_ms`` is clipped to the day; tokens belong to it where ``ends_today``. Weight of a
+    sampled call: tokens x ``counted`` / ``of_sampled``.
+    """
+    path = out / "operations.parquet"
+    day_us = microseconds(day)
+    with session(compute) as db:
+        load_landed(db, landed, {"spans": "landed_spans"})
+        findings = _load_thresholds(db)
+        db.run(
+            "planes/calls",
+            buckets=", ".join(BUCKETS),
+            who=", ".join(_who(column, policy) for column in WHO),
+            content=", ".join(f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT),
+            from_ns=str((day_us - LOOKBACK_DAYS * DAY_US) * 1000),
+            to_ns=str((day_us + (1 + LOOKBACK_DAYS) * DAY_US) * 1000),
+        )
+        db.execute("drop view if exists landed_spans")
+        db.run(
+            "planes/operations",
+            day_ms=str(day_us // 1000),
+            day_end_ms=str((day_us + DAY_US) // 1000),
+            best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
+            named_who=", ".join(f"i.{column}" for column in WHO),
+        )
+        _alias_tenants(db, policy)
+        columns = [row[0] for row in db.rows("select column_name from (describe operations)")]
+        rows = db.write("select * from operations order by operation_key", path)
+        repeated, extra = db.rows("select count(*), coalesce(sum(deliveries - 1), 0) from repeated")[0]
+        return Plane(
+            "operations",
+            {"operations": str(path)},
+            db.digest("operations", columns),
+            {"operations": rows, "repeated_spans": int(repeated), "repeated_deliveries": int(extra)},
+            findings,
+        )
+
+
+def _who(column: str, policy: Policy) -> str:
+    """The column, else the first of the policy's aliases for it that is present."""
+    aliases = policy.join.attributes.get(column, [])
+    if not aliases:
+        return column
+    paths = (alias.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''") for alias in aliases)
+    found = ", ".join(f"json_extract_string(attributes, '$.\"{path}\"')" for path in paths)
+    return f"coalesce({column}, {found}) as {column}"
+
+
+def adjusted_count(threshold: str) -> tuple[int, int] | None:
+    """How many calls a sampled span stands for, as a fraction; None where it is no threshold.
+
+    OpenTelemetry, tracestate handling: 2**56 / (2**56 - T), T padded right to 14 hex digits.
+    """
+    if not 0 < len(threshold) <= THRESHOLD_DIGITS:
+        return None
+    try:
+        rejected = int(threshold.ljust(THRESHOLD_DIGITS, "0"), 16)
+    except ValueError:
+        return None
+    whole = 2**56
+    divisor = gcd(whole, whole - rejected)
+    return whole // divisor, (whole - rejected) // divisor
+
+
+def _load_thresholds(db: Session) -> list[Finding]:
+    import pyarrow as pa
+
+    seen = [
+        row[0]
+        for row in db.rows(
+            "select distinct sampling_threshold from landed_spans "
+            "where sampling_threshold is not null and is_call order by 1"
+        )
+    ]
+    counts = {threshold: adjusted_count(threshold) for threshold in seen}
+    good = {threshold: count for threshold, count in counts.items() if count is not None}
+    db.load(
+        "thresholds",
+        pa.table(
+            {
+                "sampling_threshold": pa.array(list(good), pa.string()),
+                "counted": pa.array([count[0] for count in good.values()], pa.int64()),
+                "of_sampled": pa.array([count[1] for count in good.values()], pa.int64()),
+            }
+        ),
+    )
+    return [
+        Finding("sampling", "warn", threshold, "no sampling threshold: its spans count once")
+        for threshold, count in counts.items()
+        if count is None
+    ]
+
+
+def _alias_tenants(db: Session, policy: Policy) -> None:
+    aliases = policy.join.tenant_aliases
+    if aliases:
+        named = " ".join("when ? then ?" for _ in aliases)
+        parameters = [text for pair in aliases.items() for text in pair]
+        db.execute(
+            f"update operations set tenant_id = case tenant_id {named} else tenant_id end", parameters
+        )

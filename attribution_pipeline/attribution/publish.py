@@ -1,0 +1,178 @@
+"""From staged rows to the day's tables: identity, money as decimals, sorted files, checks.
+
+Belongs here: the last step of a day before it is committed. Does not: committing (``lake``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution import KERNEL
+from attribution_pipeline.attribution.day import Outcome
+from attribution_pipeline.attribution.engine import Session, sql_text
+from attribution_pipeline.attribution.invariants import breaches
+from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
+from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.model.errors import Broken
+from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT, OPERATION_COSTS, OPERATIONS, WHO
+from attribution_pipeline.model.tokens import BUCKETS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from attribution_pipeline.model.policy import Policy
+
+TABLES = {
+    "ledger": ("ledger", LEDGER, "attribution_id"),
+    "operation_costs": ("operation_costs", OPERATION_COSTS, "attribution_id, operation_key"),
+    "operations": ("published_operations", OPERATIONS, "operation_key"),
+}
+"""Published table to the table that holds it, its schema and the order of its file."""
+
+SHOWN = 20
+"""Breaches that an error names; the rest are counted."""
+
+
+def publish(
+    db: Session,
+    policy: Policy,
+    day: date,
+    slices: Sequence[Slice],
+    *,
+    policy_digest: str,
+    recorded_at: datetime,
+    out: Path,
+) -> Outcome:
+    """Files, totals and digests of the day. Raises Broken where an invariant does not hold."""
+    _rows(db, policy, day, policy_digest, recorded_at)
+    db.execute("create view charge_lines as select * from charges")
+    found = breaches(db)
+    if found:
+        lines = "; ".join(f"{b.check} {b.subject}: {b.detail}" for b in found[:SHOWN])
+        raise Broken(f"{day}: {len(found)} breaches of conservation: {lines}")
+    files, rows = {}, {}
+    for name, (table, schema, order) in TABLES.items():
+        path = out / f"{name}.parquet"
+        columns = ", ".join(column for column in schema.names if column != "charge_date")
+        rows[name] = db.write(f"select {columns} from {table} order by {order}", path)
+        files[name] = str(path)
+    content = [column for column in LEDGER.names if column not in (*NOT_CONTENT, "charge_date")]
+    digest = db.digest("ledger", content, "billed_cost <> 0 or effective_cost <> 0")
+    return Outcome(
+        files=files,
+        content_digest=digest,
+        rows=rows,
+        totals=_totals(db),
+        tie_out=db.table(sql_text("publish/tie_out")),
+        coverage=_coverage(slices),
+        checks=(),
+        stats={"lines": db.one("select count(*) from lines"), "integer": db.integer},
+    )
+
+
+def _rows(
+    db: Session, policy: Policy, day: date, policy_digest: str, recorded_at: datetime
+) -> None:
+    """Tables ``ledger``, ``operation_costs`` and ``published_operations``."""
+    _load_rule_names(db, policy)
+    _load_owners(db, policy)
+    db.run(
+        "publish/ledger",
+        int=db.integer,
+        attribution_id=attribution_id(
+            day.isoformat(), "charge_id", "component", "leg", "who_key",
+            what_key("operation_name", "model", "token_kind"), "identity_reason",
+        ),
+        who=", ".join(f"a.{column}" for column in WHO),
+        billed=decimal("l.billed"),
+        effective=decimal("l.effective"),
+        policy_id=_quoted(policy.policy),
+        policy_version=str(policy.version),
+        policy_digest=_quoted(policy_digest),
+        kernel=_quoted(KERNEL),
+        recorded_us=str(int(recorded_at.astimezone(UTC).timestamp()) * 1_000_000),
+    )  # fmt: skip
+    db.run(
+        "publish/operation_costs",
+        int=db.integer,
+        billed=decimal("s.billed"),
+        effective=decimal("s.effective"),
+    )
+    db.run("publish/operations", buckets=", ".join(BUCKETS), who=", ".join(WHO))
+
+
+def _load_rule_names(db: Session, policy: Policy) -> None:
+    import pyarrow as pa
+
+    rows = db.rows("select assignment_id, kind, pool from assignments order by 1")
+    names = [
+        policy.pools[pool].name if pool >= 0 else None if kind in ("meter", "tag") else kind
+        for _, kind, pool in rows
+    ]
+    db.load(
+        "rule_names",
+        pa.table(
+            {
+                "assignment_id": pa.array([row[0] for row in rows], pa.int64()),
+                "pool": pa.array(names, pa.string()),
+            }
+        ),
+    )
+
+
+def _load_owners(db: Session, policy: Policy) -> None:
+    import pyarrow as pa
+
+    rows = []
+    for who_id, tenant, workflow in db.rows("select who_id, tenant_id, workflow_id from actors"):
+        owner = policy.owner_of(tenant, workflow) if tenant is not None else None
+        if owner is not None:
+            rows.append((who_id, owner.team, owner.cost_center))
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    db.load(
+        "owned",
+        pa.table(
+            {
+                "who_id": pa.array(columns[0], pa.int64()),
+                "team": pa.array(columns[1], pa.string()),
+                "cost_center": pa.array(columns[2], pa.string()),
+            }
+        ),
+    )
+
+
+def _totals(db: Session) -> list[dict[str, Any]]:
+    """Per currency: both costs, rows, unallocated cost by reason. Money as text."""
+    table = db.table(
+        "select billing_currency, component, unallocated_reason, count(*) as rows, "
+        "cast(cast(sum(billed_cost) as decimal(38,12)) as varchar) as billed_cost, "
+        "cast(cast(sum(effective_cost) as decimal(38,12)) as varchar) as effective_cost "
+        "from ledger group by all order by all"
+    )
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _coverage(slices: Sequence[Slice]) -> pa.Table:
+    import pyarrow as pa
+
+    texts = {
+        name: pa.array([getattr(found.key, name) for found in slices], pa.string())
+        for name in ("provider", "model", "token_kind", "account", "region")
+    }
+    ratio = [None if s.coverage is None else f"{float(s.coverage):.6f}" for s in slices]
+    return pa.table(
+        {
+            **texts,
+            "billed_tokens": pa.array([s.billed_tokens for s in slices], pa.int64()),
+            "seen_tokens": pa.array([s.seen for s in slices], pa.int64()),
+            "coverage": pa.array(ratio, pa.string()),
+        }
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

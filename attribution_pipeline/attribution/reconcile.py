@@ -1,0 +1,188 @@
+"""One day, reconciled: the phases in their order, then the rows, checked.
+
+Belongs here: the order. Does not: any formula.
+
+1. meters; 2. pools without ``component: overhead``, in file order; 3. charges whose own tag names a
+tenant; what no rule takes; 4. idle; 5. overhead pools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution import publish
+from attribution_pipeline.attribution.charges import load_portions
+from attribution_pipeline.attribution.day import Compute, Outcome, Plane
+from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.kernel import who_key
+from attribution_pipeline.attribution.matching import Assignment
+from attribution_pipeline.attribution.meters import divide_meters
+from attribution_pipeline.attribution.nodes import dedicated_tenants
+from attribution_pipeline.attribution.shares import Base, Shares
+from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
+from attribution_pipeline.attribution.workloads import Clusters
+from attribution_pipeline.model.evidence import KUBERNETES
+from attribution_pipeline.model.ledger import WHO
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+BUILT_IN = {
+    "outside": ("direct", "open", "outside_range"),
+    "unused": ("idle", "idle", "unused_commitment"),
+    "purchase": ("overhead", "open", "no_driver"),
+    "unmatched": ("direct", "open", "unmatched_charge"),
+}
+"""Component, leg and reason of charges that no rule of the policy takes."""
+
+
+def reconcile(
+    planes: Mapping[str, Plane],
+    policy: Policy,
+    day: date,
+    *,
+    policy_digest: str,
+    recorded_at: datetime,
+    out: Path,
+    compute: Compute,
+) -> Outcome:
+    """The ledger of ``day`` under ``policy``, from its planes ``billing``, ``cluster``,
+    ``operations``, ``usage`` and, where there is one, ``kubernetes``.
+
+    Raises Refusal where evidence or policy can't be used, Broken where an invariant fails.
+    """
+    with session(compute) as db:
+        assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
+        _load_evidence(db, planes, policy, assignments)
+        db.run("phases/staged", int=db.integer)
+        slices = divide_meters(db, policy, assignments)
+        shares = Shares(db, policy, day)
+        if policy.evidence_gap == "spread":
+            shares.spread_gaps()
+        clusters = Clusters(db, policy, day)
+        base = Base.freeze(shares, policy.settlement.metric)
+        _divide_pools(policy, assignments, "shared", clusters, shares, base)
+        _tagged(db)
+        _built_in(db, assignments)
+        clusters.idle()
+        base = Base.freeze(shares, policy.settlement.metric)
+        _divide_pools(policy, assignments, "overhead", clusters, shares, base)
+        return publish.publish(
+            db, policy, day, slices,
+            policy_digest=policy_digest, recorded_at=recorded_at, out=out,
+        )  # fmt: skip
+
+
+def _load_evidence(
+    db: Session, planes: Mapping[str, Plane], policy: Policy, assignments: Sequence[Assignment]
+) -> None:
+    import pyarrow as pa
+
+    db.view("operations", [planes["operations"].files["operations"]])
+    db.view("usage_reported", [planes["usage"].files["usage"]])
+    for table in ("pods", "nodes", "volumes"):
+        db.view(table, [planes["cluster"].files[table]])
+    if "kubernetes" in planes:
+        db.view("kubernetes", [planes["kubernetes"].files["kubernetes"]])
+    else:
+        db.load("kubernetes", KUBERNETES.empty_table())
+    # one order of pods everywhere: ties between pods of a volume go by it
+    db.execute(
+        "create table pods_named as select row_number() over (order by cluster, node, namespace, pod)"
+        " as pod_id, * from pods"
+    )
+    db.execute("create view pods_numbered as select *, null as tenant_who_id from pods_named")
+    dedicated = dedicated_tenants(db, policy)
+    tenants = {found.tenant for found in assignments if found.tenant}
+    tenants |= set(dedicated.values())
+    tenants |= {policy.tenant_alias(name) for pool in policy.pools for name in pool.fixed}
+    db.load("extra_tenants", pa.table({"tenant_id": pa.array(sorted(tenants), pa.string())}))
+    _alias_usage(db, policy)
+    columns = {"who": ", ".join(WHO), "who_key": who_key()}
+    db.run("phases/operations", no_who=", ".join(["null"] * (len(WHO) - 1)), **columns)
+    db.execute(
+        f"create table usage_named as select a.who_id, u.* from (select *, {who_key()} as who_key "
+        "from usage) u join actors a on a.who_key = u.who_key"
+    )
+    db.load(
+        "dedicated",
+        pa.table(
+            {
+                "pod_id": pa.array(list(dedicated), pa.int64()),
+                "tenant_id": pa.array(list(dedicated.values()), pa.string()),
+            }
+        ),
+    )
+    alone = " and ".join(f"a.{column} is null" for column in WHO if column != "tenant_id")
+    db.execute(
+        "drop view pods_numbered; create table pods_numbered as "
+        "select p.*, a.who_id as tenant_who_id from pods_named p "
+        "left join dedicated d on d.pod_id = p.pod_id "
+        f"left join actors a on a.tenant_id = d.tenant_id and {alone}"
+    )
+
+
+def _alias_usage(db: Session, policy: Policy) -> None:
+    aliases = policy.join.tenant_aliases
+    if not aliases:
+        db.execute("create view usage as select * from usage_reported")
+        return
+    named = " ".join("when ? then ?" for _ in aliases)
+    db.execute(
+        "create table usage as select * replace "
+        f"(case tenant_id {named} else tenant_id end as tenant_id) from usage_reported",
+        [text for pair in aliases.items() for text in pair],
+    )
+
+
+def _divide_pools(
+    policy: Policy,
+    assignments: Sequence[Assignment],
+    component: str,
+    clusters: Clusters,
+    shares: Shares,
+    base: Base,
+) -> None:
+    for index, pool in enumerate(policy.pools):
+        mine = [n for n, found in enumerate(assignments) if found.pool == index]
+        if pool.component != component or not mine:
+            continue
+        if pool.split:
+            clusters.divide(index, assignments)
+        else:
+            shares.divide_pool(pool, shares.portions(mine), base)
+
+
+def _tagged(db: Session) -> None:
+    """Phase 3: the tenant that a charge's own tag names."""
+    alone = " and ".join(f"a.{column} is null" for column in WHO if column != "tenant_id")
+    db.execute(
+        f"""
+        insert into staged
+        select p.portion_id, 'direct', 'own', 'tag', a.who_id, null, null, null, null, null,
+               'tag', null, null, null, null, 'allocated', p.billed, p.effective
+        from portions p
+        join assignments n on n.assignment_id = p.assignment_id
+        join actors a on a.tenant_id = n.tenant and {alone}
+        where n.kind = 'tag'
+        """
+    )
+
+
+def _built_in(db: Session, assignments: Sequence[Assignment]) -> None:
+    for number, found in enumerate(assignments):
+        if found.kind in BUILT_IN:
+            component, leg, reason = BUILT_IN[found.kind]
+            add_open_rows(
+                db,
+                [
+                    OpenRow(portion_id, component, leg, reason)
+                    for (portion_id,) in db.rows(
+                        "select portion_id from portions where assignment_id = ? order by 1",
+                        [number],
+                    )
+                ],
+            )

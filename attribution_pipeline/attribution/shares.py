@@ -1,0 +1,371 @@
+"""Charges that one driver divides over recipients: pools of phases 2 and 5, gaps spread by policy.
+
+Belongs here: who the recipients of each driver are, with their weights. Does not: meters and pods
+(``meters``, ``workloads``), which divide at a finer grain.
+
+Recipients are few (tenants, or sets of who-columns), so the division runs on plain integers with
+the definition itself, ``model/division``, at any size of weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import ID_DIGITS
+from attribution_pipeline.attribution.staging import NOBODY, OpenRow, add_open_rows
+from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
+from attribution_pipeline.model.division import largest_remainder
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.money import parse_decimal
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy, Pool
+
+_NULL = "\x1e"
+_UNIT = "\x1f"
+
+
+class Recipient(NamedTuple):
+    """Who gets a part: a set of who-columns, and the reason where it stays unallocated."""
+
+    who_id: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What a share divides. Amounts in quanta."""
+
+    portion_id: int
+    charge_id: str
+    billed: int
+    effective: int
+    service: str | None
+    resource_id: str | None
+    account: str | None
+    currency: str | None
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the rows of a share have in common."""
+
+    component: str
+    leg: str
+    driver: str
+    unit: str
+    confidence: str = "allocated"
+    model: str | None = None
+    token_kind: str | None = None
+
+
+Weights = Mapping[Recipient, int]
+
+
+class Shares:
+    """The drivers of one day."""
+
+    def __init__(self, db: Session, policy: Policy, day: date) -> None:
+        self.db = db
+        self.policy = policy
+        self.day = day
+        self.who_keys = {
+            who_id: key for who_id, key in db.rows("select who_id, who_key from actors")
+        }
+        self.tenants = {
+            tenant: who_id
+            for who_id, tenant in db.rows(
+                "select min(who_id), tenant_id from actors where who_key = concat_ws(chr(31), "
+                "coalesce(tenant_id, chr(30)), chr(30), chr(30), chr(30), chr(30), chr(30), "
+                "chr(30), chr(30), chr(30), chr(30)) group by tenant_id"
+            )
+        }
+        self._rows: list[tuple[object, ...]] = []
+
+    def portions(self, assignment_ids: Iterable[int]) -> list[Portion]:
+        """Portions of these assignments, in order."""
+        wanted = ", ".join(map(str, sorted(assignment_ids))) or "-1"
+        return [
+            Portion(portion_id, charge_id, int(billed), int(effective), *names)
+            for portion_id, charge_id, billed, effective, *names in self.db.rows(
+                "select portion_id, charge_id, billed, effective, service, resource_id, "
+                "billing_account_id, billing_currency from portions "
+                f"where assignment_id in ({wanted}) order by portion_id"
+            )
+        ]
+
+    def divide_pool(self, pool: Pool, portions: Sequence[Portion], base: Base) -> None:
+        """Every portion of a pool over its driver's recipients, or open where there are none."""
+        unit = _unit(pool.driver)
+        open_rows = []
+        for portion in portions:
+            weights, scaled = self._recipients(pool, portion, base)
+            stamp = Stamp(pool.component, "own", pool.driver, unit + scaled)
+            if any(weights.values()):
+                self._divide(portion, weights, stamp)
+            else:
+                open_rows.append(OpenRow(portion.portion_id, pool.component, "open", "no_driver"))
+        add_open_rows(self.db, open_rows)
+        self.flush()
+
+    def _recipients(self, pool: Pool, portion: Portion, base: Base) -> tuple[Weights, str]:
+        driver = pool.driver
+        if driver.startswith("usage."):
+            return self._usage(driver.removeprefix("usage."), portion)
+        if driver in OPERATION_WEIGHTS:
+            return self._over_operations(driver), ""
+        if driver == "even":
+            return {self._tenant(name): 1 for name in base.tenants}, ""
+        if driver == "fixed":
+            # percentages may have decimals; as integers they weigh the same
+            scale = max(-min(_exponent(share), 0) for share in pool.fixed.values())
+            return {
+                self._tenant(self.policy.tenant_alias(name)): int(share.scaleb(scale))
+                for name, share in pool.fixed.items()
+            }, ""
+        if driver == "cost":
+            return base.cost(portion, within=pool.within), ""
+        return {}, ""
+
+    def _tenant(self, name: str) -> Recipient:
+        return Recipient(self.tenants[name], None)
+
+    def _over_operations(self, driver: str) -> Weights:
+        expression = OPERATION_WEIGHTS[driver][0]
+        condition = {
+            "active_time": "true",
+            "gpu_time": "op_id in (select m.op_id from pod_operations m "
+            "join pods_numbered p on p.pod_id = m.pod_id where p.gpu_cost > 0)",
+        }.get(driver, "ends_today")
+        return {
+            Recipient(who_id, "identity_missing" if tenant is None else None): int(weight)
+            for who_id, tenant, weight in self.db.rows(
+                f"select o.who_id, a.tenant_id, sum({expression}) from ops o "
+                f"join actors a on a.who_id = o.who_id where {condition} group by 1, 2 "
+                f"having sum({expression}) > 0 order by 1"
+            )
+        }
+
+    def _usage(self, metric: str, portion: Portion) -> tuple[Weights, str]:
+        """The report's rows for the service and resource; no resource weighs on all of the service."""
+        quantities: dict[Recipient, Decimal] = defaultdict(Decimal)
+        for who_id, tenant, quantity, object_id, position in self.db.rows(
+            "select a.who_id, a.tenant_id, u.quantity, u.object_id, u.position from usage_named u "
+            "join actors a on a.who_id = u.who_id where u.metric = ? and u.service = ? "
+            "and (u.resource_id is null or u.resource_id = ?) order by all",
+            [metric, portion.service, portion.resource_id],
+        ):
+            value = parse_decimal(quantity)
+            if value < 0:
+                raise Refusal(
+                    f"quantity {quantity} of {metric} is negative",
+                    where=f"usage report {object_id}, record {position}",
+                    remedy="weights are non-negative: correct the report",
+                )
+            recipient = Recipient(who_id, "identity_missing" if tenant is None else None)
+            quantities[recipient] += value
+        scale = max((-min(_exponent(value), 0) for value in quantities.values()), default=0)
+        weights = {key: int(value.scaleb(scale)) for key, value in quantities.items() if value}
+        return weights, f" x 1e-{scale}" if scale else ""
+
+    def spread_gaps(self) -> None:
+        """``evidence_gap: spread``: what no operation was seen for, over those that were, by tokens."""
+        gaps = self.db.rows(
+            "select p.portion_id, p.charge_id, r.billed, r.effective, r.slice_id, n.model, n.token_kind "
+            "from meter_rests r join portions p on p.portion_id = r.portion_id "
+            "join assignments n on n.assignment_id = p.assignment_id "
+            "join meter_slices s on s.slice_id = r.slice_id "
+            "where s.seen > 0 and s.billed_tokens is not null and s.seen < s.billed_tokens "
+            "and (r.billed <> 0 or r.effective <> 0) order by p.portion_id"
+        )
+        for portion_id, charge_id, billed, effective, slice_id, model, token_kind in gaps:
+            weights = {
+                Recipient(who_id, "identity_missing" if tenant is None else None): int(weight)
+                for who_id, tenant, weight in self.db.rows(
+                    "select o.who_id, a.tenant_id, sum(w.weight) from meter_weights w "
+                    "join ops o on o.op_id = w.op_id join actors a on a.who_id = o.who_id "
+                    "where w.slice_id = ? group by 1, 2 order by 1",
+                    [slice_id],
+                )
+            }
+            portion = Portion(portion_id, charge_id, int(billed), int(effective), *[None] * 4)
+            stamp = Stamp("direct", "spread", "tokens", "tokens", "estimated", model, token_kind)
+            self._divide(portion, weights, stamp)
+        self.flush()
+
+    def _divide(self, portion: Portion, weights: Weights, stamp: Stamp) -> None:
+        ordered = {
+            (self._attribution_id(portion, recipient, stamp), recipient): weight
+            for recipient, weight in weights.items()
+        }
+        billed = largest_remainder(portion.billed, ordered)
+        effective = largest_remainder(portion.effective, ordered)
+        total = Decimal(sum(weights.values()))
+        for key, weight in ordered.items():
+            recipient = key[1]
+            self._rows.append((
+                portion.portion_id, stamp.component, stamp.leg, recipient.who_id, stamp.model,
+                stamp.token_kind, recipient.reason, stamp.driver, Decimal(weight), total, stamp.unit,
+                "unallocated" if recipient.reason else stamp.confidence,
+                Decimal(billed[key]), Decimal(effective[key]),
+            ))  # fmt: skip
+
+    def _attribution_id(self, portion: Portion, recipient: Recipient, stamp: Stamp) -> str:
+        """The same text as ``kernel.attribution_id`` writes in SQL (a test compares them)."""
+        what = (None, stamp.model, stamp.token_kind)
+        text = _UNIT.join((
+            self.day.isoformat(), portion.charge_id, stamp.component, stamp.leg,
+            self.who_keys[recipient.who_id],
+            *(_NULL if word is None else word for word in (*what, recipient.reason)),
+        ))  # fmt: skip
+        return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+
+    def flush(self) -> None:
+        """Divided rows into ``staged``."""
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        wide = pa.decimal128(38, 0)
+        names = (
+            "portion_id", "component", "leg", "who_id", "model", "token_kind", "reason", "driver",
+            "quantity", "total", "unit", "confidence", "billed", "effective",
+        )  # fmt: skip
+        kinds = {"portion_id": pa.int64(), "who_id": pa.int64()} | dict.fromkeys(
+            ("quantity", "total", "billed", "effective"), wide
+        )
+        columns = zip(*self._rows, strict=True)
+        arrays = {
+            name: pa.array(values, kinds.get(name, pa.string()))
+            for name, values in zip(names, columns, strict=True)
+        }
+        self._rows.clear()
+        self.db.load("divided", pa.table(arrays))
+        self.db.execute(
+            f"""
+            insert into staged
+            select portion_id, component, leg, 'driver', who_id, null, model, token_kind,
+                   reason, reason, 'share', driver, cast(quantity as hugeint),
+                   cast(total as hugeint), unit, confidence,
+                   cast(billed as {self.db.integer}), cast(effective as {self.db.integer})
+            from divided;
+            drop table divided
+            """
+        )
+
+    def divide_over(self, portion: Portion, weights: Weights, stamp: Stamp) -> None:
+        """One amount over given recipients; ``flush`` afterwards."""
+        self._divide(portion, weights, stamp)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What stood in the ledger before a phase: tenants, and cost by recipient, frozen.
+
+    ``costs``: (billing account, currency, recipient) -> settlement metric of the Usage rows,
+    corrections excluded, in quanta, signed.
+    """
+
+    tenants: Sequence[str]
+    costs: Mapping[tuple[str | None, str | None, Recipient], int]
+
+    @classmethod
+    def freeze(cls, shares: Shares, metric: str) -> Base:
+        """The base as the staged rows have it now.
+
+        Dust (``rounding``) and what lies outside the computed range carry no cost of others.
+        """
+        column = {"billed_cost": "billed", "effective_cost": "effective"}[metric]
+        costs: dict[tuple[str | None, str | None, Recipient], int] = defaultdict(int)
+        for account, currency, tenant, reason, amount in shares.db.rows(
+            f"select p.billing_account_id, p.billing_currency, a.tenant_id, s.reason, sum(s.{column}) "
+            "from staged s join portions p on p.portion_id = s.portion_id "
+            "join actors a on a.who_id = s.who_id "
+            "where p.charge_category = 'Usage' and p.charge_class is null "
+            "and coalesce(s.reason, '') not in ('rounding', 'outside_range') "
+            "group by all order by all"
+        ):
+            recipient = Recipient(shares.tenants[tenant] if reason is None else NOBODY, reason)
+            costs[account, currency, recipient] += int(amount)
+        tenants = [
+            name
+            for (name,) in shares.db.rows(
+                "select distinct a.tenant_id from staged s join actors a on a.who_id = s.who_id "
+                "where a.tenant_id is not null and s.reason is null "
+                "and (s.billed <> 0 or s.effective <> 0) order by 1"
+            )
+        ]
+        return cls(tenants, costs)
+
+    def cost(self, portion: Portion, *, within: str) -> Weights:
+        """Recipients of a ``cost`` driver: same currency, same account or all; floored at zero."""
+        sums: dict[Recipient, int] = defaultdict(int)
+        for (account, currency, recipient), amount in self.costs.items():
+            if currency == portion.currency and within in ("all", _same(account, portion.account)):
+                sums[recipient] += amount
+        return {recipient: amount for recipient, amount in sums.items() if amount > 0}
+
+
+def _same(account: str | None, other: str | None) -> str:
+    return "account" if account == other else ""
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # a parsed number is finite
+    return exponent
+
+
+def _unit(driver: str) -> str:
+    if driver in OPERATION_WEIGHTS:
+        return OPERATION_WEIGHTS[driver][1]
+    return {"cost": "1e-12", "even": "tenants", "fixed": "percent"}.get(
+        driver, driver.removeprefix("usage.")
+    )
+
+
+def idle_over_tenants(
+    db: Session, policy: Policy, day: date, pool_index: int, driver: str, within: str
+) -> None:
+    """Idle by ``cost`` or ``even``: over the tenants with workload rows on the node, or cluster."""
+    shares = Shares(db, policy, day)
+    column = {"billed_cost": "billed", "effective_cost": "effective"}[policy.settlement.metric]
+    scope = "slice_id" if within == "node" else "cluster"
+    cluster = "join (select distinct slice_id, cluster from slice_nodes) c using (slice_id)"
+    db.execute(
+        "create or replace table idle_scopes as select distinct k.portion_id, k.slice_id, c.cluster "
+        f"from (select portion_id, slice_id from idle_todo where pool = {pool_index}) k {cluster}"
+    )
+    costs: dict[object, dict[Recipient, int]] = defaultdict(dict)
+    for place, tenant, amount in db.rows(
+        f"select i.{scope}, a.tenant_id, sum(s.{column}) from staged s "
+        "join idle_scopes i on i.portion_id = s.portion_id join actors a on a.who_id = s.who_id "
+        "where s.component = 'workload' and s.reason is null group by all order by all"
+    ):
+        if amount > 0:
+            recipient = Recipient(shares.tenants[tenant], None)
+            costs[place][recipient] = int(amount) if driver == "cost" else 1
+    open_rows = []
+    for portion_id, charge_id, place, billed, effective in db.rows(
+        f"select i.portion_id, p.charge_id, c.{scope}, sum(i.billed), sum(i.effective) "
+        "from idle_todo i join portions p on p.portion_id = i.portion_id "
+        "join idle_scopes c on c.portion_id = i.portion_id and c.slice_id = i.slice_id "
+        f"where i.pool = {pool_index} group by all order by all"
+    ):
+        amounts = (int(billed), int(effective))
+        portion = Portion(portion_id, charge_id, *amounts, *[None] * 4)
+        if costs[place]:
+            stamp = Stamp("idle", "idle", driver, _unit(driver))
+            shares.divide_over(portion, costs[place], stamp)
+        else:
+            reason = "no_operation_evidence"
+            open_rows.append(OpenRow(portion_id, "idle", "idle", reason, amounts))
+    shares.flush()
+    add_open_rows(db, open_rows)

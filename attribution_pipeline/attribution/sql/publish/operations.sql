@@ -1,0 +1,17 @@
+-- The operations that ended on the day, in the published shape.
+-- in:  ops (grain: operation)
+-- out: published_operations (same grain)
+create table published_operations as
+select
+    operation_key, trace_id, span_id, response_id,
+    make_timestamptz(start_unix_nano // 1000) as started_at,
+    make_timestamptz(end_unix_nano // 1000) as ended_at,
+    active_ms, provider, model, operation_name, {buckets},
+    metered, estimated, attempt,
+    case when caller_pod is not null
+         then concat_ws('/', caller_cluster, caller_namespace, caller_pod) end as caller_pod,
+    case when serving_pod is not null
+         then concat_ws('/', serving_cluster, serving_namespace, serving_pod) end as serving_pod,
+    {who}, originator_id, identity_source, verdict, emitter, merged
+from ops
+where ends_today;

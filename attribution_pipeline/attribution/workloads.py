@@ -1,0 +1,276 @@
+"""Phases 2 and 4 of clusters: a node's charge over its pods, pods over operations, idle after them.
+
+Belongs here: which charge pays for which nodes, and the order of the passes. Does not: finding
+nodes and tenants (``nodes``), the formulas (``kernel``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution import nodes as cluster_nodes
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import (
+    WEIGHT_BOUND,
+    attribution_id,
+    part,
+    remainder,
+    what_key,
+)
+from attribution_pipeline.attribution.matching import Assignment
+from attribution_pipeline.attribution.meters import weight as tokens_weight
+from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
+from attribution_pipeline.model.division import largest_remainder
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+OPERATION_WEIGHTS = {
+    "active_time": ("active_ms", "ms"),
+    "gpu_time": ("active_ms", "ms"),
+    "requests": ("1", "requests"),
+    "tokens": (tokens_weight("total"), "tokens"),
+}
+"""Driver to an operation's weight as SQL, and its unit. On a pod, gpu time is active time."""
+
+
+class Clusters:
+    """The clusters of one day. ``divide`` once per pool that splits by OpenCost, then ``idle``."""
+
+    def __init__(self, db: Session, policy: Policy, day: date) -> None:
+        self.db = db
+        self.policy = policy
+        self.day = day
+        self.slices = cluster_nodes.load_node_slices(db, policy)
+        self.allocated = cluster_nodes.allocated(db)
+        cluster_nodes.load_serving_map(db, policy)
+        db.run("phases/pods")
+        db.execute(
+            f"create table idle_todo (pool bigint, portion_id bigint, slice_id bigint, kind varchar, "
+            f"billed {db.integer}, effective {db.integer})"
+        )
+
+    def divide(self, pool_index: int, assignments: Sequence[Assignment]) -> None:
+        """Phase 2 for one pool: workload rows; what no pod used waits in ``idle_todo``."""
+        pool = self.policy.pools[pool_index]
+        self._load_kind_amounts(pool_index, assignments)
+        self._weigh_operations(pool.driver)
+        db, integer = self.db, self.db.integer
+        denominator = f"cast(k.denominator as {integer})"
+        db.run(
+            "phases/workloads",
+            int=integer,
+            billed_part=part("k.billed", "w.weight", denominator),
+            effective_part=part("k.effective", "w.weight", denominator),
+        )
+        _require_bound(db)
+        share(db)
+        unit = OPERATION_WEIGHTS[pool.driver][1] if pool.driver != "none" else ""
+        db.run("phases/workload_rows", int=integer, driver=pool.driver, unit=unit)
+        db.execute(
+            f"insert into idle_todo select {pool_index}, portion_id, slice_id, kind, billed, effective "
+            "from idle_amounts where billed <> 0 or effective <> 0"
+        )
+
+    def _weigh_operations(self, driver: str) -> None:
+        expression = OPERATION_WEIGHTS[driver][0] if driver != "none" else "0"
+        self.db.execute(
+            "create or replace table weighed_pod_operations as "
+            f"select m.pod_id, m.op_id, cast({expression} as bigint) as weight from pod_operations m "
+            "join ops o on o.op_id = m.op_id"
+        )
+
+    def _load_kind_amounts(self, pool_index: int, assignments: Sequence[Assignment]) -> None:
+        """``kind_amounts`` (a node's charge by kind) and ``volume_parts`` (a volume's by pod)."""
+        mine = {n for n, found in enumerate(assignments) if found.pool == pool_index}
+        columns = sorted({mapping.to for mapping in self.policy.nodes} - {"ResourceId"})
+        extra = "".join(f', (select min(l."{c}") from lines l where l.charge_id = p.charge_id)' for c in columns)
+        kinds: list[tuple[Any, ...]] = []
+        volumes: list[tuple[Any, ...]] = []
+        open_rows: list[OpenRow] = []
+        for portion_id, assignment_id, billed, effective, resource_id, *others in self.db.rows(
+            f"select portion_id, assignment_id, billed, effective, resource_id{extra} "
+            "from portions p order by portion_id"
+        ):
+            if assignment_id not in mine:
+                continue
+            named = {"ResourceId": resource_id, **dict(zip(columns, others, strict=True))}
+            number = next(
+                (n for column, value in named.items() if (n := self.slices.of(column, value)) is not None),
+                None,
+            )
+            amounts = (int(billed), int(effective))
+            if number is None:
+                found = self._volume_parts(portion_id, amounts, resource_id)
+                volumes += found
+                if not found:
+                    open_rows.append(OpenRow(portion_id, "workload", "open", "no_driver"))
+                continue
+            node = self.slices.slices[number]
+            if node.quarantined:
+                open_rows.append(OpenRow(portion_id, "workload", "open", "quarantined"))
+            elif not any(node.cost.values()):
+                open_rows.append(OpenRow(portion_id, "workload", "open", "no_driver"))
+            else:
+                kinds += self._by_kind(pool_index, portion_id, amounts, number)
+        _load_amounts(self.db, kinds, volumes)
+        add_open_rows(self.db, open_rows)
+
+    def _by_kind(
+        self, pool_index: int, portion_id: int, amounts: tuple[int, int], number: int
+    ) -> list[tuple[Any, ...]]:
+        cost = self.slices.slices[number].cost
+        ordered = dict(enumerate(cost[kind] for kind in cluster_nodes.KINDS))
+        billed, effective = (largest_remainder(amount, ordered) for amount in amounts)
+        scale = self.policy.pools[pool_index].over_allocation == "scale"
+        rows = []
+        for index, kind in enumerate(cluster_nodes.KINDS):
+            denominator = cost[kind]
+            if scale:
+                denominator = max(denominator, self.allocated.get((number, kind), 0))
+            rows.append((portion_id, number, kind, billed[index], effective[index], denominator))
+        return rows
+
+    def _volume_parts(
+        self, portion_id: int, amounts: tuple[int, int], resource_id: str | None
+    ) -> list[tuple[Any, ...]]:
+        """A volume's or balancer's charge by pod: ``share`` over OpenCost's parts of it."""
+        if resource_id is None:
+            return []
+        folded = resource_id.casefold()
+        weights = {
+            pod_id: int(cost)
+            for pod_id, cost in self.db.rows(
+                "select p.pod_id, sum(v.cost) from volumes v join pods_numbered p "
+                "on p.cluster = v.cluster and p.namespace = v.namespace and p.pod = v.pod "
+                "where lower(v.provider_id) in (?, ?) or lower(v.name) in (?, ?) "
+                "group by p.pod_id order by p.pod_id",
+                [folded, folded.rpartition("/")[2]] * 2,
+            )
+        }
+        if not any(weights.values()):
+            return []
+        billed, effective = (largest_remainder(amount, weights) for amount in amounts)
+        return [(portion_id, pod_id, billed[pod_id], effective[pod_id]) for pod_id in weights]
+
+    def idle(self) -> None:
+        """Phase 4: what no pod used, over the operations of the node's (or cluster's) pods."""
+        db = self.db
+        for (pool_index,) in db.rows("select distinct pool from idle_todo order by 1"):
+            idle = self.policy.pools[pool_index].idle
+            if idle is None or idle.keep == "visible":
+                _keep(db, pool_index, "no_driver")
+            elif idle.driver in OPERATION_WEIGHTS:
+                self._idle_over_operations(pool_index, idle.driver, idle.within)
+            else:
+                self._idle_over_tenants(pool_index, str(idle.driver), idle.within)
+
+    def _idle_over_operations(self, pool_index: int, driver: str, within: str) -> None:
+        db = self.db
+        expression, unit = OPERATION_WEIGHTS[driver]
+        only_gpu = "where p.gpu_cost > 0" if driver == "gpu_time" else ""
+        scope = "slice_nodes" if within == "node" else (
+            "(select distinct s.slice_id, n.cluster, n.node from slice_nodes s "
+            "join slice_nodes n on n.cluster = s.cluster)"
+        )
+        db.run(
+            "phases/idle",
+            int=db.integer,
+            pool=str(pool_index),
+            scope=scope,
+            weight=expression,
+            only_gpu=only_gpu,
+            tie=attribution_id(
+                self.day.isoformat(), "p.charge_id", "'idle'", "'idle'", "a.who_key",
+                what_key("null", "null", "null"),
+                "(case when a.tenant_id is null then 'identity_missing' end)",
+            ),
+        )  # fmt: skip
+        _require_bound(db)
+        share(db)
+        db.run("phases/idle_rows", int=db.integer, driver=driver, unit=unit)
+
+    def _idle_over_tenants(self, pool_index: int, driver: str, within: str) -> None:
+        from attribution_pipeline.attribution.shares import idle_over_tenants
+
+        idle_over_tenants(self.db, self.policy, self.day, pool_index, driver, within)
+
+
+def share(db: Session) -> None:
+    """Largest remainder over ``shared_amounts`` and ``members``, into ``shares``."""
+    total = f"cast(a.total as {db.integer})"
+    db.run(
+        "kernel/share",
+        int=db.integer,
+        billed_part=part("a.billed", "m.weight", total),
+        effective_part=part("a.effective", "m.weight", total),
+        billed_remainder=remainder("a.billed", "m.weight", total),
+        effective_remainder=remainder("a.effective", "m.weight", total),
+    )
+
+
+def _require_bound(db: Session) -> None:
+    for amount_id, total, largest in db.rows(
+        "select a.amount_id, a.total, max(m.weight) from shared_amounts a "
+        "join members m on m.amount_id = a.amount_id group by all "
+        f"having cast(a.total as hugeint) * max(m.weight) >= {WEIGHT_BOUND} limit 1"
+    ):
+        raise Refusal(
+            f"weights of share {amount_id} are too large for 64-bit division ({total} x {largest})",
+            remedy="use a driver with smaller quantities",
+        )
+
+
+def _keep(db: Session, pool_index: int, reason: str) -> None:
+    portions = db.rows(
+        "select portion_id, sum(billed), sum(effective) from idle_todo where pool = ? "
+        "group by portion_id order by portion_id",
+        [pool_index],
+    )
+    add_open_rows(
+        db,
+        [
+            OpenRow(portion_id, "idle", "idle", reason, (int(billed), int(effective)))
+            for portion_id, billed, effective in portions
+        ],
+    )
+
+
+def _load_amounts(
+    db: Session, kinds: Sequence[tuple[Any, ...]], volumes: Sequence[tuple[Any, ...]]
+) -> None:
+    import pyarrow as pa
+
+    wide = pa.decimal128(38, 0)
+    names = ("portion_id", "slice_id", "kind", "billed", "effective", "denominator")
+    types = (pa.int64(), pa.int64(), pa.string(), wide, wide, pa.int64())
+    _load_as(db, "kind_amounts", names, types, kinds)
+    _load_as(
+        db,
+        "volume_parts",
+        ("portion_id", "pod_id", "billed", "effective"),
+        (pa.int64(), pa.int64(), wide, wide),
+        volumes,
+    )
+
+
+def _load_as(
+    db: Session, name: str, names: Sequence[str], types: Sequence[Any], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    arrays = {
+        column: pa.array(values, kind)
+        for column, kind, values in zip(names, types, columns, strict=True)
+    }
+    db.execute("drop table if exists loaded")
+    db.load("loaded", pa.table(arrays))
+    db.execute(
+        f"create or replace table {name} as select * exclude (billed, effective), "
+        f"cast(billed as {db.integer}) as billed, cast(effective as {db.integer}) as effective "
+        "from loaded"
+    )

@@ -1,0 +1,87 @@
+"""The command line, ``attribution``: which commands there are, and how a refusal reads.
+
+Belongs here: the application, the list of modules that bring commands, exit statuses. Does not:
+what a command does (``commands/``). Nothing heavy is imported before a command runs, so that
+``attribution --help`` answers at once.
+
+Exit statuses: 0 done; 1 a check failed or the day does not tie out; 2 refused, one line on stderr,
+nothing written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from attribution_pipeline.model.errors import Refusal
+
+COMMAND_MODULES = (
+    "attribution_pipeline.commands.demo",
+    "attribution_pipeline.commands.init",
+    "attribution_pipeline.commands.run",
+    "attribution_pipeline.commands.ledger",
+    "attribution_pipeline.commands.policy",
+)
+"""Each has ``register(app: typer.Typer) -> None``; a new command is a module and a line here."""
+
+REFUSED = 2
+INTERRUPTED = 130
+
+_UsageError = typer.BadParameter.__mro__[1]
+"""Click's UsageError; newer typer carries click inside and does not export the name."""
+
+
+class _OneLine(TyperGroup):
+    """A group whose every refusal, its own or the product's, is one line on stderr, status 2."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        standalone = extra.pop("standalone_mode", True)
+        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            status = super().main(given, *more, standalone_mode=False, **extra) or 0
+        except Refusal as refusal:
+            status = _refused(refusal.line())
+        except _UsageError as error:
+            status = _refused(_usage(error))
+        except typer.Abort:
+            status = INTERRUPTED
+        if not standalone:
+            return status
+        sys.exit(status)
+
+
+def _refused(line: str) -> int:
+    print(f"attribution: {line}", file=sys.stderr)
+    return REFUSED
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if error.ctx else "attribution"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message}; see `{command} --help`"
+
+
+app = typer.Typer(
+    name="attribution",
+    cls=_OneLine,
+    help="Which tenant, workflow and operation caused this AI cost, under which rule: "
+    "one ledger, tied to the invoice to the last unit.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time to answer
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _module in COMMAND_MODULES:
+    importlib.import_module(_module).register(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="attribution")

@@ -1,0 +1,59 @@
+"""Options that commands share, so that they are spelled and refused alike.
+
+Belongs here: option types. Does not: what a command does with them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attribution_pipeline.model.errors import Refusal
+
+
+def parse_day(text: str | date) -> date:
+    """A UTC day of ``YYYY-MM-DD``."""
+    if isinstance(text, date):
+        return text
+    try:
+        if len(text) != len("YYYY-MM-DD"):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day, write YYYY-MM-DD") from None
+
+
+def ordered(first: date | None, last: date | None) -> None:
+    """Raises Refusal where the range runs backwards."""
+    if first is not None and last is not None and first > last:
+        raise Refusal(
+            f"--from {first} is after --to {last}", remedy="give the earlier day as --from"
+        )
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE",
+        help="The deployment file. Default: $ATTRIBUTION_CONFIG, then ./attribution.yaml.",
+    ),
+]  # fmt: skip
+From = Annotated[
+    date,
+    typer.Option("--from", parser=parse_day, metavar="DAY", help="First charge day, YYYY-MM-DD."),
+]
+To = Annotated[
+    date | None,
+    typer.Option("--to", parser=parse_day, metavar="DAY", help="Last charge day; default --from."),
+]
+MaybeFrom = Annotated[
+    date | None,
+    typer.Option("--from", parser=parse_day, metavar="DAY", help="Default: the first recorded day."),
+]
+MaybeTo = Annotated[
+    date | None,
+    typer.Option("--to", parser=parse_day, metavar="DAY", help="Default: the last recorded day."),
+]

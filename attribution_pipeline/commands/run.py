@@ -1,0 +1,57 @@
+"""``attribution run``: materializes days through Dagster, without a server.
+
+Belongs here: the command and what it prints. Does not: how a day is made (``orchestration``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import typer
+
+from attribution_pipeline.commands.options import Config, From, To, ordered
+from attribution_pipeline.model.errors import Refusal
+
+CHECK_FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command("run", short_help="Compute days and tie them out")(run)
+
+
+def run(first: From, last: To = None, config: Config = None) -> None:
+    """Land what is new, compute each day, record it, and print the tie-out.
+
+    Status 1 where a check fails; the tie-out's difference is 0 or the day is not recorded.
+    """
+    from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.model.policy import load_policies
+
+    last = last or first
+    ordered(first, last)
+    deployment = load_deployment(config)
+    deployment.require_inputs()
+    _require_not_before(first, deployment.first_day, deployment.where("first_day"))
+    load_policies(deployment.policies_folder).in_force(first)
+
+    from attribution_pipeline.orchestration.run import run_days
+    from attribution_pipeline.views import tie_out
+
+    report = run_days(deployment, first, last, lambda line: typer.echo(line))
+    typer.echo("")
+    for line in tie_out.lines(report.tie_out):
+        typer.echo(line)
+    for failure in report.failures:
+        typer.echo(f"failed: {failure}", err=True)
+    if report.failures:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _require_not_before(first: date, first_day: date, where: str) -> None:
+    if first < first_day:
+        raise Refusal(
+            f"--from {first} is before the deployment's first day",
+            where=where,
+            remedy=f"start at {first_day}, or move `first_day`",
+        )

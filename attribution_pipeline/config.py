@@ -1,0 +1,240 @@
+"""The deployment file, ``attribution.yaml``: where evidence, policies and tables are.
+
+Belongs here: its keys, defaults and paths. Does not: reading what it points to (``sources``,
+``model.policy``), or any rule about money. Imports nothing heavy: every command reads it first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.strict import Day, Name, Strict, Text, refuse, validated
+from attribution_pipeline.model.yaml_lines import Document, read_document
+
+VARIABLE = "ATTRIBUTION_CONFIG"
+"""Names the deployment file where a command has no ``--config``."""
+FILE_NAME = "attribution.yaml"
+
+_LATER_KINDS = ("reservations", "outcomes", "controls", "closes")
+
+
+def _absolute(value: Any, info: ValidationInfo) -> Any:
+    """A path of the file, made absolute from the file's own folder."""
+    if not isinstance(value, str):
+        return value
+    scheme, separator, _ = value.partition("://")
+    if separator:
+        raise refuse(
+            f"{scheme}:// cannot be used: this version reads and writes folders",
+            "give a folder, for example a copy kept in step with the bucket",
+        )
+    if not value.strip():
+        return value
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return os.path.normpath(folder / value)
+
+
+Folder = Annotated[str, StringConstraints(min_length=1, max_length=4096), BeforeValidator(_absolute)]
+"""A folder as absolute text."""
+
+
+class Source(Strict):
+    """Where evidence of one kind lands: a folder, read recursively, or one file."""
+
+    name: Annotated[Name, Field(examples=["main"])]
+    uri: Annotated[Folder, Field(examples=["./billing"])]
+
+
+class BillingSource(Source):
+    """FOCUS exports. ``replace``: the newest complete delivery of a period stands alone."""
+
+    format: Literal["focus"] = "focus"
+    delivery: Literal["replace", "append"] = "replace"
+
+
+class OpenCostSource(Source):
+    """OpenCost ``/allocation`` and ``/assets`` JSON of one cluster."""
+
+    format: Literal["opencost"] = "opencost"
+    cluster: Text | None = None
+
+
+class SpanSource(Source):
+    """OTLP traces; the layout is recognised by content."""
+
+    format: Literal["otlp"] = "otlp"
+
+
+class TableSource(Source):
+    """CSV, JSON lines or Parquet with the columns of the kind, recognised by name and content."""
+
+    format: Literal["table"] = "table"
+
+
+def _apart(sources: list[Source]) -> list[Source]:
+    """Names and folders of one kind may not repeat: an object must not come in by two doors."""
+    for index, source in enumerate(sources):
+        for earlier in sources[:index]:
+            if source.name == earlier.name:
+                raise refuse(
+                    f"the name `{source.name}` is used twice", "name the sources of a kind apart",
+                    at=(index, "name"),
+                )  # fmt: skip
+            if _within(source.uri, earlier.uri) or _within(earlier.uri, source.uri):
+                raise refuse(
+                    f"`{source.name}` and `{earlier.name}` read the same files",
+                    "give each source a folder of its own", at=(index, "uri"),
+                )  # fmt: skip
+    return sources
+
+
+def _within(inner: str, outer: str) -> bool:
+    return Path(inner).is_relative_to(outer)
+
+
+class Sources(Strict):
+    """Named lists of sources, by kind."""
+
+    billing: Annotated[list[BillingSource], AfterValidator(_apart)] = []
+    opencost: Annotated[list[OpenCostSource], AfterValidator(_apart)] = []
+    spans: Annotated[list[SpanSource], AfterValidator(_apart)] = []
+    kubernetes: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    usage: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    reservations: list[Any] = []
+    outcomes: list[Any] = []
+    controls: list[Any] = []
+    closes: list[Any] = []
+
+    @model_validator(mode="after")
+    def _read_by_this_version(self) -> Sources:
+        for kind in _LATER_KINDS:
+            if getattr(self, kind):
+                raise refuse(
+                    f"this version does not read `{kind}`",
+                    "remove them from the file until a release reads them: "
+                    "evidence that is ignored in silence would look used",
+                    at=(kind,),
+                )
+        return self
+
+    def each(self) -> Iterator[tuple[str, int, Source]]:
+        """Kind, place in its list (from 0) and source, in the order of the kinds."""
+        for kind in ("billing", "opencost", "spans", "kubernetes", "usage"):
+            for index, source in enumerate(getattr(self, kind)):
+                yield kind, index, source
+
+
+class ComputeLimits(Strict):
+    """What one day may use of the machine. Results never depend on it."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    memory_limit: Annotated[
+        str, StringConstraints(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$")
+    ] = "4GB"
+    """As DuckDB spells it: ``4GB``, ``512MiB``."""
+
+
+class Deployment(Strict):
+    """One deployment: its file, validated, all paths absolute."""
+
+    storage: Annotated[Folder, Field(examples=["./lake"])]
+    first_day: Annotated[Day, Field(examples=["2026-10-01"])]
+    policies: Annotated[Folder, Field(examples=["./policies"])]
+    keys: Any = None
+    sources: Annotated[Sources, Field(examples=["{billing: [{name: main, uri: ./billing}]}"])]
+    compute: ComputeLimits = Field(default_factory=ComputeLimits)
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document("", {}, {}))
+
+    @model_validator(mode="after")
+    def _apart_from_storage(self) -> Deployment:
+        if self.keys is not None:
+            raise refuse(
+                "this version does not verify identity envelopes",
+                "remove `keys` until a release verifies them", at=("keys",),
+            )  # fmt: skip
+        for kind, index, source in self.sources.each():
+            if _within(self.storage, source.uri):
+                raise refuse(
+                    f"source `{source.name}` holds `storage`, so it would read its own tables",
+                    "put storage beside the sources, not inside one",
+                    at=("sources", kind, index, "uri"),
+                )
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The deployment file."""
+        return Path(self._document.path)
+
+    @property
+    def storage_folder(self) -> Path:
+        """``storage`` as a path."""
+        return Path(self.storage)
+
+    @property
+    def policies_folder(self) -> Path:
+        """``policies`` as a path."""
+        return Path(self.policies)
+
+    @property
+    def delivery(self) -> Mapping[str, str]:
+        """``replace`` or ``append`` by billing source."""
+        return {source.name: source.delivery for source in self.sources.billing}
+
+    def where(self, *location: str | int) -> str:
+        """``file:line`` of a key of the deployment file, for messages."""
+        return self._document.where(location)
+
+    def require_inputs(self) -> None:
+        """That policies and every source are there. Raises Refusal with file and line."""
+        if not self.policies_folder.is_dir():
+            raise Refusal(
+                f"there is no folder {self.policies}",
+                where=self.where("policies"),
+                remedy="create it with a policy, or correct `policies`",
+            )
+        for kind, index, source in self.sources.each():
+            if not Path(source.uri).exists():
+                raise Refusal(
+                    f"source `{source.name}`: there is no {source.uri}",
+                    where=self.where("sources", kind, index, "uri"),
+                    remedy="create the folder, or correct `uri`",
+                )
+
+
+def deployment_path(path: Path | None = None) -> Path:
+    """The file to read: ``path``, else ``$ATTRIBUTION_CONFIG``, else ``./attribution.yaml``."""
+    if path is not None:
+        return Path(path)
+    return Path(os.environ.get(VARIABLE) or FILE_NAME)
+
+
+def load_deployment(path: Path | None = None) -> Deployment:
+    """The deployment in ``path`` or its default. Raises Refusal with file, line and remedy."""
+    chosen = deployment_path(path)
+    if not chosen.is_file():
+        raise Refusal(
+            "there is no deployment file",
+            where=str(chosen),
+            remedy=f"give --config FILE, set ${VARIABLE}, or write one with `attribution init DIR`",
+        )
+    document = read_document(chosen)
+    folder = chosen.absolute().parent
+    deployment = validated(document, Deployment, context={"folder": folder})
+    deployment._document = document  # noqa: SLF001 - a frozen model's own memory of its file
+    return deployment

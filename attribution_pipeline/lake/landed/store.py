@@ -1,0 +1,228 @@
+"""What has been landed: which files may hold a day, which objects stand, what was rejected.
+
+Belongs here: answers from the index. Does not: writing (``writer``), rows (``attribution``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from attribution_pipeline.lake import files as lake_files
+from attribution_pipeline.lake.landed import index
+from attribution_pipeline.lake.landed.index import Landing
+from attribution_pipeline.lake.landed.records import (
+    EVERY_OBJECT_STANDS,
+    KIND_OF_TABLE,
+    REJECTED_TABLE,
+    LandedFile,
+    ObjectRecord,
+)
+from attribution_pipeline.lake.landed.writer import LandingWriter
+from attribution_pipeline.model.errors import Refusal
+
+FOLDER = "landed"
+
+
+class LandedStore:
+    """Landed evidence under ``<storage>/landed``. Opening creates nothing."""
+
+    def __init__(
+        self, storage: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.storage = storage
+        self._clock = clock
+        self._landings: list[Landing] = []
+        self._locked = False
+        self.refresh()
+
+    # -- landing -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other landing runs out, and see what they landed before."""
+        if self._locked:
+            yield
+            return
+        with index.exclusive(self._index):
+            self._locked = True
+            try:
+                self.refresh()
+                yield
+            finally:
+                self._locked = False
+
+    @contextlib.contextmanager
+    def open_batch(self) -> Iterator[LandingWriter]:
+        """A writer; what it did not commit leaves no trace."""
+        with self.exclusive(), lake_files.scratch(self.storage, FOLDER) as staging:
+            yield LandingWriter(self, staging)
+
+    def append(self, files: list[LandedFile], objects: list[ObjectRecord]) -> int:
+        """The commit point: one more index file. For the writer alone, under its lock."""
+        if not self._locked:
+            raise RuntimeError("a landing is committed outside its lock")
+        previous = self._landings[-1] if self._landings else None
+        landed_at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+        landing = index.create(self._index, previous, landed_at, files, objects)
+        self._landings.append(landing)
+        return landing.ordinal
+
+    def folder_of(self, table: str) -> str:
+        """The folder of a table, relative to the storage."""
+        return f"{FOLDER}/{table}"
+
+    def refresh(self) -> None:
+        """Take in index files that appeared since. Raises Refusal where the index is damaged."""
+        self._landings += index.load(self._index, self._landings)
+
+    @property
+    def _index(self) -> Path:
+        return self.storage / FOLDER / "index"
+
+    # -- what was met ------------------------------------------------------------------------------
+
+    def objects(self, kind: str | None = None, source: str | None = None) -> list[ObjectRecord]:
+        """Every record of every object, oldest landing first."""
+        return [
+            record
+            for landing in self._landings
+            for record in landing.objects
+            if kind in (None, record.kind) and source in (None, record.source)
+        ]
+
+    def newest(self, kind: str, source: str) -> dict[str, ObjectRecord]:
+        """The newest record of each path."""
+        return {record.path: record for record in self.objects(kind, source)}
+
+    def known(self, source: str, kind: str | None = None) -> dict[str, str]:
+        """Path -> fingerprint, as last landed. Names of sources are unique within a kind."""
+        return {record.path: record.fingerprint for record in self.objects(kind, source)}
+
+    def object_ids(self, source: str, kind: str | None = None) -> set[str]:
+        """Contents that need not be read again."""
+        return {record.object_id for record in self.objects(kind, source)}
+
+    def last_landing(self) -> tuple[int, str] | None:
+        """Number and time of the newest landing."""
+        if not self._landings:
+            return None
+        return self._landings[-1].ordinal, self._landings[-1].landed_at
+
+    # -- what stands -------------------------------------------------------------------------------
+
+    def current_objects(self, table: str) -> dict[str, list[str]]:
+        """Source -> ids of the objects whose rows count, older to newer.
+
+        Spans: every object. Else the newest readable content of each path; a refused one replaces
+        nothing. Only objects with rows in ``table`` are named.
+        """
+        kind = KIND_OF_TABLE[table]
+        with_rows: set[tuple[str, str]] = set()
+        standing: dict[tuple[str, str], tuple[int, str]] = {}
+        for number, record in enumerate(self.objects(kind)):
+            if record.refused:
+                continue
+            if record.rows.get(table):
+                with_rows.add((record.source, record.object_id))
+            path = record.object_id if kind in EVERY_OBJECT_STANDS else record.path
+            standing[record.source, path] = (number, record.object_id)
+        ids: dict[str, dict[str, None]] = {}
+        for (source, _), (_, object_id) in sorted(standing.items(), key=lambda item: item[1][0]):
+            if (source, object_id) in with_rows:
+                of_source = ids.setdefault(source, {})
+                of_source.pop(object_id, None)  # the same content under a newer path is newer
+                of_source[object_id] = None
+        return {source: list(found) for source, found in sorted(ids.items())}
+
+    def files(
+        self, table: str, day_from: date | None = None, day_to: date | None = None
+    ) -> list[LandedFile]:
+        """Files that may hold standing rows touching those days (inclusive, open where null).
+
+        Days are of the charge period, the end of the span, the OpenCost window, the report's date.
+        """
+        current = {
+            (source, object_id)
+            for source, ids in self.current_objects(table).items()
+            for object_id in ids
+        }
+        found = {
+            file.path: file
+            for landing in self._landings
+            for file in landing.files
+            if file.table == table
+            and file.touches(day_from, day_to)
+            and (not file.objects or any((file.source, one) in current for one in file.objects))
+        }
+        return [found[path] for path in sorted(found)]
+
+    def paths(
+        self, table: str, day_from: date | None = None, day_to: date | None = None
+    ) -> list[str]:
+        """``files`` as absolute paths, in one order."""
+        return [str(self.storage / file.path) for file in self.files(table, day_from, day_to)]
+
+    def days(self, table: str) -> tuple[date, date] | None:
+        """First and last day that landed rows of ``table`` touch."""
+        files = self.files(table)
+        first = [file.day_from for file in files if file.day_from is not None]
+        last = [file.day_to for file in files if file.day_to is not None]
+        return (min(first), max(last)) if first and last else None
+
+    # -- what was rejected, what is damaged --------------------------------------------------------
+
+    def rejected_counts(
+        self, day_from: date | None = None, day_to: date | None = None
+    ) -> dict[tuple[str, str], dict[str, int]]:
+        """(kind, source) -> reason -> records, of what every path holds now: a delivery that was
+        put right no longer counts. With days: objects that touch them, or touch no day at all.
+        """
+        newest = {(r.kind, r.source, r.path): r.object_id for r in self.objects()}
+        held = {(kind, source, object_id) for (kind, source, _), object_id in newest.items()}
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        counted: set[tuple[str, str, str]] = set()
+        for record in self.objects():
+            key = (record.kind, record.source, record.object_id)
+            if not record.rejected or key in counted or key not in held:
+                continue
+            counted.add(key)
+            if _touches(record, day_from, day_to):
+                counts.setdefault(key[:2], Counter()).update(record.rejected)
+        return {key: dict(sorted(found.items())) for key, found in sorted(counts.items())}
+
+    def rejected_paths(self) -> list[str]:
+        """Absolute paths of the rejected rows: kind, source, object_id, uri, position, reason,
+        detail.
+        """
+        return [
+            str(self.storage / file.path)
+            for landing in self._landings
+            for file in landing.files
+            if file.table == REJECTED_TABLE
+        ]
+
+    def verify(self, files: list[LandedFile]) -> None:
+        """Raise Refusal naming the first file whose bytes are not the recorded ones.
+
+        Parquet does not notice flipped bits; sha256 does.
+        """
+        for file in files:
+            path = self.storage / file.path
+            if not path.is_file() or lake_files.sha256_of(path) != file.sha256:
+                raise Refusal(
+                    "a file of landed evidence is missing or was changed",
+                    where=str(path),
+                    remedy="restore it from a copy: what was landed is not read a second time",
+                )
+
+
+def _touches(record: ObjectRecord, day_from: date | None, day_to: date | None) -> bool:
+    if record.day_from is None or record.day_to is None:
+        return True
+    after = day_to is not None and record.day_from > day_to
+    before = day_from is not None and record.day_to < day_from
+    return not after and not before

@@ -1,0 +1,129 @@
+"""The ledger's shape: columns, their order, and what identifies a row.
+
+Belongs here: names and grains of the published tables. Does not: how rows come about
+(``attribution``) or where they are kept (``lake``).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+WHO: tuple[str, ...] = (
+    "tenant_id",
+    "consumer_id",
+    "principal_id",
+    "project",
+    "workflow_id",
+    "task",
+    "feature",
+    "agent",
+    "prompt_version",
+    "environment",
+)
+"""Who caused a cost. Null where unknown, never invented. Each column splits rows."""
+
+COMPONENTS = ("direct", "workload", "shared", "idle", "overhead")
+LEGS = ("own", "open", "idle", "spread")
+BASES = ("operations", "workload", "tag", "driver", "none")
+CONFIDENCES = ("metered", "allocated", "estimated", "unallocated")
+SURFACES = (
+    "model_inference", "embeddings", "kubernetes", "vector_database", "storage", "network",
+    "observability", "evaluation", "tool", "platform", "other",
+)  # fmt: skip
+REASONS = (
+    "telemetry_gap", "rounding", "unmetered", "no_operation_evidence", "identity_missing",
+    "identity_unverified", "no_driver", "unmatched_charge", "unmounted", "unused_commitment",
+    "quarantined", "outside_range", "held",
+)  # fmt: skip
+
+IDENTITY: tuple[str, ...] = (
+    "charge_date",
+    "charge_id",
+    "component",
+    "leg",
+    *WHO,
+    "operation_name",
+    "model",
+    "token_kind",
+    "unallocated_reason",
+)
+"""What ``attribution_id`` is a digest of. A meter's rest row carries ``open`` for its reason."""
+
+_MONEY = pa.decimal128(38, 12)
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+
+def _text(*names: str) -> list[pa.Field]:
+    return [pa.field(name, pa.string()) for name in names]
+
+
+LEDGER = pa.schema(
+    [
+        *_text("attribution_id"),
+        pa.field("charge_date", pa.date32()),
+        *_text("charge_id"),
+        pa.field("billing_period", pa.date32()),
+        *_text(
+            "provider", "service", "billing_account_id", "sub_account_id", "resource_id", "region",
+            "charge_category", "charge_class", "surface", "component", "leg", "basis",
+            *WHO,
+            "team", "cost_center", "operation_name", "model", "token_kind",
+        ),  # fmt: skip
+        pa.field("billed_cost", _MONEY),
+        pa.field("effective_cost", _MONEY),
+        *_text("billing_currency", "pool", "method", "driver"),
+        # integers as text would not sum; quantities of every driver are whole numbers
+        pa.field("driver_quantity", pa.decimal128(38, 0)),
+        pa.field("driver_total", pa.decimal128(38, 0)),
+        *_text("driver_unit", "confidence", "unallocated_reason", "settlement"),
+        *_text("policy_id"),
+        pa.field("policy_version", pa.int32()),
+        *_text("policy_digest", "kernel"),
+        pa.field("revision", pa.int32()),
+        pa.field("first_recorded_at", _INSTANT),
+        pa.field("recorded_at", _INSTANT),
+    ]
+)
+"""Grain: one row per ``attribution_id``, in a day's partition, in its current state."""
+
+NOT_CONTENT = (
+    "revision", "first_recorded_at", "recorded_at", "settlement",
+    "policy_id", "policy_version", "policy_digest", "kernel",
+)  # fmt: skip
+"""Columns outside the content digest (invariant 4)."""
+
+OPERATION_COSTS = pa.schema(
+    [
+        *_text("attribution_id"),
+        pa.field("charge_date", pa.date32()),
+        *_text("charge_id", "operation_key"),
+        pa.field("weight", pa.int64()),
+        pa.field("billed_cost", _MONEY),
+        pa.field("effective_cost", _MONEY),
+    ]
+)
+"""Grain: one operation in one ledger row. Sums to the ledger rows with ``basis = operations``."""
+
+OPERATIONS = pa.schema(
+    [
+        pa.field("charge_date", pa.date32()),
+        *_text("operation_key", "trace_id", "span_id", "response_id"),
+        pa.field("started_at", _INSTANT),
+        pa.field("ended_at", _INSTANT),
+        pa.field("active_ms", pa.int64()),
+        *_text("provider", "model", "operation_name"),
+        *[
+            pa.field(bucket, pa.int64())
+            for bucket in (
+                "uncached_input", "cache_read", "cache_write_5m", "cache_write_1h",
+                "cache_write_other", "visible_output", "reasoning",
+            )
+        ],  # fmt: skip
+        pa.field("metered", pa.bool_()),
+        pa.field("estimated", pa.bool_()),
+        pa.field("attempt", pa.int32()),
+        *_text("caller_pod", "serving_pod", *WHO, "originator_id", "identity_source", "verdict"),
+        *_text("emitter", "merged"),
+    ]
+)
+"""Grain: one billed call, after its twins are merged, on the day on which it ended."""

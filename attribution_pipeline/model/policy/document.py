@@ -1,0 +1,185 @@
+"""One version of a policy, whole: the join contract and every formula of the ledger.
+
+Belongs here: the file's top level and its digest. Does not: which version is in force on a day
+(``book``), how a policy reads in words (``model/policy_text``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from attribution_pipeline.model.policy.charges import Meter, NodeMapping, Pool, Serving
+from attribution_pipeline.model.policy.join import Issuer, Join, Owner
+from attribution_pipeline.model.policy.matching import matches
+from attribution_pipeline.model.strict import Day, Duration, Name, Number, Strict, Text, refuse
+
+MAX_VERSION = 2**31 - 1
+"""``policy_version`` of a ledger row is int32."""
+
+
+class Settlement(Strict):
+    """What chargeback sums, and when a day is final."""
+
+    metric: Literal["billed_cost", "effective_cost"] = "effective_cost"
+    provisional_for: Duration = timedelta(hours=72)
+    closed_period: Literal["restate", "hold"] = "restate"
+
+
+def _range(bounds: Any) -> Any:
+    if isinstance(bounds, list | tuple) and len(bounds) == 2:
+        return tuple(bounds)
+    raise refuse("is no range", "write two numbers: [0.98, 1.02]")
+
+
+def _ordered(bounds: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+    low, high = bounds
+    if low < 0 or low > high:
+        raise refuse(f"[{low}, {high}] is no range from low to high", "write [0.98, 1.02]")
+    return bounds
+
+
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        raise refuse(f"{value} is negative", "write 0 or more")
+    return value
+
+
+def _share(value: Decimal) -> Decimal:
+    if not 0 <= value <= 1:
+        raise refuse(f"{value} is no share", "write a number from 0 to 1")
+    return value
+
+
+Amount = Annotated[Number, AfterValidator(_not_negative)]
+Share = Annotated[Number, AfterValidator(_share)]
+
+
+class Tolerance(Strict):
+    """How far from exact a check may be. Amounts in the billing currency."""
+
+    tie_out: Amount = Decimal(0)
+    replay_variance: Amount = Decimal(0)
+    telemetry_coverage: Annotated[
+        tuple[Number, Number], BeforeValidator(_range), AfterValidator(_ordered)
+    ] = (Decimal("0.98"), Decimal("1.02"))
+    """Tokens seen over tokens billed; a slice outside it is ``estimated``."""
+
+
+class Slo(Strict):
+    """Thresholds of the scorecard (design: proof, C1 to C6 and P1 to P3)."""
+
+    segmentation_completeness: Share = Decimal("0.99")
+    model_token_evidence: Share = Decimal("0.99")
+    actor_coverage: Share = Decimal("0.95")
+    unallocated_share: Share = Decimal("0.05")
+    override_median: Duration = timedelta(minutes=5)
+    retry_chain_sample: Annotated[int, Field(ge=1)] = 100
+
+
+def _distinct_names(pools: list[Pool]) -> list[Pool]:
+    seen: dict[str, int] = {}
+    for index, pool in enumerate(pools):
+        if pool.name in seen:
+            raise refuse(
+                f"pool name `{pool.name}` is used twice (pools {seen[pool.name] + 1} and "
+                f"{index + 1})",
+                "name pools apart: rows carry the name",
+                at=(index, "name"),
+            )
+        seen[pool.name] = index
+    return pools
+
+
+class Policy(Strict):
+    """One published version. Attribute names are the keys of the file (``from`` is ``from_``)."""
+
+    policy: Annotated[Name, Field(examples=["ai-chargeback"])]
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION, examples=["1"])]
+    effective_from: Annotated[Day, Field(examples=["2026-10-01"])]
+    published_by: Text | None = None
+    decided_in: Text | None = None
+    note: Text | None = None
+    settlement: Settlement = Settlement()
+    join: Join = Join()
+    owners: list[Owner] = []
+    issuers: list[Issuer] = []
+    tolerance: Tolerance = Tolerance()
+    slo: Slo = Slo()
+    evidence_gap: Literal["keep_unallocated", "spread"] = "keep_unallocated"
+    meters: list[Meter] = []
+    nodes: list[NodeMapping] = []
+    serving: list[Serving] = []
+    pools: Annotated[list[Pool], AfterValidator(_distinct_names)] = []
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over what the file says: not over its layout, comments or order of keys."""
+        said = canonical(self.model_dump(by_alias=True, exclude_unset=True))
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def tenant_alias(self, name: str) -> str:
+        """The tenant that ``name`` stands for: itself where the policy has no alias."""
+        return self.join.tenant_aliases.get(name, name)
+
+    def meter_of(
+        self, row: Mapping[str, str | None], tags: Mapping[str, str]
+    ) -> tuple[int, Meter] | None:
+        """The first meter that matches a charge, with its place in the file (from 0)."""
+        for index, meter in enumerate(self.meters):
+            if matches(meter.match, row, tags):
+                return index, meter
+        return None
+
+    def pool_of(
+        self, row: Mapping[str, str | None], tags: Mapping[str, str]
+    ) -> tuple[int, Pool] | None:
+        """The first pool that matches a charge, with its place in the file (from 0)."""
+        for index, pool in enumerate(self.pools):
+            if matches(pool.match, row, tags):
+                return index, pool
+        return None
+
+    def owner_of(self, tenant: str | None, workflow: str | None) -> Owner | None:
+        """Who owns a row: the first entry whose patterns hold; unknown matches only ``*``."""
+        for owner in self.owners:
+            if fnmatchcase(tenant or "", owner.tenant) and fnmatchcase(
+                workflow or "", owner.workflow
+            ):
+                return owner
+        return None
+
+    def is_dedicated(
+        self, *, cluster: str | None, namespace: str | None, controller: str | None,
+        pod: str | None,
+    ) -> bool:  # fmt: skip
+        """Whether this workload's label may answer for its cost."""
+        return any(
+            rule.matches(cluster=cluster, namespace=namespace, controller=controller, pod=pod)
+            for rule in self.join.dedicated
+        )
+
+
+def canonical(value: Any) -> Any:
+    """A parsed value as JSON types, one spelling per meaning: what the digest is over."""
+    match value:
+        case bool() | int() | str() | None:
+            return value
+        case Decimal():
+            sign, digits, exponent = value.normalize().as_tuple()
+            return f"{'-' if sign else ''}{''.join(map(str, digits))}e{exponent}"
+        case dict():
+            return {key: canonical(item) for key, item in value.items()}
+        case list() | tuple():
+            return [canonical(item) for item in value]
+        case _:
+            return str(value)

@@ -1,0 +1,71 @@
+"""What can go wrong with the evidence of the company, by name.
+
+Belongs here: the faults and which spans each withholds. Does not: what happened (``traffic``): it
+is the same under every fault; only what reached us differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DUPLICATES = "duplicates"
+LOST_SPANS = "lost_spans"
+LOST_HOUR = "lost_hour"
+UNKNOWN_NODE = "unknown_node"
+SILENT_POD = "silent_pod"
+
+FAULTS: dict[str, str] = {
+    DUPLICATES: "exact duplicates of spans, uploaded again under new keys",
+    LOST_SPANS: "2 % of all spans never arrive",
+    LOST_HOUR: "no span that ends from 14:00 to 15:00 UTC of the middle day arrives",
+    UNKNOWN_NODE: "OpenCost knows nothing of one billed node",
+    SILENT_POD: "one pod's spans never arrive",
+}
+
+LOST_SHARE = 0.02
+LOST_HOUR_OF_DAY = 14
+HOUR_MS = 3_600_000
+REPEATED_OBJECT_SHARE = 0.05
+"""Objects uploaded twice, byte for byte (the collector got no answer)."""
+REPEATED_SPAN_SHARE = 0.03
+"""Spans that come again in other company (an agent retried a batch)."""
+
+
+def check(faults: Sequence[str]) -> frozenset[str]:
+    """The faults asked for. Raises Refusal for a name that is none."""
+    for name in faults:
+        if name not in FAULTS:
+            raise Refusal(
+                f"`{name}` is no fault of the simulator", remedy=f"use one of: {', '.join(FAULTS)}"
+            )
+    return frozenset(faults)
+
+
+def arrives(
+    faults: frozenset[str],
+    rng: np.random.Generator,
+    end_ms: np.ndarray,
+    pod: np.ndarray,
+    *,
+    lost_hour: tuple[int, int] | None,
+    silent_pod: int,
+) -> np.ndarray:
+    """Which spans reach us. ``lost_hour``: first and end in unix ms, None on other days."""
+    import numpy as np
+
+    kept = np.ones(len(end_ms), dtype=bool)
+    # drawn whether used or not, so that one fault does not change what another one loses
+    luck = rng.random(len(end_ms))
+    if LOST_SPANS in faults:
+        kept &= luck >= LOST_SHARE
+    if LOST_HOUR in faults and lost_hour is not None:
+        kept &= (end_ms < lost_hour[0]) | (end_ms >= lost_hour[1])
+    if SILENT_POD in faults:
+        kept &= pod != silent_pod
+    return kept

@@ -1,0 +1,163 @@
+"""Charges of model vendors: exact tokens times price, by the line that each vendor writes.
+
+Belongs here: meter names, units and lines by vendor; causes from the day's token tally; the one
+correction. Does not: what the company spends beside tokens (``node_charges``, ``other_charges``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from attribution_pipeline.simulator.charges import (
+    AWS_AI,
+    AZURE_ACCOUNT,
+    AZURE_REGION,
+    AZURE_SUBSCRIPTION,
+    Charge,
+    Line,
+    aws,
+    day_line,
+    focus_columns,
+    key_of,
+)
+from attribution_pipeline.simulator.company import MODELS, SKUS, TENANTS, WORKFLOWS, Sku
+from attribution_pipeline.simulator.tally import HOURS, KNOWN, NAMELESS, UNSEEN, DayTally
+from attribution_pipeline.simulator.truth import Cause
+
+AI = "AI and Machine Learning"
+
+METERS: dict[str, dict[str, str]] = {
+    "aws.bedrock": {
+        "uncached_input": "{}-input-tokens", "cache_read": "{}-cache-read-tokens",
+        "cache_write": "{}-cache-write-tokens", "output": "{}-output-tokens",
+    },
+    "azure.ai.openai": {
+        "uncached_input": "{} Inp glbl Tokens", "cache_read": "{} cchd Inp glbl Tokens",
+        "output": "{} Outp glbl Tokens",
+    },
+    "openai": {
+        "uncached_input": "{}, input", "cache_read": "{}, cached input",
+        "cache_write": "{}, cache write", "output": "{}, output",
+    },
+    "anthropic": {
+        "uncached_input": "{} uncached_input_tokens", "cache_read": "{} cache_read_input_tokens",
+        "cache_write_5m": "{} cache_creation.ephemeral_5m_input_tokens",
+        "cache_write_1h": "{} cache_creation.ephemeral_1h_input_tokens",
+        "output": "{} output_tokens",
+    },
+}  # fmt: skip
+"""Provider -> token kind -> SkuMeter of a model."""
+
+UNITS: dict[str, tuple[str, int]] = {
+    "aws.bedrock": ("1000 Tokens", 1000),
+    "azure.ai.openai": ("1K", 1000),
+    "openai": ("Tokens", 1),
+    "anthropic": ("1M Tokens", 1_000_000),
+}
+EXPORTS = {"aws.bedrock": "aws", "azure.ai.openai": "azure", "openai": "openai", "anthropic": "anthropic"}
+
+SERVICES = {
+    "aws.bedrock": "Amazon Bedrock", "azure.ai.openai": "Azure OpenAI",
+    "openai": "OpenAI API", "anthropic": "Claude API",
+}  # fmt: skip
+
+CORRECTED_SKU = 0
+CORRECTION_PER_TOKEN = -60_000
+"""Quanta per token: the vendor found that it had billed USD 0.06 per million too much."""
+
+
+def token_charges(day: date, tally: DayTally) -> Iterator[Charge]:
+    """One charge for each meter that counted anything."""
+    for number, sku in enumerate(SKUS):
+        total = int(tally.tokens[number].sum())
+        if total == 0:
+            continue
+        focus = _columns(sku)
+        if total * sku.billed >= 2**63:
+            raise AssertionError(f"{focus['SkuMeter']}: a day beyond 64-bit quanta")
+        yield Charge(
+            EXPORTS[MODELS[sku.model].provider], focus, {}, _lines(day, number, sku, tally, total),
+            key_of(focus, day, MODELS[sku.model].name, sku.token_kind),
+            _causes(tally.tokens[number], sku.billed, sku.effective),
+        )  # fmt: skip
+
+
+def correction(day: date, tally: DayTally, billing_period: date) -> Iterator[Charge]:
+    """A lower price of a past day, billed in a later period. Causes: whoever used the tokens."""
+    sku = SKUS[CORRECTED_SKU]
+    total = int(tally.tokens[CORRECTED_SKU].sum())
+    if total == 0:
+        return
+    focus = _columns(sku) | {"ChargeClass": "Correction", "ConsumedUnit": "", "PricingUnit": ""}
+    focus["ChargeDescription"] += ", price corrected"
+    amount = total * CORRECTION_PER_TOKEN
+    yield Charge(
+        "aws", focus, {}, [day_line(day, amount, amount)],
+        key_of(focus, day, MODELS[sku.model].name, sku.token_kind),
+        _causes(tally.tokens[CORRECTED_SKU], CORRECTION_PER_TOKEN, CORRECTION_PER_TOKEN),
+        billing_period=billing_period,
+    )  # fmt: skip
+
+
+def _causes(tokens: np.ndarray, billed: int, effective: int) -> list[Cause]:
+    """who x status of one meter as causes: tokens times price, exact."""
+    reasons = {KNOWN: None, NAMELESS: "identity_missing", UNSEEN: "telemetry_gap"}
+    found = []
+    for who, status in zip(*np.nonzero(tokens), strict=True):
+        count = int(tokens[who, status])
+        tenant, workflow = divmod(int(who), len(WORKFLOWS))
+        found.append(
+            Cause(
+                TENANTS[tenant], WORKFLOWS[workflow].name, "call", status == KNOWN,
+                reasons[int(status)], count * billed, count * effective,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _lines(day: date, number: int, sku: Sku, tally: DayTally, total: int) -> list[Line]:
+    provider = MODELS[sku.model].provider
+    per_unit = UNITS[provider][1]
+    if provider != "aws.bedrock":
+        return [
+            day_line(day, total * sku.billed, total * sku.effective, Decimal(total) / per_unit)
+        ]
+    midnight = datetime(day.year, day.month, day.day)
+    lines = []
+    for hour in range(HOURS):
+        count = int(tally.hourly[number, hour])
+        if count:
+            start = midnight + timedelta(hours=hour)
+            lines.append(
+                Line(start, start + timedelta(hours=1), count * sku.billed,
+                     count * sku.effective, Decimal(count) / per_unit)
+            )  # fmt: skip
+    return lines
+
+
+def _columns(sku: Sku) -> dict[str, str]:
+    model = MODELS[sku.model]
+    meter = METERS[model.provider][sku.token_kind].format(model.name)
+    unit, sku_id = UNITS[model.provider][0], f"{model.provider}.{model.name}.{sku.token_kind}"
+    service, text = SERVICES[model.provider], f"{model.name} {sku.token_kind}"
+    if model.provider == "aws.bedrock":
+        return aws(service, "Usage", AI, text, sub=AWS_AI, sku=sku_id, meter=meter, unit=unit)
+    if model.provider == "azure.ai.openai":
+        return focus_columns(
+            issuer="Microsoft", provider="Microsoft", account=(AZURE_ACCOUNT, "Acme AI"),
+            sub_account=(AZURE_SUBSCRIPTION, "ai-prod"), category="Usage", service=service,
+            service_category=AI, description=text, region=AZURE_REGION,
+            resource=f"{AZURE_SUBSCRIPTION}/resourcegroups/ai/providers/microsoft.cognitiveservices/accounts/acme-ai",
+            sku=sku_id, meter=meter, unit=unit, more={"x_SkuMeterId": f"meter-{sku_id}"},
+        )  # fmt: skip
+    vendor = {"openai": "OpenAI", "anthropic": "Anthropic"}[model.provider]
+    project = {"openai": ("proj_prod", "prod"), "anthropic": ("wrkspc_prod", "prod")}[model.provider]
+    return focus_columns(
+        issuer=vendor, provider=vendor, account=(f"org-acme-{model.provider}", "Acme AI"),
+        sub_account=project, category="Usage", service=service, service_category=AI,
+        description=text, sku=sku_id, meter=meter, unit=unit,
+    )  # fmt: skip

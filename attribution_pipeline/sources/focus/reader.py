@@ -1,0 +1,66 @@
+"""Reading one file of a FOCUS export into charge lines.
+
+Belongs here: the order of steps, and that a broken file gives nothing. Does not: any step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import IO, BinaryIO
+
+import pyarrow as pa
+
+from attribution_pipeline.model.evidence import CHARGE_LINES
+from attribution_pipeline.sources.batch import Batch, Rejected
+from attribution_pipeline.sources.focus import columns, csv_file, parquet_file
+from attribution_pipeline.sources.focus.lines import to_lines
+from attribution_pipeline.sources.focus.plain import seekable
+from attribution_pipeline.sources.focus.split import SplitOrigins
+from attribution_pipeline.sources.objects import SourceObject
+
+TABLE = "billing"
+
+
+def read(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[Batch]:
+    """Charge lines of one FOCUS 1.0 to 1.4 file, CSV or Parquet (by content), gzip tolerated.
+
+    Grain of ``rows``: one row of the file, in model.evidence.CHARGE_LINES; positions are row
+    numbers from 1, blank CSV lines not counted. Every row lands or is in ``rejected``, once.
+    Raises Refusal before the first batch when the file is broken, cut short, or no FOCUS bill:
+    nothing of such a file lands. At least one batch comes out, of no rows if need be.
+    """
+    stream = seekable(data, obj.uri)
+    column_names, stretches = _opened(stream, obj.uri)
+    found = columns.match(column_names, obj.uri)
+    origins = SplitOrigins()
+    position = 1
+    for raw in stretches:
+        if len(raw[0]) == 0:
+            continue
+        lines = to_lines(raw, found, obj, object_id, position)
+        position += len(raw[0])
+        yield Batch(TABLE, origins.pass_through(lines.rows), lines.rejected, lines.rounding_moved)
+    held, rejected = origins.finish()
+    if held or rejected or position == 1:
+        yield _last(held, rejected)
+
+
+def _opened(stream: IO[bytes], where: str) -> tuple[list[str], Iterator[list[pa.Array]]]:
+    start = stream.read(len(parquet_file.MAGIC))
+    stream.seek(0)
+    if start == parquet_file.MAGIC:
+        file = parquet_file.open_file(stream, where)
+        names = list(file.schema_arrow.names)
+        columns.match(names, where)  # a file of the wrong kind is refused before it is decoded
+        parquet_file.require_whole(file, where)
+        return names, parquet_file.stretches(file, where)
+    names = csv_file.names(stream, where)
+    columns.match(names, where)
+    csv_file.require_whole(stream, where)
+    return names, csv_file.stretches(stream, where)
+
+
+def _last(held: list[pa.Table], rejected: list[Rejected]) -> Batch:
+    rows = pa.concat_tables(held) if held else CHARGE_LINES.empty_table()
+    return Batch(TABLE, rows, rejected, Decimal(0))

@@ -1,0 +1,256 @@
+"""Objects of a source: what lies in a folder, and the plain bytes of one of them.
+
+Belongs here: listing in one order, what is not an object, fingerprints, digests, opening within
+limits. Does not: decompression itself (``compression``), billing deliveries
+(``focus.deliveries``), any record format, what was landed before (``landing``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.sources.compression import (
+    LIMITS,
+    MAGIC_BYTES,
+    Limits,
+    compression_of,
+    plain_stream,
+)
+from attribution_pipeline.sources.rejection import ObjectRefused
+
+_HASH_CHUNK_BYTES = 1 << 20
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
+
+TEMPORARY_SUFFIXES = (
+    ".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~",
+)  # fmt: skip
+"""Names under which copying tools write before they rename."""
+
+MARKER_NAMES = ("_SUCCESS", "_FAILED")
+"""Empty files by which Hadoop-like writers say that a folder is complete."""
+
+MARKER_PREFIXES = ("_temporary", "_started_", "_committed_")
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """One object as it was listed."""
+
+    source: str
+    """Name from the deployment file."""
+    uri: str
+    """Full, for messages and for opening."""
+    path: str
+    """Relative to the source's uri, ``/`` separated."""
+    size: int
+    """Raw bytes."""
+    fingerprint: str
+    """Cheap change detector: size and mtime in nanoseconds."""
+    delivery: str = ""
+    """Billing: the delivery this object is part of (manifest run, else its folder); else empty."""
+    delivery_order: str = ""
+    """Text that sorts after every older delivery; else the path."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source holds now, sorted by path, and what was passed over, counted by reason."""
+
+    objects: list[SourceObject]
+    skipped: dict[str, int]
+
+
+@dataclass
+class OpenedObject:
+    """An object ready to be read: its identity, and its plain bytes."""
+
+    object_id: str
+    """sha256 hex of the raw bytes."""
+    size: int
+    fingerprint: str
+    data: bytes | BinaryIO
+    """Plain. Bytes up to ``Limits.in_memory_bytes``, else a buffered stream at its first byte."""
+    compression: str | None = field(default=None)
+
+
+def folder_of(source: str, uri: str | Path) -> Path:
+    """The local folder or file behind ``uri``. Refuses what this version cannot list."""
+    text = str(uri)
+    scheme = _SCHEME.match(text)
+    if scheme and scheme[1].lower() != "file":
+        name = scheme[1].lower()
+        raise Refusal(
+            f"this version reads folders, not {name}:// (issue Production brings them)",
+            where=f"source {source}, uri {text}",
+            remedy="copy the objects into a folder and name that",
+        )
+    return Path(text.removeprefix("file://")) if scheme else Path(text)
+
+
+def list_objects(source: str, uri: str | Path) -> Listing:
+    """Every object under ``uri`` (a folder, or a single file), sorted by path.
+
+    Hidden and temporary names, completion markers, links that lead out of the folder and anything
+    that is no regular file are passed over and counted. Raises Refusal when there is nothing at
+    ``uri``, or when it may not be read.
+    """
+    root = folder_of(source, uri)
+    where = f"source {source}, uri {root}"
+    found: list[SourceObject] = []
+    skipped: Counter[str] = Counter()
+    try:
+        if root.is_file():
+            found.append(_listed(source, root, root.name))
+        else:
+            top = root.resolve(strict=True)
+            for entry, path in _walk(root, "", skipped):
+                try:
+                    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(top):
+                        skipped["link_out_of_folder"] += 1
+                        continue
+                    found.append(_listed(source, Path(entry.path), path))
+                except FileNotFoundError:
+                    skipped["gone_while_listing"] += 1
+    except FileNotFoundError:
+        raise Refusal(
+            "there is no such folder or file", where=where, remedy="create it, or correct the uri"
+        ) from None
+    except OSError as error:
+        raise Refusal(
+            f"cannot be listed: {error.strerror}", where=where, remedy="grant read access"
+        ) from error
+    found.sort(key=lambda listed: listed.path)
+    return Listing(found, dict(sorted(skipped.items())))
+
+
+def _walk(
+    folder: Path, prefix: str, skipped: Counter[str]
+) -> Iterator[tuple[os.DirEntry[str], str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            reason = _not_an_object(entry.name)
+            if reason:
+                skipped[reason] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), path + "/", skipped)
+            elif entry.is_file():
+                yield entry, path
+            else:
+                skipped["not_a_file"] += 1
+
+
+def _not_an_object(name: str) -> str | None:
+    if name.startswith("."):
+        return "hidden"
+    if name.lower().endswith(TEMPORARY_SUFFIXES):
+        return "temporary"
+    if name in MARKER_NAMES or name.startswith(MARKER_PREFIXES):
+        return "marker"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "name_not_utf8"
+    return None
+
+
+def _listed(source: str, file: Path, path: str) -> SourceObject:
+    status = file.stat()
+    return SourceObject(
+        source=source,
+        uri=str(file),
+        path=path,
+        size=status.st_size,
+        fingerprint=_fingerprint(status),
+        delivery_order=path,
+    )
+
+
+def _fingerprint(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+class StillChanging(Exception):  # noqa: N818 - not an error: the object is read at the next listing
+    """The object changed between its listing and the end of its reading."""
+
+
+@contextmanager
+def open_object(obj: SourceObject, limits: Limits = LIMITS) -> Iterator[OpenedObject]:
+    """Open, hash and decompress one object; on leaving, require that it stood still meanwhile.
+
+    Raw bytes are read once into memory. Only an object beyond ``limits.in_memory_bytes`` is read
+    twice through one descriptor, first for its digest, then for its records. Compression is known
+    by magic, never by name; what is compressed inside the compression is refused.
+
+    Raises ObjectRefused (its content can never be used), StillChanging (later), OSError (cannot
+    be reached now).
+    """
+    if obj.size > limits.object_bytes:
+        raise ObjectRefused(
+            "object_too_large",
+            f"has {obj.size} bytes, more than the limit object_bytes = {limits.object_bytes}",
+            where=obj.uri,
+            remedy="deliver it in smaller objects",
+        )
+    with open(obj.uri, "rb") as file:
+        _require_unchanged(obj, file)
+        raw, object_id = _hashed(file, obj.size, limits)
+        head = raw.read(MAGIC_BYTES)
+        raw.seek(0)
+        compression = compression_of(head)
+        data = _plain(raw, obj, compression, limits)
+        try:
+            yield OpenedObject(object_id, obj.size, obj.fingerprint, data, compression)
+        except Exception:
+            _require_unchanged(obj, file)  # half of a file that is being written is no evidence
+            raise
+        _require_unchanged(obj, file)
+
+
+def _require_unchanged(obj: SourceObject, file: BinaryIO) -> None:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or _fingerprint(status) != obj.fingerprint:
+        raise StillChanging(obj.uri)
+
+
+def _hashed(file: BinaryIO, size: int, limits: Limits) -> tuple[BinaryIO, str]:
+    """Raw bytes as a seekable stream at its first byte, and their sha256."""
+    if size <= limits.in_memory_bytes:
+        content = file.read()
+        return io.BytesIO(content), hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256()
+    while chunk := file.read(_HASH_CHUNK_BYTES):
+        digest.update(chunk)
+    file.seek(0)
+    return file, digest.hexdigest()
+
+
+def _plain(
+    raw: BinaryIO, obj: SourceObject, compression: str | None, limits: Limits
+) -> bytes | BinaryIO:
+    if compression is None:
+        return raw.getvalue() if isinstance(raw, io.BytesIO) else raw
+    stream = plain_stream(raw, obj.size, compression, limits, obj.uri)
+    if compression_of(stream.peek(MAGIC_BYTES)[:MAGIC_BYTES]):
+        raise ObjectRefused(
+            "nested_compression",
+            "is compressed inside its compression",
+            where=obj.uri,
+            remedy="deliver it compressed once, or not at all",
+        )
+    content = stream.read(limits.in_memory_bytes + 1)
+    if len(content) <= limits.in_memory_bytes:
+        return content
+    raw.seek(0)
+    return plain_stream(raw, obj.size, compression, limits, obj.uri)

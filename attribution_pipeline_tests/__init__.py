@@ -1,0 +1,1 @@
+"""Statements about the ledger, one folder per layer."""

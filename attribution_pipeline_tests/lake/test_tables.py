@@ -1,0 +1,377 @@
+"""Recording a day: one commit publishes it, and only what that commit names is read."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from attribution_pipeline.lake import DayMoved, Lake, tables
+from attribution_pipeline.lake.delta import PROPERTIES, DayTable
+from attribution_pipeline.lake.manifest import manifest_id
+from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline_tests.lake.days import (
+    DAY,
+    RECORDED_AT,
+    SCHEMAS,
+    amounts_of,
+    day_files,
+    manifest,
+    record,
+)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "storage")
+
+
+def test_a_lake_without_days_reads_as_empty_tables(lake: Lake) -> None:
+    assert lake.days() == []
+    assert lake.read("ledger", DAY, DAY).schema == SCHEMAS["ledger"]
+    with pytest.raises(Refusal, match="2026-10-05 is not recorded; attribution run"):
+        lake.manifest(DAY)
+
+
+def test_a_recorded_day_reads_back_in_the_tables_schema(lake: Lake) -> None:
+    receipt = record(lake, DAY, ["1.5", "-0.000000000001"])
+    assert (receipt.state, receipt.unchanged) == (1, False)
+    for table, schema in SCHEMAS.items():
+        rows = lake.read(table, DAY, DAY)
+        assert rows.schema == schema
+        assert rows["charge_date"].to_pylist() == [DAY, DAY]
+    assert amounts_of(lake, DAY) == ["1.5", "-0.000000000001"]
+
+
+def test_files_keep_the_bytes_that_the_engine_wrote(lake: Lake, tmp_path: Path) -> None:
+    files = day_files(tmp_path / "out", ["1"], RECORDED_AT)
+    written = files["ledger"].read_bytes()
+    lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
+    ((day, path),) = lake.file_paths("ledger", DAY, DAY)
+    assert day == DAY
+    assert path.read_bytes() == written
+    assert path.parent.name == "charge_date=2026-10-05"
+
+
+def test_other_engines_read_the_delta_tables_as_they_stand(lake: Lake) -> None:
+    record(lake, DAY, ["1", "2"])
+    record(lake, DAY + timedelta(days=1), ["3"])
+    record(lake, DAY, ["4"])
+    for table in SCHEMAS:
+        ours = lake.read(table, DAY, DAY + timedelta(days=1))
+        theirs = DeltaTable(str(lake.storage / table)).to_pyarrow_table()
+        key = ours.schema.names[0] if table != "operations" else "operation_key"
+        order = [("charge_date", "ascending"), (key, "ascending")]
+        assert theirs.select(ours.schema.names).sort_by(order) == ours.sort_by(order)
+
+
+def test_recording_a_day_again_replaces_it_and_chains_its_manifest(lake: Lake) -> None:
+    first = record(lake, DAY, ["1", "2"])
+    second = record(lake, DAY, ["3"])
+    assert amounts_of(lake, DAY) == ["3"]
+    document = lake.manifest(DAY)
+    assert document["state"] == second.state == 2
+    assert document["previous"] == first.manifest_id
+    assert [state.manifest_id for state in lake.states()] == [
+        first.manifest_id,
+        second.manifest_id,
+    ]
+    older = lake.states()[0]
+    assert lake.storage.joinpath(older.manifest_file.path).is_file()
+
+
+def test_the_manifest_names_every_file_by_its_sha256(lake: Lake) -> None:
+    import hashlib
+
+    receipt = record(lake, DAY, ["1", "2"])
+    document = lake.manifest(DAY)
+    assert set(document["files"]) == set(SCHEMAS)
+    for entry in document["files"].values():
+        data = (lake.storage / entry["path"]).read_bytes()
+        assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert entry["rows"] == 2
+    head = DeltaTable(str(lake.storage / "manifests")).to_pyarrow_table()
+    assert manifest_id(head["document"][0].as_py()) == receipt.manifest_id
+
+
+def test_the_same_state_again_writes_nothing(lake: Lake) -> None:
+    first = record(lake, DAY, ["1"])
+    again = record(lake, DAY, ["1"], recorded_at=RECORDED_AT + timedelta(hours=1))
+    assert again.unchanged
+    assert again.manifest_id == first.manifest_id
+    assert DeltaTable(str(lake.storage / "ledger")).version() == first.ledger_version
+    assert lake.read("ledger", DAY, DAY)["recorded_at"].to_pylist() == [RECORDED_AT]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kernel": "2"},
+        {"policy": {"policy": "p", "version": 2, "digest": "e" * 64}},
+        {"inputs": {"billing_exports": {"digest": "other", "files": {}}}},
+    ],
+)
+def test_another_rule_engine_or_evidence_is_another_state(
+    lake: Lake, change: dict[str, Any]
+) -> None:
+    record(lake, DAY, ["1"])
+    assert record(lake, DAY, ["1"], **change).state == 2
+
+
+def test_a_commit_that_was_made_but_not_acknowledged_is_not_doubled(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deltalake.exceptions import CommitFailedError
+
+    commit = DayTable._commit
+
+    def commit_then_lose_the_answer(self: DayTable, *arguments: Any) -> None:
+        commit(self, *arguments)
+        if self.name == "ledger":
+            monkeypatch.setattr(DayTable, "_commit", commit)
+            raise CommitFailedError("connection reset")
+
+    monkeypatch.setattr(DayTable, "_commit", commit_then_lose_the_answer)
+    receipt = record(lake, DAY, ["1", "2"])
+    assert receipt.state == 1
+    assert len(lake.states()) == 1
+    assert DeltaTable(str(lake.storage / "ledger")).to_pyarrow_table().num_rows == 2
+
+
+def test_a_failed_commit_that_nobody_else_won_is_an_error_not_a_loop(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deltalake.exceptions import CommitFailedError
+
+    def fail(self: DayTable, *arguments: Any) -> None:
+        raise CommitFailedError("no space left on device")
+
+    monkeypatch.setattr(DayTable, "_commit", fail)
+    with pytest.raises(CommitFailedError, match="no space left"):
+        record(lake, DAY, ["1"])
+
+
+def test_a_run_that_began_before_another_recorded_the_day_is_told_so(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    with pytest.raises(DayMoved, match="run the day again"):
+        record(lake, DAY, ["2"], previous=None)
+    assert amounts_of(lake, DAY) == ["1"]
+
+
+def test_two_first_recordings_of_one_day_never_both_stand(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """delta-rs's own conflict check lets both first files in: the case that its retries miss."""
+    other = Lake(lake.storage)
+    publish = Lake._publish
+
+    def publish_after_the_other(self: Lake, *arguments: Any) -> Any:
+        monkeypatch.setattr(Lake, "_publish", publish)
+        record(other, DAY, ["7"])
+        return publish(self, *arguments)
+
+    monkeypatch.setattr(Lake, "_publish", publish_after_the_other)
+    with pytest.raises(DayMoved):
+        record(lake, DAY, ["1", "2"])
+    assert amounts_of(lake, DAY) == ["7"]
+    assert DeltaTable(str(lake.storage / "ledger")).to_pyarrow_table().num_rows == 1
+
+
+@pytest.mark.parametrize("same_day", [False, True])
+def test_a_commit_that_loses_the_race_for_a_version_looks_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, same_day: bool
+) -> None:
+    """Between opening the table and committing to it, another machine commits (no shared lock)."""
+    other_day = DAY if same_day else DAY + timedelta(days=1)
+    actions = DayTable._actions
+
+    def actions_after_the_other(self: DayTable, *arguments: Any) -> Any:
+        found = actions(self, *arguments)
+        if self.name == "ledger":
+            monkeypatch.setattr(DayTable, "_actions", actions)
+            record(Lake(lake.storage), other_day, ["7"])
+        return found
+
+    monkeypatch.setattr(DayTable, "_turn", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(DayTable, "_actions", actions_after_the_other)
+    if same_day:
+        with pytest.raises(DayMoved):
+            record(lake, DAY, ["1", "2"])
+        assert lake.days() == [DAY]
+    else:
+        assert record(lake, DAY, ["1", "2"]).tries == 2
+        assert amounts_of(lake, DAY) == ["1", "2"]
+    assert amounts_of(lake, other_day) == ["7"]
+
+
+def test_a_twin_that_records_the_same_state_first_is_recognised(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Lake(lake.storage)
+    publish = Lake._publish
+
+    def publish_after_the_twin(self: Lake, *arguments: Any) -> Any:
+        monkeypatch.setattr(Lake, "_publish", publish)
+        record(other, DAY, ["1"], recorded_at=RECORDED_AT + timedelta(seconds=1))
+        return publish(self, *arguments)
+
+    monkeypatch.setattr(Lake, "_publish", publish_after_the_twin)
+    assert record(lake, DAY, ["1"]).unchanged
+    assert len(lake.states()) == 1
+    assert lake.differences(DAY) == []
+
+
+@pytest.mark.parametrize("dies_before", ["operations", "manifests", "ledger"])
+def test_a_crash_before_the_ledger_commit_leaves_the_old_state_and_a_rerun_converges(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, dies_before: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    record(lake, DAY, ["1"])
+    commit = DayTable._commit
+
+    def die(self: DayTable, *arguments: Any) -> None:
+        if self.name == dies_before:
+            raise Killed
+        commit(self, *arguments)
+
+    monkeypatch.setattr(DayTable, "_commit", die)
+    with pytest.raises(Killed):
+        record(lake, DAY, ["2", "3"])
+    monkeypatch.setattr(DayTable, "_commit", commit)
+
+    after = Lake(lake.storage)
+    assert amounts_of(after, DAY) == ["1"]
+    assert after.read("operation_costs", DAY, DAY).num_rows == 1
+    assert record(after, DAY, ["2", "3"]).state == 2
+    assert after.differences(DAY) == []
+
+
+def test_side_tables_left_ahead_are_brought_back_by_a_rerun_of_the_old_state(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(lake, DAY, ["1"])
+    monkeypatch.setattr(Lake, "_publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        record(lake, DAY, ["2", "3"])
+    monkeypatch.undo()
+    assert any("Delta's log names" in text for text in lake.differences(DAY))
+    assert record(lake, DAY, ["1"]).unchanged
+    assert lake.differences(DAY) == []
+
+
+def test_a_changed_file_is_refused_by_name_before_it_is_parsed(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    ((_, path),) = lake.file_paths("ledger", DAY, DAY)
+    flipped = bytearray(path.read_bytes())
+    flipped[len(flipped) // 3] ^= 0x10
+    path.write_bytes(flipped)
+    with pytest.raises(Refusal, match=f"{path.name}: a recorded file was changed"):
+        lake.read("ledger", DAY, DAY)
+    with pytest.raises(Refusal, match="was changed"):
+        lake.file_paths("ledger", DAY, DAY)
+    (difference,) = lake.differences(DAY)
+    assert difference.startswith(f"ledger: ledger/charge_date=2026-10-05/{path.name} was changed")
+
+
+def test_a_changed_manifest_is_refused(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    path = lake.storage / lake.states()[0].manifest_file.path
+    rows = pq.read_table(path)
+    pq.write_table(rows.set_column(0, "manifest_id", pa.array(["0" * 64])), path)
+    with pytest.raises(Refusal, match="was changed"):
+        lake.manifest(DAY)
+
+
+def test_running_a_day_again_heals_a_file_that_rotted(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    ((_, path),) = lake.file_paths("ledger", DAY, DAY)
+    path.unlink()
+    with pytest.raises(Refusal, match="a recorded file is missing"):
+        lake.read("ledger", DAY, DAY)
+    record(lake, DAY, ["1"])
+    assert amounts_of(lake, DAY) == ["1"]
+    assert lake.differences(DAY) == []
+
+
+def test_an_empty_day_is_a_recorded_day(lake: Lake) -> None:
+    record(lake, DAY, [])
+    assert lake.days() == [DAY]
+    assert lake.read("ledger", DAY, DAY).num_rows == 0
+
+
+def test_a_file_of_another_schema_is_never_published(lake: Lake, tmp_path: Path) -> None:
+    files = day_files(tmp_path / "out", ["1"], RECORDED_AT)
+    rows = pq.read_table(files["ledger"])
+    floats = rows["billed_cost"].cast(pa.float64())
+    at = rows.schema.get_field_index("billed_cost")
+    pq.write_table(rows.set_column(at, "billed_cost", floats), files["ledger"])
+    with pytest.raises(Broken, match="billed_cost double"):
+        lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
+    assert lake.days() == []
+
+
+def test_reading_selects_days_and_columns(lake: Lake) -> None:
+    for offset, text in enumerate(["1", "2", "3"]):
+        record(lake, DAY + timedelta(days=offset), [text])
+    rows = lake.read("ledger", DAY, DAY + timedelta(days=1), ["charge_date", "billed_cost"])
+    assert rows["charge_date"].to_pylist() == [DAY, DAY + timedelta(days=1)]
+    assert rows.schema.names == ["charge_date", "billed_cost"]
+
+
+def test_evidence_is_kept_under_its_digest_and_checked(lake: Lake, tmp_path: Path) -> None:
+    source = tmp_path / "charges.parquet"
+    pq.write_table(pa.table({"charge_id": ["a", "b"]}), source)
+    kept = lake.evidence.keep(
+        "billing_exports",
+        DAY,
+        basis="b",
+        digest="x",
+        files={"charges": source},
+        rows={"charges": 2},
+    )
+    assert lake.evidence.find("billing_exports", DAY, "b") == kept
+    assert lake.evidence.find("billing_exports", DAY, "other") is None
+    record(lake, DAY, ["1"], inputs={"billing_exports": kept.as_input()})
+    (path,) = lake.evidence.paths(lake.manifest(DAY)["inputs"]["billing_exports"]).values()
+    assert path.stem == kept.files["charges"].sha256
+    path.write_bytes(b"other")
+    assert lake.evidence.find("billing_exports", DAY, "b") is None
+    with pytest.raises(Refusal, match="was changed"):
+        lake.evidence.paths(kept.as_input())
+    (difference,) = lake.differences(DAY)
+    assert difference.startswith(
+        f"billing_exports.charges: {kept.files['charges'].path} was changed"
+    )
+
+
+def test_tables_keep_their_history_for_replay(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    record(lake, DAY, ["2"])
+    for table in (*SCHEMAS, tables.MANIFESTS):
+        found = DeltaTable(str(lake.storage / table))
+        assert found.metadata().configuration == PROPERTIES
+        with pytest.raises(DeltaError, match="36500|876000|minimum retention"):
+            found.vacuum(retention_hours=24, dry_run=True)
+
+
+def test_states_survive_a_checkpoint_of_the_log(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    record(lake, date(2026, 10, 6), ["2"])
+    DeltaTable(str(lake.storage / "ledger")).create_checkpoint()
+    record(lake, DAY, ["3"])
+    assert Lake(lake.storage).days() == [DAY, date(2026, 10, 6)]
+    assert amounts_of(Lake(lake.storage), DAY) == ["3"]
+
+
+def test_scratch_folders_are_gone_after_the_run(lake: Lake) -> None:
+    record(lake, DAY, ["1"])
+    assert list((lake.storage / ".staging").iterdir()) == []

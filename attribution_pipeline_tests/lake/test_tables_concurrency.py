@@ -1,0 +1,75 @@
+"""Many writers at once: nothing lost, nothing doubled, nothing failed."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from attribution_pipeline.lake import DayMoved, Lake
+from attribution_pipeline.lake.delta import DayTable
+from attribution_pipeline_tests.lake.days import DAY, amounts_of, record
+
+WRITERS = 8
+DAYS_PER_WRITER = 4
+ROUNDS = 2
+
+
+def _record_days(storage: Path, writer: int) -> list[str]:
+    """A writer's own days, each recorded twice with other amounts; returns what it acknowledged."""
+    lake = Lake(storage)
+    acknowledged = []
+    for round_ in range(ROUNDS):
+        for n in range(DAYS_PER_WRITER):
+            day = DAY + timedelta(days=writer * DAYS_PER_WRITER + n)
+            receipt = record(lake, day, [f"{writer}.{n}{round_}", "1"])
+            acknowledged.append(receipt.manifest_id)
+    return acknowledged
+
+
+def _record_one_day(storage: Path, writer: int) -> str | None:
+    """Everyone wants the same day, each with another result; None for who was told to run again.
+
+    Without the lock of one machine, as if each writer had its own.
+    """
+    DayTable._turn = lambda _: contextlib.nullcontext()  # type: ignore[method-assign]
+    try:
+        return record(Lake(storage), DAY, [str(writer)], previous=None).manifest_id
+    except DayMoved:
+        return None
+
+
+def _run(function, storage: Path) -> list:  # type: ignore[no-untyped-def, type-arg]
+    # spawn: delta-rs has threads, and a forked child would wait for them for ever
+    with multiprocessing.get_context("spawn").Pool(WRITERS) as pool:
+        return pool.starmap(function, [(storage, writer) for writer in range(WRITERS)])
+
+
+def test_eight_processes_record_thirty_two_days_and_lose_none(tmp_path: Path) -> None:
+    acknowledged = [one for many in _run(_record_days, tmp_path) for one in many]
+    lake = Lake(tmp_path)
+    assert len(lake.days()) == WRITERS * DAYS_PER_WRITER
+    assert sorted(state.manifest_id for state in lake.states()) == sorted(acknowledged)
+    for offset, day in enumerate(lake.days()):
+        writer, n = divmod(offset, DAYS_PER_WRITER)
+        expected = [Decimal(f"{writer}.{n}{ROUNDS - 1}"), Decimal(1)]
+        assert [Decimal(text) for text in amounts_of(lake, day)] == expected
+        assert lake.manifest(day)["state"] == ROUNDS
+        assert lake.differences(day) == []
+    for table in ("ledger", "operation_costs", "operations"):
+        rows = DeltaTable(str(tmp_path / table)).to_pyarrow_table().num_rows
+        assert rows == 2 * WRITERS * DAYS_PER_WRITER
+
+
+def test_of_eight_processes_that_want_one_day_exactly_one_records_it(tmp_path: Path) -> None:
+    answers = _run(_record_one_day, tmp_path)
+    winners = [answer for answer in answers if answer is not None]
+    lake = Lake(tmp_path)
+    assert len(winners) == 1
+    assert [state.manifest_id for state in lake.states()] == winners
+    assert len(amounts_of(lake, DAY)) == 1
+    assert lake.days() == [date(2026, 10, 5)]

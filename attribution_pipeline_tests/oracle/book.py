@@ -1,0 +1,73 @@
+"""The day's rows while they are written down, and the words that a row's circumstances give it.
+
+Belongs here: adding up rows of equal identity, basis, confidence and reason of a row. Does not:
+who gets what.
+"""
+
+from __future__ import annotations
+
+from attribution_pipeline.model.ledger import WHO
+from attribution_pipeline_tests.oracle.words import NOBODY, ChargeKey, Identity, Operation, Piece, Row, Who
+
+TENANT = WHO.index("tenant_id")
+
+
+def tenant_alone(tenant: str) -> Who:
+    return tuple(tenant if position == TENANT else None for position in range(len(WHO)))
+
+
+class Book:
+    """The rows written so far. Rows of equal identity are one row."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Identity, Row] = {}
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(self._rows.values())
+
+    def identity(
+        self, piece: Piece, component: str, leg: str, who: Who, *,
+        operation_name: str | None = None, model: str | None = None,
+        token_kind: str | None = None, reason: str | None = None,
+    ) -> Identity:  # fmt: skip
+        """The row that a part goes to. A part whose tenant is unknown says so."""
+        if reason is None and who[TENANT] is None:
+            reason = "identity_missing"
+        return Identity(
+            piece.charge, component, leg, who, operation_name, model, token_kind, reason
+        )
+
+    def write(
+        self, piece: Piece, identity: Identity, basis: str, costs: tuple[int, int], *,
+        confidence: str = "allocated", pool: str | None = None,
+        operation: Operation | None = None,
+    ) -> None:  # fmt: skip
+        """Add a part. ``confidence`` is what a row with a known tenant has."""
+        row = self._rows.get(identity)
+        if row is None:
+            confident = "unallocated" if identity.reason is not None else confidence
+            row = Row(identity, basis, confident, pool, piece.line["ProviderName"])
+            self._rows[identity] = row
+        assert row.basis == basis, f"two bases in one row: {identity}"
+        row.billed += costs[0]
+        row.effective += costs[1]
+        if operation is not None:
+            parts = row.operations.setdefault(operation.key, [0, 0])
+            parts[0] += costs[0]
+            parts[1] += costs[1]
+
+    def leave_open(
+        self, piece: Piece, component: str, reason: str, costs: tuple[int, int], *,
+        leg: str = "open", model: str | None = None, token_kind: str | None = None,
+        pool: str | None = None,
+    ) -> None:  # fmt: skip
+        """What nobody's part took, under its reason. Nothing left writes no row."""
+        if costs != (0, 0):
+            identity = self.identity(
+                piece, component, leg, NOBODY, model=model, token_kind=token_kind, reason=reason
+            )
+            self.write(piece, identity, "none", costs, pool=pool)
+
+    def of_charge(self, charge: ChargeKey) -> list[Row]:
+        return [row for row in self.rows if row.identity.charge == charge]

@@ -1,0 +1,137 @@
+"""From billing lines to the charges of one day (page 10, "The charge-day").
+
+Belongs here: which delivery stands, charge identity, day cutting, pieces by tag set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from attribution_pipeline_tests.oracle.divide import share_in_order
+from attribution_pipeline_tests.oracle.words import ChargeKey, Evidence, Piece, Record, quanta
+
+LONGER_THAN_A_DAY = timedelta(hours=24)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def standing_lines(evidence: Evidence) -> list[Record]:
+    """Lines that count once: newest delivery of an account and period, origin rows of a split out.
+
+    Of a split charge (FOCUS 1.3) the origin row has a method and no allocated resource; where its
+    allocated rows came with it, it would count them twice.
+    """
+    lines = evidence.of("billing")
+    newest: dict[Any, tuple[str, str]] = {}
+    for line in lines:
+        bill = (line["source"], line["BillingAccountId"], line["BillingPeriodStart"])
+        delivered = (line["delivery_order"] or "", line["delivery"] or "")
+        newest[bill] = max(newest.get(bill, ("", "")), delivered)
+    standing = [
+        line
+        for line in lines
+        if evidence.delivery.get(line["source"], "append") == "append"
+        or (line["delivery"] or "")
+        == newest[line["source"], line["BillingAccountId"], line["BillingPeriodStart"]][1]
+    ]
+    allocated = {_origin(line) for line in standing if line.get("AllocatedResourceId") is not None}
+    return [
+        line
+        for line in standing
+        if not (
+            line.get("AllocatedMethodId") is not None
+            and line.get("AllocatedResourceId") is None
+            and _origin(line) in allocated
+        )
+    ]
+
+
+def _origin(line: Record) -> Any:
+    return (charge_key(line, date.min), line["ChargePeriodStart"], line["ChargePeriodEnd"])
+
+
+def charge_key(line: Record, day: date) -> ChargeKey:
+    """The columns that name a charge; the description only where nothing else does."""
+    nameless = line["SkuId"] is None and line["SkuPriceId"] is None and line["ResourceId"] is None
+    return ChargeKey(
+        issuer=line["InvoiceIssuerName"],
+        billing_account_id=line["BillingAccountId"],
+        sub_account_id=line["SubAccountId"],
+        billing_period=line["BillingPeriodStart"].astimezone(UTC).date(),
+        charge_day=day,
+        category=line["ChargeCategory"],
+        charge_class=line["ChargeClass"],
+        currency=line["BillingCurrency"],
+        service=line["ServiceName"],
+        sku=line["SkuId"],
+        price_id=line["SkuPriceId"],
+        resource_id=line["ResourceId"],
+        region=line["RegionId"],
+        zone=line["AvailabilityZone"],
+        pricing_category=line["PricingCategory"],
+        commitment_id=line["CommitmentDiscountId"],
+        commitment_status=line["CommitmentDiscountStatus"],
+        native_id=line["native_id"],
+        description=line["ChargeDescription"] if nameless else None,
+    )
+
+
+def days_of(line: Record) -> list[tuple[date, int]]:
+    """The UTC days of a line with the time on each; one day unless it is to be cut."""
+    start, end = line["ChargePeriodStart"], line["ChargePeriodEnd"]
+    uncut = [(start.astimezone(UTC).date(), 1)]
+    if end is None or end - start <= LONGER_THAN_A_DAY:
+        return uncut
+    if line["ChargeCategory"] == "Purchase" or line["ChargeFrequency"] == "One-Time":
+        return uncut
+    if max(start, line["BillingPeriodStart"]) < min(end, line["BillingPeriodEnd"]):
+        start, end = max(start, line["BillingPeriodStart"]), min(end, line["BillingPeriodEnd"])
+    days = []
+    while start < end:
+        today = start.astimezone(UTC).date()
+        midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+        until = min(end, midnight)
+        days.append((today, (until - start) // MICROSECOND))
+        start = until
+    return days
+
+
+def tags_of(line: Record) -> dict[str, str]:
+    parsed = json.loads(line["Tags"]) if line["Tags"] else {}
+    return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+def pieces_of(
+    evidence: Evidence,
+    day: date,
+    first_day: date,
+    rule: Callable[[Record, Mapping[str, str]], Hashable],
+) -> list[Piece]:
+    """The day's charges, in pieces: by charge, tag set, and the rule that takes the line.
+
+    A line before ``first_day`` stands on ``first_day``, apart from that day's own.
+    """
+    pieces: dict[Hashable, Piece] = {}
+    for line in standing_lines(evidence):
+        days = days_of(line)
+        time = [part for _, part in days]
+        billed = share_in_order(quanta(line["BilledCost"]), time)
+        effective = share_in_order(quanta(line["EffectiveCost"]), time)
+        for position, (on, part) in enumerate(days):
+            outside = on < first_day
+            if (first_day if outside else on) != day:
+                continue
+            tags = tags_of(line)
+            taken_by = rule(line, tags)
+            key = charge_key(line, day)
+            piece = pieces.setdefault(
+                (key, tuple(sorted(tags.items())), outside, taken_by),
+                Piece(key, tags, taken_by, outside),
+            )
+            piece.billed += billed[position]
+            piece.effective += effective[position]
+            piece.lines.append((line, Fraction(part, sum(time))))
+    return list(pieces.values())
