@@ -6,16 +6,22 @@ Belongs here: standing deliveries, day cutting, charge identity. Does not: readi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution.day import Compute, Landed, Plane, SourceFacts
 from attribution_pipeline.attribution.engine import NULL, Session, session
 from attribution_pipeline.model import money
 from attribution_pipeline.model.cutting import DAY_US, cut, microseconds
 from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EVER_US = 2**62
+"""Microseconds beyond any date: an open end of a range."""
 
 ORIGIN_COLUMNS = ("object_id", "position", "delivery")
 """Where a line came from: not part of what it says, so not part of the plane's digest."""
@@ -45,14 +51,47 @@ def billing_plane(
             "planes/charge_lines_of_day",
             day_us=str(DAY_US),
             day_end_us=str(day_us + DAY_US),
-            from_us=str(-(2**62)) if day == first_day else str(day_us),
+            from_us=str(-EVER_US) if day == first_day else str(day_us),
         )
-        _slice_lines(db, day, first_day)
+        _slice_lines(db, lambda found: found == day or (day == first_day and found < day))
         db.run("planes/charges", day=day.isoformat(), day_us=str(DAY_US), null=NULL)
         columns = [row[0] for row in db.rows("select column_name from (describe charges)")]
         said = [f'"{name}"' for name in columns if name not in ORIGIN_COLUMNS]
         rows = db.write(f"select * from charges order by {', '.join(said)}", path)
-        return Plane("billing", {"charges": str(path)}, db.digest("charges", said), {"charges": rows})
+        return Plane(
+            "billing", {"charges": str(path)}, db.digest("charges", said), {"charges": rows}
+        )
+
+
+def bill_by_day(
+    landed: Landed, facts: SourceFacts, *, first_day: date, compute: Compute
+) -> pa.Table:
+    """The whole standing bill. Grain: charge day, issuer, account, invoice, currency.
+
+    Days before ``first_day`` stand on it, as in the ledger; days after the newest computed one are
+    what a tie-out calls not yet due. Columns ``billed_cost``, ``effective_cost``: DECIMAL(38,12).
+    """
+    with session(compute) as db:
+        _load_lines(db, landed, facts)
+        _refuse_two_doors(db)
+        db.run(
+            "planes/charge_lines_of_day",
+            day_us=str(DAY_US),
+            day_end_us=str(EVER_US),
+            from_us=str(-EVER_US),
+        )
+        _slice_lines(db, lambda _: True)
+        return db.table(
+            f"""
+            select greatest(s.charge_day, date '{first_day}') as charge_date,
+                   l.InvoiceIssuerName as issuer, l.BillingAccountId as billing_account_id,
+                   l.InvoiceId as invoice_id, l.BillingCurrency as billing_currency,
+                   cast(sum(s.billed_cost) as decimal(38, 12)) as billed_cost,
+                   cast(sum(s.effective_cost) as decimal(38, 12)) as effective_cost
+            from slices s join day_lines_numbered l on l.line_ordinal = s.line_ordinal
+            group by all order by all
+            """
+        )
 
 
 def _load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
@@ -104,7 +143,7 @@ def _refuse_two_doors(db: Session) -> None:
         )
 
 
-def _slice_lines(db: Session, day: date, first_day: date) -> None:
+def _slice_lines(db: Session, wanted: Callable[[date], bool]) -> None:
     """``day_lines_numbered`` and ``slices``: whole lines in SQL, cut lines exactly in Python."""
     db.execute(
         "create table day_lines_numbered as "
@@ -129,21 +168,21 @@ def _slice_lines(db: Session, day: date, first_day: date) -> None:
         from day_lines_numbered where is_cut order by line_ordinal
         """
     )
-    cut_rows = list(_cut_rows(long_lines, day, with_earlier=day == first_day))
+    cut_rows = list(_cut_rows(long_lines, wanted))
     if cut_rows:
         db.load("cut_slices", _arrow(cut_rows))
         db.execute("insert into slices select * from cut_slices")
 
 
 def _cut_rows(
-    lines: list[tuple[Any, ...]], day: date, *, with_earlier: bool
+    lines: list[tuple[Any, ...]], wanted: Callable[[date], bool]
 ) -> Iterator[tuple[Any, ...]]:
     for ordinal, start, end, period_start, period_end, billed, effective, *texts in lines:
         days = cut(start, end, period_start, period_end)
         amounts = [days.divide(money.to_quanta(value)[0]) for value in (billed, effective)]
         quantities = [None if text is None else days.divide_text(text) for text in texts]
         for index, charge_day in enumerate(days.days):
-            if charge_day == day or (with_earlier and charge_day < day):
+            if wanted(charge_day):
                 yield (
                     ordinal,
                     charge_day,

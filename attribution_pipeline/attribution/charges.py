@@ -42,9 +42,7 @@ def load_portions(db: Session, charges: str, policy: Policy, day: date) -> list[
     assignments: dict[Assignment, int] = {}
     matched = []
     for match_key, outside_range, *values in distinct:
-        found = assign(
-            dict(zip(columns, values, strict=True)), policy, outside_range=outside_range
-        )
+        found = assign(dict(zip(columns, values, strict=True)), policy, outside_range=outside_range)
         matched.append((match_key, assignments.setdefault(found, len(assignments))))
     _load_assignments(db, list(assignments), matched)
     width = db.one(

@@ -64,4 +64,3 @@ def load_landed(db: Session, landed: Landed, tables: dict[str, str]) -> None:
             }
         ),
     )
-

@@ -53,7 +53,9 @@ def attribution_id(
 
 def what_key(operation_name: str, model: str, token_kind: str) -> str:
     """Canonical text of operation name, model and token kind."""
-    columns = ", ".join(f"coalesce({column}, {NULL})" for column in (operation_name, model, token_kind))
+    columns = ", ".join(
+        f"coalesce({column}, {NULL})" for column in (operation_name, model, token_kind)
+    )
     return f"concat_ws(chr(31), {columns})"
 
 

@@ -51,7 +51,8 @@ class Assignment:
 
 def columns_read(policy: Policy) -> list[str]:
     """Charge columns that the policy's rules look at, sorted: charges equal in them match alike."""
-    named = {column for rule in (*policy.meters, *policy.pools) for column in rule.match}
+    named = {column for meter in policy.meters for column in meter.match}
+    named |= {column for pool in policy.pools for column in pool.match}
     named |= {meter.model.from_ for meter in policy.meters if not isinstance(meter.model, str)}
     named |= {mapping.to for mapping in policy.nodes}
     columns = set(ALWAYS_READ)
@@ -67,9 +68,11 @@ def assign(row: Row, policy: Policy, *, outside_range: bool) -> Assignment:
     surface = SURFACE_OF_CATEGORY.get(row.get("ServiceCategory") or "", "other")
     if outside_range:
         return Assignment("outside", surface=surface)
+    from attribution_pipeline.model.policy import matches
+
     tags = tags_of(row)
     for index, meter in enumerate(policy.meters):
-        if _matches(meter.match, row, tags) and (model := meter.model_of(row, tags)) is not None:
+        if matches(meter.match, row, tags) and (model := meter.model_of(row, tags)) is not None:
             return Assignment(
                 "meter",
                 surface=meter.surface or surface,
@@ -87,7 +90,7 @@ def assign(row: Row, policy: Policy, *, outside_range: bool) -> Assignment:
     found = policy.pool_of(row, tags)
     if found is not None:
         index, pool = found
-        if tagged and (pool.tagged == "first" or pool.driver == "none" and not pool.split):
+        if tagged and (pool.tagged == "first" or (pool.driver == "none" and not pool.split)):
             return tagged
         kind: Kind = "split" if pool.split else "driver"
         return Assignment(kind, pool=index, surface=_surface(pool, surface))
@@ -112,12 +115,6 @@ def tags_of(row: Row) -> dict[str, str]:
                 if value is not None
             }
     return tags
-
-
-def _matches(conditions: Mapping[str, str], row: Row, tags: Mapping[str, str]) -> bool:
-    from attribution_pipeline.model.policy import matches
-
-    return matches(conditions, row, tags)
 
 
 def _surface(pool: Pool, inferred: str) -> str:

@@ -69,9 +69,7 @@ class Slice:
 
 def divide_meters(db: Session, policy: Policy, assignments: Sequence[Assignment]) -> list[Slice]:
     """Rows of every metered charge; the slices, for coverage."""
-    meters = {
-        number: found for number, found in enumerate(assignments) if found.kind == "meter"
-    }
+    meters = {number: found for number, found in enumerate(assignments) if found.kind == "meter"}
     slices = _form_slices(db, policy, meters)
     _weigh(db, slices)
     _count_billed_tokens(db, policy, assignments, slices)
@@ -289,7 +287,10 @@ def _load_slices(db: Session, policy: Policy, slices: Sequence[Slice]) -> None:
             "seen": pa.array([_decimal(s.seen) for s in slices], wide),
             "denominator": pa.array([_decimal(s.denominator) for s in slices], wide),
             "priced_over": pa.array(
-                [_decimal(s.billed_tokens if (s.billed_tokens or 0) > 0 else s.seen) for s in slices],
+                [
+                    _decimal(s.billed_tokens if (s.billed_tokens or 0) > 0 else s.seen)
+                    for s in slices
+                ],
                 wide,
             ),
             "within_tolerance": pa.array(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -173,7 +172,9 @@ def _tenant_of(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> st
     workload = snapshot.get((*place, kind, pod["controller"] or ""), nothing)
     namespace = snapshot.get((*place, "namespace", pod["namespace"] or ""), nothing)
     if namespace is nothing:
-        namespace = snapshot.get((pod["cluster"], None, "namespace", pod["namespace"] or ""), nothing)
+        namespace = snapshot.get(
+            (pod["cluster"], None, "namespace", pod["namespace"] or ""), nothing
+        )
     sources = {
         "pod_label": (own[0], json.loads(pod["labels"] or "{}")),
         "workload_label": (workload[0],),

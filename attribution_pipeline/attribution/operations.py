@@ -52,7 +52,9 @@ def operation_plane(
             "planes/calls",
             buckets=", ".join(BUCKETS),
             who=", ".join(_who(column, policy) for column in WHO),
-            content=", ".join(f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT),
+            content=", ".join(
+                f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT
+            ),
             from_ns=str((day_us - LOOKBACK_DAYS * DAY_US) * 1000),
             to_ns=str((day_us + (1 + LOOKBACK_DAYS) * DAY_US) * 1000),
         )
@@ -67,12 +69,18 @@ def operation_plane(
         _alias_tenants(db, policy)
         columns = [row[0] for row in db.rows("select column_name from (describe operations)")]
         rows = db.write("select * from operations order by operation_key", path)
-        repeated, extra = db.rows("select count(*), coalesce(sum(deliveries - 1), 0) from repeated")[0]
+        repeated, extra = db.rows(
+            "select count(*), coalesce(sum(deliveries - 1), 0) from repeated"
+        )[0]
         return Plane(
             "operations",
             {"operations": str(path)},
             db.digest("operations", columns),
-            {"operations": rows, "repeated_spans": int(repeated), "repeated_deliveries": int(extra)},
+            {
+                "operations": rows,
+                "repeated_spans": int(repeated),
+                "repeated_deliveries": int(extra),
+            },
             findings,
         )
 
@@ -82,7 +90,9 @@ def _who(column: str, policy: Policy) -> str:
     aliases = policy.join.attributes.get(column, [])
     if not aliases:
         return column
-    paths = (alias.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''") for alias in aliases)
+    paths = (
+        alias.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''") for alias in aliases
+    )
     found = ", ".join(f"json_extract_string(attributes, '$.\"{path}\"')" for path in paths)
     return f"coalesce({column}, {found}) as {column}"
 
@@ -138,5 +148,6 @@ def _alias_tenants(db: Session, policy: Policy) -> None:
         named = " ".join("when ? then ?" for _ in aliases)
         parameters = [text for pair in aliases.items() for text in pair]
         db.execute(
-            f"update operations set tenant_id = case tenant_id {named} else tenant_id end", parameters
+            f"update operations set tenant_id = case tenant_id {named} else tenant_id end",
+            parameters,
         )

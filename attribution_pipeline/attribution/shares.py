@@ -76,9 +76,7 @@ class Shares:
         self.db = db
         self.policy = policy
         self.day = day
-        self.who_keys = {
-            who_id: key for who_id, key in db.rows("select who_id, who_key from actors")
-        }
+        self.who_keys = dict(db.rows("select who_id, who_key from actors"))
         self.tenants = {
             tenant: who_id
             for who_id, tenant in db.rows(

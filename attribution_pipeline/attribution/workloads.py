@@ -87,7 +87,9 @@ class Clusters:
         """``kind_amounts`` (a node's charge by kind) and ``volume_parts`` (a volume's by pod)."""
         mine = {n for n, found in enumerate(assignments) if found.pool == pool_index}
         columns = sorted({mapping.to for mapping in self.policy.nodes} - {"ResourceId"})
-        extra = "".join(f', (select min(l."{c}") from lines l where l.charge_id = p.charge_id)' for c in columns)
+        extra = "".join(
+            f', (select min(l."{c}") from lines l where l.charge_id = p.charge_id)' for c in columns
+        )
         kinds: list[tuple[Any, ...]] = []
         volumes: list[tuple[Any, ...]] = []
         open_rows: list[OpenRow] = []
@@ -99,7 +101,11 @@ class Clusters:
                 continue
             named = {"ResourceId": resource_id, **dict(zip(columns, others, strict=True))}
             number = next(
-                (n for column, value in named.items() if (n := self.slices.of(column, value)) is not None),
+                (
+                    n
+                    for column, value in named.items()
+                    if (n := self.slices.of(column, value)) is not None
+                ),
                 None,
             )
             amounts = (int(billed), int(effective))
@@ -172,9 +178,13 @@ class Clusters:
         db = self.db
         expression, unit = OPERATION_WEIGHTS[driver]
         only_gpu = "where p.gpu_cost > 0" if driver == "gpu_time" else ""
-        scope = "slice_nodes" if within == "node" else (
-            "(select distinct s.slice_id, n.cluster, n.node from slice_nodes s "
-            "join slice_nodes n on n.cluster = s.cluster)"
+        scope = (
+            "slice_nodes"
+            if within == "node"
+            else (
+                "(select distinct s.slice_id, n.cluster, n.node from slice_nodes s "
+                "join slice_nodes n on n.cluster = s.cluster)"
+            )
         )
         db.run(
             "phases/idle",
@@ -258,7 +268,11 @@ def _load_amounts(
 
 
 def _load_as(
-    db: Session, name: str, names: Sequence[str], types: Sequence[Any], rows: Sequence[tuple[Any, ...]]
+    db: Session,
+    name: str,
+    names: Sequence[str],
+    types: Sequence[Any],
+    rows: Sequence[tuple[Any, ...]],
 ) -> None:
     import pyarrow as pa
 

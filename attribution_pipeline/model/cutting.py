@@ -49,7 +49,7 @@ class Cut:
 def _shift(value: Decimal, scale: int) -> int:
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    whole = int("".join(map(str, digits))) * 10 ** (exponent + scale)
+    whole: int = int("".join(map(str, digits))) * 10 ** (exponent + scale)
     return -whole if sign else whole
 
 

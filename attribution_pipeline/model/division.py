@@ -49,7 +49,9 @@ def largest_remainder(amount: int, weights: Mapping[K, int]) -> dict[K, int]:
     parts = {key: truncated(amount, w, denominator) for key, w in weights.items()}
     left = abs(amount - sum(parts.values()))
     step = 1 if amount >= 0 else -1
-    by_remainder = sorted(weights, key=lambda key: (-(abs(amount) * weights[key] % denominator), key))
+    by_remainder = sorted(
+        weights, key=lambda key: (-(abs(amount) * weights[key] % denominator), key)
+    )
     for key in by_remainder[:left]:
         parts[key] += step
     return parts

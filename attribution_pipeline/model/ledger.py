@@ -64,10 +64,24 @@ LEDGER = pa.schema(
         *_text("charge_id"),
         pa.field("billing_period", pa.date32()),
         *_text(
-            "provider", "service", "billing_account_id", "sub_account_id", "resource_id", "region",
-            "charge_category", "charge_class", "surface", "component", "leg", "basis",
+            "provider",
+            "service",
+            "billing_account_id",
+            "sub_account_id",
+            "resource_id",
+            "region",
+            "charge_category",
+            "charge_class",
+            "surface",
+            "component",
+            "leg",
+            "basis",
             *WHO,
-            "team", "cost_center", "operation_name", "model", "token_kind",
+            "team",
+            "cost_center",
+            "operation_name",
+            "model",
+            "token_kind",
         ),  # fmt: skip
         pa.field("billed_cost", _MONEY),
         pa.field("effective_cost", _MONEY),
@@ -115,8 +129,13 @@ OPERATIONS = pa.schema(
         *[
             pa.field(bucket, pa.int64())
             for bucket in (
-                "uncached_input", "cache_read", "cache_write_5m", "cache_write_1h",
-                "cache_write_other", "visible_output", "reasoning",
+                "uncached_input",
+                "cache_read",
+                "cache_write_5m",
+                "cache_write_1h",
+                "cache_write_other",
+                "visible_output",
+                "reasoning",
             )
         ],  # fmt: skip
         pa.field("metered", pa.bool_()),

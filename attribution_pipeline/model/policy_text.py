@@ -208,7 +208,10 @@ def _tolerances(policy: Policy) -> str:
     rows = [
         ("tie-out, in currency", str(policy.tolerance.tie_out)),
         ("replay variance", str(policy.tolerance.replay_variance)),
-        ("telemetry coverage (tokens seen over billed); outside it `estimated`", f"{low} to {high}"),
+        (
+            "telemetry coverage (tokens seen over billed); outside it `estimated`",
+            f"{low} to {high}",
+        ),
         ("segmentation completeness at least", percent(slo.segmentation_completeness)),
         ("model and token evidence at least", percent(slo.model_token_evidence)),
         ("actor coverage at least", percent(slo.actor_coverage)),

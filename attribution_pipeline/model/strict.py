@@ -191,7 +191,10 @@ def _words(error: ErrorDetails) -> tuple[str, str]:
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"must be a mapping, is {_shown(value)}", "write `key: value` lines under it"
         case "too_short":
-            return f"has {context['actual_length']} entries", "write at least one, or remove the key"
+            return (
+                f"has {context['actual_length']} entries",
+                "write at least one, or remove the key",
+            )
         case "string_too_short":
             return "is empty", "give it a value or remove the key"
         case "string_too_long":

@@ -7,7 +7,7 @@ counts, and asserted to sum to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -46,15 +46,17 @@ class Charge:
     bound: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
     billing_period: date | None = None
     """First day of the month that bills it, where it is not the charge's own."""
-    days: list[date] = field(default_factory=list)
+    of_day: tuple[int, int] | None = None
+    """Billed and effective quanta of this day, where its one line is for a whole month."""
 
     def tell(self, tables: TruthTables) -> None:
         """Put its causes and its bound into the day's truth."""
-        for place, name in ((5, "billed"), (6, "effective")):
-            told = sum(cause[place] for cause in self.causes)
-            charged = sum(getattr(line, name) for line in self.lines)
-            if told != charged:
-                raise AssertionError(f"{self.key}: {name} causes {told}, charge {charged}")
+        charged = self.of_day or (
+            sum(line.billed for line in self.lines), sum(line.effective for line in self.lines)
+        )  # fmt: skip
+        told = (sum(c.billed for c in self.causes), sum(c.effective for c in self.causes))
+        if told != charged:
+            raise AssertionError(f"{self.key}: causes {told}, charge {charged}")
         tables.add(self.key, self.causes)
         if any(self.bound):
             tables.bound(self.key, *self.bound)

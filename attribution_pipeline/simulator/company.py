@@ -47,6 +47,7 @@ class Model:
     cache_write: str = ""  # "", "other" or "split"
     reasoning: bool = False
     serving: str = ""  # workload that serves it
+    region: str = "eu-west-1"  # of the vendor, where its bill has one
 
 
 MODELS: tuple[Model, ...] = (
@@ -87,6 +88,11 @@ MODELS: tuple[Model, ...] = (
           "genai.openai", serving="vllm-qwen-32b"),
     Model("tei", "bge-m3", (), "1", "tei-bge.inference.svc.cluster.local", 0,
           "genai.openai", operation="embeddings", serving="tei-bge"),
+    # the same model in another region, at another price: a slice of its own
+    Model("aws.bedrock", "anthropic.claude-haiku-4-5-v1:0",
+          (("uncached_input", "1.10"), ("cache_read", "0.11"), ("cache_write", "1.375"), ("output", "5.50")),
+          "0.95", "bedrock-runtime.us-east-1.amazonaws.com", 7, "genai.anthropic",
+          cache_write="other", region="us-east-1"),
 )  # fmt: skip
 
 SERVER_SPAN_PROVIDER = "vllm"
@@ -181,7 +187,7 @@ WORKFLOWS: tuple[Workflow, ...] = (
     Workflow("coding-agent", "agent-runner", "coder", "code", 7, 110_000, 2_400,
              ((8, 4), (9, 4), (5, 2))),
     Workflow("refund-triage", "agent-runner", "triage", "support", 6, 12_000, 350,
-             ((1, 3), (6, 3), (11, 2))),
+             ((1, 3), (6, 3), (11, 2), (13, 1))),
     Workflow("doc-import", "ingest-worker", None, "ingest", 9, 6_000, 0, ((7, 5), (12, 5))),
     Workflow("hourly-sync", "ingest-worker", None, "ingest", 5, 9_000, 200, ((4, 3), (11, 3)),
              hourly=True),
@@ -189,11 +195,11 @@ WORKFLOWS: tuple[Workflow, ...] = (
              ((3, 3), (2, 3), (10, 3))),
     Workflow("translate", "summarizer", None, "translation", 5, 4_000, 1_300, ((6, 3), (11, 2))),
     Workflow("assist-canary", "gateway-staging", "assistant", "chat", 2, 9_000, 450,
-             ((0, 1), (3, 1), (10, 1))),
+             ((0, 1), (3, 1), (10, 1), (13, 1))),
     Workflow("nightly-digest", "nightly-digest", "digester", "digest", 6, 60_000, 1_100,
              ((1, 4), (10, 3), (5, 1))),
     Workflow("eval-suite", "eval-suite", "judge", "evaluation", 3, 15_000, 700,
-             ((8, 1), (5, 1), (10, 2))),
+             ((8, 1), (5, 1), (10, 2), (13, 2))),
 )  # fmt: skip
 """``mix`` names models by their place in MODELS."""
 

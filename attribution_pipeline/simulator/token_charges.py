@@ -145,7 +145,8 @@ def _columns(sku: Sku) -> dict[str, str]:
     unit, sku_id = UNITS[model.provider][0], f"{model.provider}.{model.name}.{sku.token_kind}"
     service, text = SERVICES[model.provider], f"{model.name} {sku.token_kind}"
     if model.provider == "aws.bedrock":
-        return aws(service, "Usage", AI, text, sub=AWS_AI, sku=sku_id, meter=meter, unit=unit)
+        return aws(service, "Usage", AI, text, sub=AWS_AI, sku=sku_id, meter=meter, unit=unit,
+                   region=model.region)  # fmt: skip
     if model.provider == "azure.ai.openai":
         return focus_columns(
             issuer="Microsoft", provider="Microsoft", account=(AZURE_ACCOUNT, "Acme AI"),

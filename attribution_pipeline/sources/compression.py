@@ -16,6 +16,8 @@ import zstandard
 
 from attribution_pipeline.sources.rejection import ObjectRefused
 
+__all__ = ["LIMITS", "Limits", "ObjectRefused", "compression_of", "plain_stream"]
+
 MEBIBYTE = 1 << 20
 
 GZIP_MAGIC = b"\x1f\x8b"

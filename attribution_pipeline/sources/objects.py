@@ -15,7 +15,8 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,17 +72,31 @@ class Listing:
     skipped: dict[str, int]
 
 
-@dataclass
 class OpenedObject:
-    """An object ready to be read: its identity, and its plain bytes."""
+    """An open object: its identity at once, its plain bytes when they are asked for."""
 
-    object_id: str
-    """sha256 hex of the raw bytes."""
-    size: int
-    fingerprint: str
-    data: bytes | BinaryIO
-    """Plain. Bytes up to ``Limits.in_memory_bytes``, else a buffered stream at its first byte."""
-    compression: str | None = field(default=None)
+    def __init__(self, obj: SourceObject, raw: BinaryIO, object_id: str, limits: Limits) -> None:
+        self._obj = obj
+        self._raw = raw
+        self._limits = limits
+        self.object_id = object_id
+        """sha256 hex of the raw bytes."""
+
+    @cached_property
+    def data(self) -> bytes | BinaryIO:
+        """Plain: bytes up to ``Limits.in_memory_bytes``, else a stream at its first byte.
+
+        Raises ObjectRefused where the object cannot be decompressed within the limits.
+        """
+        if self._obj.size > self._limits.object_bytes:
+            raise ObjectRefused(
+                "object_too_large",
+                f"has {self._obj.size} bytes; the limit object_bytes is "
+                f"{self._limits.object_bytes}",
+                where=self._obj.uri,
+                remedy="deliver it in smaller objects",
+            )
+        return _plain(self._raw, self._obj, self._limits)
 
 
 def folder_of(source: str, uri: str | Path) -> Path:
@@ -187,31 +202,19 @@ class StillChanging(Exception):  # noqa: N818 - not an error: the object is read
 
 @contextmanager
 def open_object(obj: SourceObject, limits: Limits = LIMITS) -> Iterator[OpenedObject]:
-    """Open, hash and decompress one object; on leaving, require that it stood still meanwhile.
+    """Open and hash one object; on leaving, require that it stood still meanwhile.
 
-    Raw bytes are read once into memory. Only an object beyond ``limits.in_memory_bytes`` is read
+    Raw bytes are read once, into memory. Only an object beyond ``limits.in_memory_bytes`` is read
     twice through one descriptor, first for its digest, then for its records. Compression is known
     by magic, never by name; what is compressed inside the compression is refused.
 
-    Raises ObjectRefused (its content can never be used), StillChanging (later), OSError (cannot
-    be reached now).
+    Raises StillChanging (come back later), OSError (cannot be reached now).
     """
-    if obj.size > limits.object_bytes:
-        raise ObjectRefused(
-            "object_too_large",
-            f"has {obj.size} bytes, more than the limit object_bytes = {limits.object_bytes}",
-            where=obj.uri,
-            remedy="deliver it in smaller objects",
-        )
     with open(obj.uri, "rb") as file:
         _require_unchanged(obj, file)
         raw, object_id = _hashed(file, obj.size, limits)
-        head = raw.read(MAGIC_BYTES)
-        raw.seek(0)
-        compression = compression_of(head)
-        data = _plain(raw, obj, compression, limits)
         try:
-            yield OpenedObject(object_id, obj.size, obj.fingerprint, data, compression)
+            yield OpenedObject(obj, raw, object_id, limits)
         except Exception:
             _require_unchanged(obj, file)  # half of a file that is being written is no evidence
             raise
@@ -236,9 +239,9 @@ def _hashed(file: BinaryIO, size: int, limits: Limits) -> tuple[BinaryIO, str]:
     return file, digest.hexdigest()
 
 
-def _plain(
-    raw: BinaryIO, obj: SourceObject, compression: str | None, limits: Limits
-) -> bytes | BinaryIO:
+def _plain(raw: BinaryIO, obj: SourceObject, limits: Limits) -> bytes | BinaryIO:
+    compression = compression_of(raw.read(MAGIC_BYTES))
+    raw.seek(0)
     if compression is None:
         return raw.getvalue() if isinstance(raw, io.BytesIO) else raw
     stream = plain_stream(raw, obj.size, compression, limits, obj.uri)

@@ -6,12 +6,24 @@ Belongs here: the counts of each source and how they read. Does not: landing its
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 NOTES_SHOWN = 10
 """Notes of one source that ``lines`` prints; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class LandingProgress:
+    """Where a run stands, after each object."""
+
+    kind: str
+    name: str
+    done: int
+    total: int
+    rows: int
 
 
 @dataclass
@@ -60,7 +72,9 @@ class SourceReport:
             counts.append(f"{self.refused} refused")
         line = f"{self.kind} {self.name}: objects {', '.join(counts)}"
         if self.rows:
-            line += "; rows " + ", ".join(f"{table} {n:,}" for table, n in sorted(self.rows.items()))
+            line += "; rows " + ", ".join(
+                f"{table} {n:,}" for table, n in sorted(self.rows.items())
+            )
         if self.day_from is not None and self.day_to is not None:
             days = {self.day_from.isoformat(): None, self.day_to.isoformat(): None}
             line += f"; days {' to '.join(days)}"
@@ -123,12 +137,12 @@ class LandingReport:
         return [line for source in self.sources for line in source.lines()]
 
 
-def _sum(counters: object) -> dict[str, int]:
+def _sum(counters: Iterable[Counter[str]]) -> dict[str, int]:
     total: Counter[str] = Counter()
-    for counter in counters:  # type: ignore[attr-defined]
+    for counter in counters:
         total.update(counter)
     return dict(sorted(total.items()))
 
 
-def _counts(found: dict[str, int] | Counter[str]) -> str:
+def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in sorted(found.items()))

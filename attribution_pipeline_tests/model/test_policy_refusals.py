@@ -130,7 +130,7 @@ MISTAKES = [
     ('server_address: "llama-70b.inference.svc*", ', "",
      "p:53: `serving[1]`: names neither server_address nor model; add `server_address: ...`"),
     ("surface: vector_database", "surface: vectors",
-     "p:66: `pools[2].surface`: `vectors` is no surface; did you mean `vector_database`?"),
+     "p:65: `pools[2].surface`: `vectors` is no surface; did you mean `vector_database`?"),
     ("    split: opencost\n", "",
      "p:60: `pools[1].idle`: `idle` needs `split: opencost`; add the split or remove the key"),
     ("    driver: active_time\n", "    driver: cost\n",
@@ -145,22 +145,22 @@ MISTAKES = [
      "p:61: `pools[1].idle.driver`: `fixed` is no driver of idle; use one of: tokens, requests, "
      "active_time, gpu_time, cost, even"),
     ("usage.query_units", "usage.",
-     "p:67: `pools[2].driver`: `usage.` is no driver; did you mean `usage.<metric>`?"),
+     "p:66: `pools[2].driver`: `usage.` is no driver; did you mean `usage.<metric>`?"),
     ("usage.query_units", "fixed",
-     "p:67: `pools[2].driver`: driver `fixed` needs percentages by tenant; add `fixed: {acme: "
+     "p:66: `pools[2].driver`: driver `fixed` needs percentages by tenant; add `fixed: {acme: "
      "60, globex: 40}`"),
     ("driver: usage.query_units", "driver: fixed\n    fixed: {acme: 60, globex: 39.99}",
-     "p:68: `pools[2].fixed`: percentages total 99.99; they must total exactly 100"),
+     "p:67: `pools[2].fixed`: percentages total 99.99; they must total exactly 100"),
     ("driver: usage.query_units", "driver: fixed\n    fixed: {acme: 110, globex: -10}",
-     "p:68: `pools[2].fixed.globex`: `globex` gets -10 percent; give it more than 0 or leave it "
+     "p:67: `pools[2].fixed.globex`: `globex` gets -10 percent; give it more than 0 or leave it "
      "out"),
     ("driver: usage.query_units", "driver: cost\n    fixed: {acme: 100}",
-     "p:68: `pools[2].fixed`: `fixed` needs `driver: fixed`, not cost; change the driver or "
+     "p:67: `pools[2].fixed`: `fixed` needs `driver: fixed`, not cost; change the driver or "
      "remove the key"),
     ("name: tax", "name: support",
-     "p:72: `pools[4].name`: pool name `support` is used twice (pools 3 and 4); name pools "
+     "p:71: `pools[4].name`: pool name `support` is used twice (pools 3 and 4); name pools "
      "apart: rows carry the name"),
-    ("pools:\n", "pools: {}\nx:\n", "p:55: unknown key `x`; use one of: policy, version, "
+    ("pools:\n", "pools: {}\nx:\n", "p:56: unknown key `x`; use one of: policy, version, "
      "effective_from, published_by, decided_in, note, settlement, join, owners, issuers, "
      "tolerance, slo, evidence_gap, meters, nodes, serving, pools"),
 ]  # fmt: skip

@@ -30,15 +30,20 @@ _TOO_LONG = "straddl"
 def names(stream: IO[bytes], where: str) -> list[str]:
     """The header's column names. Refuses an empty file."""
     stream.seek(0)
+    head = io.BytesIO(_first_record(stream))
+    stream.seek(0)
     try:
-        return list(_open(stream, None).schema.names)
+        reader = pa_csv.open_csv(
+            head,
+            read_options=pa_csv.ReadOptions(use_threads=False),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        )
     except pa.ArrowInvalid as error:
         raise _refusal(error, where) from error
-    finally:
-        stream.seek(0)
+    return list(reader.schema.names)
 
 
-def require_whole(stream: IO[bytes], where: str) -> None:
+def require_whole(stream: IO[bytes], header: list[str], where: str) -> None:
     """Read the file once for its structure: UTF-8, rows of one width, no quote left open.
 
     Arrow takes a file that ends inside a quoted value for a whole one; an odd number of quotes
@@ -47,7 +52,7 @@ def require_whole(stream: IO[bytes], where: str) -> None:
     stream.seek(0)
     checked = _Checked(stream)
     try:
-        for _ in _open(checked, 0):
+        for _ in _open(checked, header, header[:1]):
             pass
         checked.end()
     except UnicodeDecodeError as error:
@@ -58,49 +63,36 @@ def require_whole(stream: IO[bytes], where: str) -> None:
         raise _refusal(error, where) from error
     if checked.quotes % 2:
         _require_closed_quotes(stream, where)
-    stream.seek(0)
 
 
-def stretches(stream: IO[bytes], where: str) -> Iterator[list[pa.Array]]:
+def stretches(stream: IO[bytes], header: list[str], where: str) -> Iterator[list[pa.Array]]:
     """The file's columns as text, some ten thousand rows at a time. After ``require_whole``."""
     stream.seek(0)
     try:
-        for batch in _open(stream, None):
+        for batch in _open(stream, header, None):
             yield batch.columns
     except pa.ArrowInvalid as error:
         raise _refusal(error, where) from error
 
 
-def _open(stream: IO[bytes] | _Checked, only: int | None) -> pa_csv.CSVStreamingReader:
-    header = _header(stream)
-    column_types = {name: pa.string() for name in header}
+def _open(
+    stream: IO[bytes] | _Checked, header: list[str], only: list[str] | None
+) -> pa_csv.CSVStreamingReader:
     return pa_csv.open_csv(
         stream,
         read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            column_types=column_types,
+            column_types=dict.fromkeys(header, pa.string()),
             null_values=list(NULL_TEXTS),
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
-            include_columns=None if only is None else header[only : only + 1],
+            include_columns=only,
         ),
     )
 
 
-def _header(stream: IO[bytes] | _Checked) -> list[str]:
-    """Names by a first look, because Arrow must be told the type of each."""
-    start = stream.tell()
-    reader = pa_csv.open_csv(
-        io.BytesIO(_first_record(stream)),
-        read_options=pa_csv.ReadOptions(use_threads=False),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-    )
-    stream.seek(start)
-    return list(reader.schema.names)
-
-
-def _first_record(stream: IO[bytes] | _Checked) -> bytes:
+def _first_record(stream: IO[bytes]) -> bytes:
     head = stream.read(BLOCK_BYTES)
     quoted = False
     for index, byte in enumerate(head):

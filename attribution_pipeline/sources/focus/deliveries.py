@@ -19,7 +19,7 @@ from attribution_pipeline.sources.focus.manifests import Manifest, Unreadable
 from attribution_pipeline.sources.objects import SourceObject
 
 FORMATS = ("focus", "aws", "azure", "gcp", "oci")
-"""What ``format`` of a billing source may be. ``focus`` knows AWS and Azure by their layout."""
+"""What ``format`` of a billing source may be. ``focus`` tells them apart by layout."""
 
 DATA_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet")
 
@@ -31,6 +31,8 @@ _AZURE_LAYOUT = re.compile(r"(?:^|/)\d{8}-\d{8}/(?:[^/]+/)+[^/]+$")
 
 _OCI_DAY = re.compile(r"^(?P<prefix>(?:.*/)?)\d{4}/\d{2}/\d{2}/[^/]+$")
 """OCI FOCUS reports: ``FOCUS Reports/YYYY/MM/DD/<file>``."""
+
+_OCI_FOLDER = re.compile(r"(?:^|/)FOCUS Reports/")
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _awaits_manifest(path: str, format: str) -> bool:
 
 
 def _of_folder(path: str, format: str) -> tuple[str, str]:
-    if format == "oci":
+    if format == "oci" or (format == "focus" and _OCI_FOLDER.search(path)):
         day = _OCI_DAY.match(path)
         prefix = day["prefix"].strip("/") if day else ""
         return prefix or ".", prefix

@@ -11,6 +11,8 @@ import io
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import IO, BinaryIO, cast
 
 from attribution_pipeline.model.errors import Refusal
@@ -19,31 +21,42 @@ from attribution_pipeline.sources.compression import GZIP_MAGIC
 SPOOL_BYTES = 64 * 1024 * 1024
 """Streams up to this size are held in memory, larger ones in a temporary file."""
 
+_COPY_BYTES = 1024 * 1024
+
 HALF_WRITTEN = "deliver the file again, whole"
 
 
-def seekable(data: bytes | BinaryIO, where: str) -> IO[bytes]:
-    """``data``, decompressed if it is gzip, at its first byte. Refuses gzip that ends early."""
-    stream: BinaryIO = io.BytesIO(data) if isinstance(data, bytes) else data
-    if not stream.seekable():
-        stream = _spooled(stream)
-    start = stream.tell()
-    compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    stream.seek(start)
-    if not compressed:
-        return stream
+@contextmanager
+def opened(data: bytes | BinaryIO, where: str) -> Iterator[IO[bytes]]:
+    """``data`` as a seekable stream at its first byte, decompressed if it is gzip.
+
+    Raises Refusal when the gzip ends early. The caller's own stream stays open.
+    """
+    stream: IO[bytes] = io.BytesIO(data) if isinstance(data, bytes) else data
+    with ExitStack() as held:
+        if not stream.seekable():
+            stream = held.enter_context(_spooled(stream))
+        start = stream.tell()
+        compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        stream.seek(start)
+        if compressed:
+            try:
+                with gzip.GzipFile(fileobj=stream) as plain:
+                    stream = held.enter_context(_spooled(cast("IO[bytes]", plain)))
+            except (OSError, EOFError, zlib.error) as error:
+                raise Refusal(
+                    f"cannot be decompressed: {error}", where=where, remedy=HALF_WRITTEN
+                ) from error
+        yield stream
+
+
+def _spooled(stream: IO[bytes]) -> IO[bytes]:
+    # closed by the caller; 3.11: a spooled file is a whole io.IOBase
+    spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
     try:
-        with gzip.GzipFile(fileobj=stream) as plain:
-            return _spooled(cast(BinaryIO, plain))
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refusal(
-            f"cannot be decompressed: {error}", where=where, remedy=HALF_WRITTEN
-        ) from error
-
-
-def _spooled(stream: BinaryIO) -> BinaryIO:
-    # 3.11: a spooled file is seekable, readable and writable, as an io.IOBase
-    spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - the reader holds it
-    shutil.copyfileobj(stream, spool, 1 << 20)
+        shutil.copyfileobj(stream, spool, _COPY_BYTES)
+    except BaseException:
+        spool.close()
+        raise
     spool.seek(0)
-    return cast(BinaryIO, spool)
+    return cast("IO[bytes]", spool)

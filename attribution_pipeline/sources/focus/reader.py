@@ -15,7 +15,7 @@ from attribution_pipeline.model.evidence import CHARGE_LINES
 from attribution_pipeline.sources.batch import Batch, Rejected
 from attribution_pipeline.sources.focus import columns, csv_file, parquet_file
 from attribution_pipeline.sources.focus.lines import to_lines
-from attribution_pipeline.sources.focus.plain import seekable
+from attribution_pipeline.sources.focus.plain import opened
 from attribution_pipeline.sources.focus.split import SplitOrigins
 from attribution_pipeline.sources.objects import SourceObject
 
@@ -30,9 +30,12 @@ def read(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[
     Raises Refusal before the first batch when the file is broken, cut short, or no FOCUS bill:
     nothing of such a file lands. At least one batch comes out, of no rows if need be.
     """
-    stream = seekable(data, obj.uri)
-    column_names, stretches = _opened(stream, obj.uri)
-    found = columns.match(column_names, obj.uri)
+    with opened(data, obj.uri) as stream:
+        yield from _batches(stream, obj, object_id)
+
+
+def _batches(stream: IO[bytes], obj: SourceObject, object_id: str) -> Iterator[Batch]:
+    found, stretches = _understood(stream, obj.uri)
     origins = SplitOrigins()
     position = 1
     for raw in stretches:
@@ -46,19 +49,19 @@ def read(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[
         yield _last(held, rejected)
 
 
-def _opened(stream: IO[bytes], where: str) -> tuple[list[str], Iterator[list[pa.Array]]]:
+def _understood(stream: IO[bytes], where: str) -> tuple[columns.Columns, Iterator[list[pa.Array]]]:
+    """The file's columns and its stretches, once it is known to be whole and a bill."""
     start = stream.read(len(parquet_file.MAGIC))
     stream.seek(0)
     if start == parquet_file.MAGIC:
         file = parquet_file.open_file(stream, where)
-        names = list(file.schema_arrow.names)
-        columns.match(names, where)  # a file of the wrong kind is refused before it is decoded
+        found = columns.match(file.schema_arrow.names, where)
         parquet_file.require_whole(file, where)
-        return names, parquet_file.stretches(file, where)
+        return found, parquet_file.stretches(file, where)
     names = csv_file.names(stream, where)
-    columns.match(names, where)
-    csv_file.require_whole(stream, where)
-    return names, csv_file.stretches(stream, where)
+    found = columns.match(names, where)
+    csv_file.require_whole(stream, names, where)
+    return found, csv_file.stretches(stream, names, where)
 
 
 def _last(held: list[pa.Table], rejected: list[Rejected]) -> Batch:

@@ -32,8 +32,8 @@ def canonical(raw: str) -> Tags:
     """A JSON object with stripped, sorted keys and scalar values.
 
     Two keys that are one after stripping: the one written without blanks stands, then the smaller
-    as text. A nested value becomes its JSON text. Where that lost something, or ``raw`` is no set of tags
-    (text None), ``as_written`` keeps it.
+    as text. A nested value becomes its JSON text. Where that lost something, or ``raw`` is no set
+    of tags (text None), ``as_written`` keeps it.
     """
     pairs = _pairs(raw)
     if pairs is None:
@@ -77,15 +77,18 @@ class _Object:
 def _parse(raw: str) -> Any:
     """The parsed text; None where it is no JSON. An object is a ``_Object``."""
     try:
-        return json.loads(
-            raw, object_pairs_hook=_Object, parse_float=_Number, parse_constant=_no_number
-        )
+        return _DECODER.decode(raw)
     except (ValueError, RecursionError):
         return None
 
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Object, parse_float=_Number, parse_constant=_no_number
+)
 
 
 def _entry(item: Any) -> tuple[str, Any] | None:

@@ -6,11 +6,11 @@ Does not: what the text means (``amounts``, ``instants``, ``tags``).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 import pyarrow as pa
@@ -54,8 +54,8 @@ def map_distinct(text: pa.Array, convert: Callable[[str], Any], kind: pa.DataTyp
 
 def quote(text: str) -> str:
     """A JSON string; escaped to ASCII only where UTF-8 could not carry it (lone surrogates)."""
-    plain = json.dumps(text, ensure_ascii=False)
-    return plain if plain.isascii() or _encodes(plain) else json.dumps(text)
+    plain = encode_basestring(text)
+    return plain if plain.isascii() or _encodes(plain) else encode_basestring_ascii(text)
 
 
 def nested_json(value: Any, kind: pa.DataType) -> str:

@@ -25,8 +25,8 @@ CSV_HEADER = "Date,Namespace,ControllerKind"
 """How OpenCost's CSV export begins (pkg/costmodel/csv_export.go)."""
 
 _REMEDY = (
-    "land /allocation and /assets answers, queried with an explicit UTC day window, "
-    "includeIdle=true, idleByNode=true, shareIdle=false and no aggregate"
+    "land /allocation and /assets of one whole UTC day each, "
+    "with includeIdle=true&idleByNode=true&shareIdle=false and without aggregate"
 )
 
 

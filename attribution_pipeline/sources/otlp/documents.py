@@ -25,6 +25,7 @@ from attribution_pipeline.sources.otlp.fields import (
     Unreadable,
     hex_id,
     kind_number,
+    label,
     nanoseconds,
     parent_id,
     sampling_threshold,
@@ -109,7 +110,7 @@ def _land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanR
             parent = span.get("parentSpanId")
             if parent:
                 row[PARENT] = parent_id(parent)
-            row[NAME], row[KIND] = span.get("name"), kind_number(span.get("kind"))
+            row[NAME], row[KIND] = label(span.get("name")), kind_number(span.get("kind"))
             start = nanoseconds(span.get("startTimeUnixNano"), "startTimeUnixNano")
             end = nanoseconds(span.get("endTimeUnixNano"), "endTimeUnixNano")
             if end < start:
@@ -153,9 +154,11 @@ def _take_attributes(
             continue
         value = attribute.get("value") or _EMPTY
         scalar = value.get("stringValue")
-        if scalar is None:
+        if type(scalar) is not str:
             scalar = _scalar(value)
-        if scalar is None or scalar == "":
+            if scalar is None:
+                continue
+        elif not scalar:
             continue
         if keep:
             kept = kept or {}
@@ -167,22 +170,24 @@ def _take_attributes(
 
 
 def _scalar(value: dict[str, Any]) -> Any:
-    """The scalar of an AnyValue; None for an empty one, an array, a map or bytes.
+    """The number or truth of an AnyValue; None for an empty one, an array, a map or bytes.
 
-    An int64 that is not one stays as it is: its count becomes an anomaly, not a lost span.
+    Text that is no int64 stays as it is: its count becomes an anomaly, not a lost span.
     """
-    number = value.get("intValue")
-    if number is None:
-        number = value.get("doubleValue")
-        return value.get("boolValue") if number is None else number
-    return int(number) if isinstance(number, str) and number.isdecimal() else number
+    for kind in ("intValue", "doubleValue", "boolValue"):
+        found = value.get(kind)
+        if isinstance(found, int | float):
+            return found
+        if isinstance(found, str):
+            return int(found) if found.isdecimal() else found
+    return None
 
 
 def _pairs(attributes: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     for attribute in attributes:
         value = attribute.get("value") or _EMPTY
         found = value.get("stringValue")
-        yield attribute["key"], _scalar(value) if found is None else found
+        yield attribute["key"], found if type(found) is str else _scalar(value)
 
 
 def _links(links: Iterable[dict[str, Any]], rows: SpanRows) -> str | None:

@@ -28,7 +28,7 @@ _THRESHOLD = re.compile(r"(?:^|,)\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;,\s]|$
 """W3C tracestate, member ``ot``, sub-key ``th`` (OpenTelemetry, tracestate handling)."""
 
 
-class Unreadable(Exception):  # noqa: N818 - one record's fate, not a failure of ours
+class Unreadable(Exception):
     """A span that is rejected: the word that is counted, and what to do about it."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -120,6 +120,13 @@ def kind_number(value: Any) -> int | None:
     if isinstance(value, str):
         return _KIND_NUMBERS.get(value.lower().removeprefix("span_kind_"))
     return None
+
+
+def label(value: Any) -> str | None:
+    """A name that OTLP types as text. Raises TypeError for anything else; empty is null."""
+    if value is not None and type(value) is not str:
+        raise TypeError("a name that is no text")
+    return value or None
 
 
 def sampling_threshold(trace_state: str) -> str | None:

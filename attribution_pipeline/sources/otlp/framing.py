@@ -37,6 +37,7 @@ TRACES_TAG = 0x0A
 starts with it would be 160 MiB or longer; frames start with a smaller byte."""
 
 _JSON_START = re.compile(rb"\s*(?:\{\s*[\"}]|\{\s*$|\[)")
+_JSON_LINE = re.compile(rb"^\s*\{", re.MULTILINE)
 _OPEN_ENDED = (b"{", b"[", b",", b":")
 """How the first line of a document ends that is printed over several lines."""
 
@@ -62,10 +63,10 @@ class Message(NamedTuple):
 
 def buffered(data: bytes | BinaryIO) -> io.BufferedReader:
     """Any binary input as a stream that can be looked into before it is read."""
-    stream = io.BytesIO(data) if isinstance(data, bytes | bytearray | memoryview) else data
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
     if isinstance(stream, io.BufferedReader):
         return stream
-    return io.BufferedReader(stream, BUFFER_BYTES)  # type: ignore[type-var]
+    return io.BufferedReader(stream, BUFFER_BYTES)  # type: ignore[arg-type]
 
 
 def layout_of(head: bytes) -> Layout:
@@ -81,7 +82,7 @@ def layout_of(head: bytes) -> Layout:
     if head[0] < TRACES_TAG:
         return Layout.FRAMES
     # a broken first line must not hide the lines after it
-    return Layout.JSON if head[0] in b" \t\r{[" else Layout.UNKNOWN
+    return Layout.JSON if _JSON_LINE.search(head) else Layout.UNKNOWN
 
 
 def is_json(head: bytes) -> bool:

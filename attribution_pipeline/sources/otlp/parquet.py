@@ -42,6 +42,7 @@ from attribution_pipeline.sources.otlp.fields import (
     Unreadable,
     any_id,
     kind_number,
+    label,
     nanoseconds,
     parent_id,
     sampling_threshold,
@@ -137,12 +138,13 @@ def _land(group: pa.RecordBatch, mapping: dict[str, str], rows: SpanRows) -> Non
             template = templates.get(origin)
             if template is None:
                 template = templates[origin] = _template(resource, origin, rows)
-            row, ranks, kept = template.row[:], unset_ranks(), {}
+            row, ranks = template.row[:], unset_ranks()
+            kept: dict[str, Any] = {}
             row[columns.POSITION] = rows.position
             row[TRACE_ID] = any_id(column("trace_id")[at], TRACE_ID_BYTES, "trace_id")
             row[SPAN_ID] = any_id(column("span_id")[at], SPAN_ID_BYTES, "span_id")
             row[PARENT] = parent_id(column("parent_span_id")[at])
-            row[NAME], row[KIND] = column("name")[at], kind_number(column("kind")[at])
+            row[NAME], row[KIND] = label(column("name")[at]), kind_number(column("kind")[at])
             row[START] = nanoseconds(starts[at], "start")
             end = ends[at]
             if end is None and durations[at] is not None:
@@ -165,6 +167,13 @@ def _land(group: pa.RecordBatch, mapping: dict[str, str], rows: SpanRows) -> Non
             rows.reject(
                 rows.position, unreadable.reason, f"row {rows.position}: {unreadable.detail}"
             )
+        except (TypeError, ValueError, AttributeError) as error:
+            rows.reject(
+                rows.position,
+                "malformed_span",
+                f"row {rows.position}: columns of other types than spans have "
+                f"({type(error).__name__})",
+            )
         else:
             rows.rows.append(row)
 
@@ -173,7 +182,7 @@ def _template(resource: Any, origin: tuple[Any, ...], rows: SpanRows) -> Templat
     template = rows.template((key, _scalar(value)) for key, value in _pairs(resource))
     _, service, scope_name, scope_version = origin
     if service and template.row[SERVICE] is None:
-        template.row[SERVICE] = service
+        template.row[SERVICE] = label(service)
     return template.scope(scope_name, scope_version)
 
 

@@ -68,12 +68,13 @@ def _land_spans(spans: Iterable[Span], template: Template, rows: SpanRows) -> No
     for span in spans:
         rows.position += 1
         try:
-            row, ranks, kept = template.row[:], unset[:], {}
+            row, ranks = template.row[:], unset[:]
+            kept: dict[str, Any] = {}
             row[columns.POSITION] = rows.position
             row[TRACE_ID] = raw_id(span.trace_id, TRACE_ID_BYTES, "trace_id")
             row[SPAN_ID] = raw_id(span.span_id, SPAN_ID_BYTES, "span_id")
             row[PARENT] = parent_id(span.parent_span_id)
-            row[NAME], row[KIND] = span.name, kind_number(span.kind)
+            row[NAME], row[KIND] = span.name or None, kind_number(span.kind)
             row[START] = nanoseconds(span.start_time_unix_nano, "start_time_unix_nano")
             row[END] = nanoseconds(span.end_time_unix_nano, "end_time_unix_nano")
             if row[END] < row[START]:

@@ -19,7 +19,7 @@ from attribution_pipeline.sources.batch import Batch, Rejected
 from attribution_pipeline.sources.otlp import aliases
 from attribution_pipeline.sources.otlp.aliases import COLUMNS, INDEX, LANDED_WIDTH, Slot
 from attribution_pipeline.sources.otlp.emitters import Accounting, accounting
-from attribution_pipeline.sources.otlp.fields import OTHER_ERROR
+from attribution_pipeline.sources.otlp.fields import OTHER_ERROR, label
 from attribution_pipeline.sources.otlp.usage import (
     UNKNOWN,
     Anomaly,
@@ -63,10 +63,10 @@ class Template:
     kept: dict[str, Any]
     accounting: Accounting
 
-    def scope(self, name: str | None, version: str | None) -> Template:
-        """The same resource under another instrumentation scope."""
+    def scope(self, name: Any, version: Any) -> Template:
+        """The same resource under another instrumentation scope. Raises TypeError, see ``label``."""
         row = self.row[:]
-        row[SCOPE_NAME], row[SCOPE_VERSION] = name or None, version or None
+        row[SCOPE_NAME], row[SCOPE_VERSION] = label(name), label(version)
         return Template(row, self.kept, accounting(row[SCOPE_NAME], row[SCOPE_VERSION]))
 
 
@@ -89,7 +89,8 @@ class SpanRows:
         """Of a resource, whose attributes are read once for all its spans."""
         row: Row = [None] * len(COLUMNS)
         row[IS_CALL] = row[METERED] = False
-        ranks, kept = aliases.unset_ranks(), {}
+        ranks = aliases.unset_ranks()
+        kept: dict[str, Any] = {}
         for key, value in attributes:
             slot = self._resource_slots.get(key)
             if slot is not None:

@@ -19,7 +19,7 @@ Buckets = tuple[int | None, ...]
 UNKNOWN: Buckets = (None,) * 7
 
 
-class Anomaly(Exception):  # noqa: N818 - a finding about the emitter, not a failure of ours
+class Anomaly(Exception):
     """Counts that cannot be true. Its text is the word that lands in ``usage_anomaly``."""
 
 
@@ -102,9 +102,7 @@ def _count(value: Any) -> int | None:
     """A count as any encoding gives it: int, decimal text (int64 in JSON), whole double."""
     if value is None or type(value) is int:
         count = value
-    elif isinstance(value, str) and value.removeprefix("-").isdecimal():
-        count = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    elif _is_whole(value):
         count = int(value)
     else:
         raise Anomaly("unreadable_count")
@@ -114,6 +112,12 @@ def _count(value: Any) -> int | None:
         if count > INT64_MAX:
             raise Anomaly("count_out_of_range")
     return count
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.removeprefix("-").isdecimal()
+    return isinstance(value, float) and value.is_integer()
 
 
 def langfuse_counts(details: str) -> tuple[list[Any], Accounting]:

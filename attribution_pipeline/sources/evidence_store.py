@@ -1,0 +1,85 @@
+"""Where landed evidence goes, as landing needs it: a protocol, because ``sources`` knows no lake.
+
+Belongs here: the methods that landing calls. Does not: how they are done (``lake.landed``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+import pyarrow as pa
+
+
+class Record(Protocol):
+    """One object as it was met under one path."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def object_id(self) -> str: ...
+    @property
+    def delivery(self) -> str: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def rows(self) -> Mapping[str, int]: ...
+    @property
+    def rejected(self) -> Mapping[str, int]: ...
+    @property
+    def day_from(self) -> date | None: ...
+    @property
+    def day_to(self) -> date | None: ...
+
+
+class Writer(Protocol):
+    """One landing in the making. Rows and rejected records are of the current object."""
+
+    rows: int
+
+    def add(self, table: str, source: str, rows: pa.Table) -> None: ...
+
+    def add_rejected(
+        self,
+        kind: str,
+        source: str,
+        object_id: str,
+        uri: str,
+        rejected: Iterable[tuple[int, str, str]],
+    ) -> None: ...
+
+    def add_object(
+        self,
+        *,
+        kind: str,
+        source: str,
+        uri: str,
+        path: str,
+        fingerprint: str,
+        size: int,
+        object_id: str,
+        delivery: str = "",
+        delivery_order: str = "",
+        read: bool = True,
+        refused: bool = False,
+        rounding_moved: Decimal = Decimal(0),
+    ) -> Record: ...
+
+    def discard_object(self) -> None: ...
+
+    def commit(self) -> int | None: ...
+
+
+class EvidenceStore(Protocol):
+    """Everything landed so far, and a way to land more."""
+
+    def exclusive(self) -> AbstractContextManager[None]: ...
+
+    def open_batch(self) -> AbstractContextManager[Writer]: ...
+
+    def newest(self, kind: str, source: str) -> Mapping[str, Record]: ...
+
+    def objects(self, kind: str | None = None, source: str | None = None) -> Sequence[Record]: ...

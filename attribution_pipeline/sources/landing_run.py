@@ -1,0 +1,217 @@
+"""One source in one landing run.
+
+Belongs here: which of its objects are new, each landed whole or refused or left for later, the
+counts of it. Does not: which sources there are and which reader reads them (``landing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, BinaryIO
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.sources.batch import Batch
+from attribution_pipeline.sources.evidence_store import EvidenceStore, Writer
+from attribution_pipeline.sources.objects import (
+    Listing,
+    OpenedObject,
+    SourceObject,
+    StillChanging,
+    open_object,
+)
+from attribution_pipeline.sources.rejection import ObjectRefused
+from attribution_pipeline.sources.report import LandingProgress, SourceReport
+
+if TYPE_CHECKING:
+    from attribution_pipeline.sources.landing import Source
+
+COMMIT_SPANS = 5_000_000
+"""Spans after which a landing run commits what it has, so that a killed one does not begin anew.
+Other sources are committed whole: half a bill must not be seen."""
+
+UNREADABLE = "unreadable_object"
+"""Reason of an object whose reader gave no word of its own."""
+
+Reader = Callable[[bytes | BinaryIO, SourceObject, str], Iterator[Batch]]
+Progress = Callable[[LandingProgress], None]
+
+
+class Run:
+    """One source in one landing run."""
+
+    def __init__(
+        self, source: Source, landed: EvidenceStore, reader: Reader, progress: Progress | None
+    ) -> None:
+        self.source = source
+        self.reader = reader
+        self.progress = progress
+        self.landed = landed
+        self.report = SourceReport(source.kind, source.name)
+        # a bill's rows carry their delivery, and the newest delivery alone stands: what a vendor
+        # sends again unchanged in a newer one must be landed as part of that one
+        self.by_delivery = source.kind == "billing" and source.delivery != "append"
+        self.newest = dict(landed.newest(source.kind, source.name))
+        self.seen = {
+            self._content_key(r.object_id, r.delivery): r
+            for r in landed.objects(source.kind, source.name)
+        }
+
+    def land(self, listing: Listing) -> SourceReport:
+        self.report.skipped = dict(listing.skipped)
+        objects = self._deliveries(listing.objects)
+        with self.landed.open_batch() as writer:
+            for done, obj in enumerate(objects, start=1):
+                if self._is_unchanged(obj):
+                    self.report.known += 1
+                else:
+                    self._land_object(obj, writer)
+                if self.source.kind == "spans" and writer.rows >= COMMIT_SPANS:
+                    writer.commit()
+                if self.progress:
+                    kind, name, rows = self.source.kind, self.source.name, self.report.rows
+                    self.progress(LandingProgress(kind, name, done, len(objects), rows.total()))
+            writer.commit()
+        return self.report
+
+    def _deliveries(self, objects: list[SourceObject]) -> list[SourceObject]:
+        """A bill is read by delivery; what its manifest does not vouch for yet waits."""
+        if self.source.kind != "billing":
+            return objects
+        from attribution_pipeline.sources.focus import discover
+
+        by_path = {obj.path: obj for obj in objects}
+        found = discover(
+            objects, lambda path: _content(by_path[path]), self.source.format or "focus"
+        )
+        for held in found.held:
+            if held.reason == "not_billing_data":
+                skipped = self.report.skipped
+                skipped[held.reason] = skipped.get(held.reason, 0) + 1
+            else:
+                self.report.awaiting[held.reason] += 1
+                self.report.notes.append(f"{held.path}: {held.reason}, {held.detail}")
+        return found.objects
+
+    def _is_unchanged(self, obj: SourceObject) -> bool:
+        before = self.newest.get(obj.path)
+        return (
+            before is not None
+            and before.fingerprint == obj.fingerprint
+            and (not self.by_delivery or before.delivery == obj.delivery)
+        )
+
+    def _content_key(self, object_id: str, delivery: str) -> tuple[str, str]:
+        return object_id, delivery if self.by_delivery else ""
+
+    def _land_object(self, obj: SourceObject, writer: Writer) -> None:
+        moved = Decimal(0)
+        try:
+            with open_object(obj) as opened:
+                object_id = opened.object_id
+                seen = self.seen.get(self._content_key(object_id, obj.delivery))
+                if seen is None:
+                    try:
+                        moved, refused = self._read(opened, obj, writer), None
+                    except _UNREADABLE as error:
+                        _require_content(error)
+                        refused = error
+        except StillChanging:
+            self._leave(obj, writer, "still_changing", "changed while it was read")
+            return
+        except OSError as error:
+            self._leave(obj, writer, "out_of_reach", str(error.strerror))
+            return
+        if seen is not None:
+            self.report.same_content += 1
+        elif refused is None:
+            self.report.new += 1
+        else:
+            writer.discard_object()
+            self._reject_object(obj, object_id, refused, writer)
+        record = writer.add_object(
+            kind=self.source.kind,
+            source=self.source.name,
+            uri=obj.uri,
+            path=obj.path,
+            fingerprint=obj.fingerprint,
+            size=obj.size,
+            object_id=object_id,
+            delivery=obj.delivery,
+            delivery_order=obj.delivery_order,
+            read=seen is None,
+            refused=seen.refused if seen is not None else refused is not None,
+            rounding_moved=moved,
+        )
+        self.newest[obj.path] = record
+        self.seen.setdefault(self._content_key(object_id, obj.delivery), record)
+        self.report.rows.update(record.rows)
+        self.report.rejected.update(record.rejected)
+        self.report.rounding_moved += moved
+        self.report.touch(record.day_from, record.day_to)
+
+    def _read(self, opened: OpenedObject, obj: SourceObject, writer: Writer) -> Decimal:
+        """Hand every batch to the writer; what rounding moved."""
+        if obj.size == 0:
+            if self.source.kind == "spans":
+                return Decimal(0)  # a collector has opened its next file
+            raise ObjectRefused(
+                "empty_object", "is empty", where=obj.uri, remedy="deliver it again, whole"
+            )
+        moved = Decimal(0)
+        for batch in self.reader(opened.data, obj, opened.object_id):
+            moved += batch.rounding_moved
+            writer.add(batch.table, self.source.name, batch.rows)
+            self._reject(
+                obj,
+                opened.object_id,
+                [(one.position, one.reason, one.detail) for one in batch.rejected],
+                writer,
+            )
+        return moved
+
+    def _reject_object(
+        self, obj: SourceObject, object_id: str, error: Exception, writer: Writer
+    ) -> None:
+        reason = getattr(error, "reason", UNREADABLE)
+        if isinstance(error, Refusal):
+            detail = error.line()
+        else:  # a library's message may quote content, which is dropped at the door
+            detail = f"{obj.uri}: cannot be read ({type(error).__name__})"
+        self._reject(obj, object_id, [(0, reason, detail)], writer)
+        self.report.refused += 1
+        self.report.notes.append(detail)
+
+    def _reject(
+        self,
+        obj: SourceObject,
+        object_id: str,
+        rejected: list[tuple[int, str, str]],
+        writer: Writer,
+    ) -> None:
+        writer.add_rejected(self.source.kind, self.source.name, object_id, obj.uri, rejected)
+
+    def _leave(self, obj: SourceObject, writer: Writer, reason: str, detail: str) -> None:
+        """Not now: nothing of it is recorded, so the next run meets it anew."""
+        writer.discard_object()
+        self.report.awaiting[reason] += 1
+        self.report.notes.append(f"{obj.path}: {reason}, {detail}")
+
+
+_UNREADABLE = (Refusal, ValueError, OSError, RecursionError)
+"""What readers raise when content is broken. Anything else is our fault, and is not caught."""
+
+
+def _require_content(error: Exception) -> None:
+    """Arrow raises OSError for broken content, without an errno; a disk's error has one."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+
+
+def _content(manifest: SourceObject) -> bytes:
+    """A manifest's bytes; none where it cannot be read now, which is no manifest yet."""
+    try:
+        with open_object(manifest) as opened:
+            return opened.data if isinstance(opened.data, bytes) else b""
+    except (StillChanging, ObjectRefused, OSError):
+        return b""
