@@ -32,27 +32,36 @@ COMMAND_MODULES = (
 REFUSED = 2
 INTERRUPTED = 130
 
-_UsageError = typer.BadParameter.__mro__[1]
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's UsageError; newer typer carries click inside and does not export the name."""
 
 
 class _OneLine(TyperGroup):
     """A group whose every refusal, its own or the product's, is one line on stderr, status 2."""
 
-    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
-        standalone = extra.pop("standalone_mode", True)
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
         try:
-            status = super().main(given, *more, standalone_mode=False, **extra) or 0
+            status = super().main(
+                given, prog_name, complete_var, False, windows_expand_args, **extra
+            )
         except Refusal as refusal:
             status = _refused(refusal.line())
         except _UsageError as error:
             status = _refused(_usage(error))
         except typer.Abort:
             status = INTERRUPTED
-        if not standalone:
+        if not standalone_mode:
             return status
-        sys.exit(status)
+        sys.exit(status or 0)
 
 
 def _refused(line: str) -> int:

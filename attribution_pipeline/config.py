@@ -48,7 +48,9 @@ def _absolute(value: Any, info: ValidationInfo) -> Any:
     return os.path.normpath(folder / value)
 
 
-Folder = Annotated[str, StringConstraints(min_length=1, max_length=4096), BeforeValidator(_absolute)]
+Folder = Annotated[
+    str, StringConstraints(min_length=1, max_length=4096), BeforeValidator(_absolute)
+]
 """A folder as absolute text."""
 
 
@@ -141,7 +143,7 @@ class Sources(Strict):
 class ComputeLimits(Strict):
     """What one day may use of the machine. Results never depend on it."""
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
     memory_limit: Annotated[
         str, StringConstraints(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$")
     ] = "4GB"
@@ -236,5 +238,5 @@ def load_deployment(path: Path | None = None) -> Deployment:
     document = read_document(chosen)
     folder = chosen.absolute().parent
     deployment = validated(document, Deployment, context={"folder": folder})
-    deployment._document = document  # noqa: SLF001 - a frozen model's own memory of its file
+    deployment._document = document  # the model is frozen, its memory of its file is not
     return deployment

@@ -51,9 +51,9 @@ To = Annotated[
 ]
 MaybeFrom = Annotated[
     date | None,
-    typer.Option("--from", parser=parse_day, metavar="DAY", help="Default: the first recorded day."),
+    typer.Option("--from", parser=parse_day, metavar="DAY", help="Default: the first recorded."),
 ]
 MaybeTo = Annotated[
     date | None,
-    typer.Option("--to", parser=parse_day, metavar="DAY", help="Default: the last recorded day."),
+    typer.Option("--to", parser=parse_day, metavar="DAY", help="Default: the last recorded."),
 ]

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from attribution_pipeline.model import policy_words as words
 from attribution_pipeline.model.policy import Meter, Policy, Pool
+from attribution_pipeline.model.strict import EXACT
 
 SHORT_DIGEST = 12
 """Hex digits of a digest that a person compares by eye."""
@@ -56,8 +57,8 @@ def _head(policy: Policy) -> str:
         lines += ["", f"> {_plain(policy.note)}"]
     lines += [
         "",
-        f"Chargeback sums `{policy.settlement.metric}`. Both `billed_cost` and `effective_cost` are "
-        "divided, each on its own, by the same weights; they are never added.",
+        f"Chargeback sums `{policy.settlement.metric}`. Both `billed_cost` and `effective_cost` "
+        "are divided, each on its own, by the same weights; they are never added.",
     ]
     return "\n".join(lines)
 
@@ -209,7 +210,7 @@ def _tolerances(policy: Policy) -> str:
         ("tie-out, in currency", str(policy.tolerance.tie_out)),
         ("replay variance", str(policy.tolerance.replay_variance)),
         (
-            "telemetry coverage (tokens seen over billed); outside it `estimated`",
+            "telemetry coverage, tokens seen over billed; else `estimated`",
             f"{low} to {high}",
         ),
         ("segmentation completeness at least", percent(slo.segmentation_completeness)),
@@ -278,7 +279,7 @@ def duration(value: timedelta) -> str:
 
 def percent(share: Decimal) -> str:
     """A share as a percentage, without trailing zeros."""
-    return f"{(share * 100).normalize():f} %"
+    return f"{share.scaleb(2, EXACT).normalize(EXACT):f} %"
 
 
 def _plain(text: str) -> str:

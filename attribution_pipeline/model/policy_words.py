@@ -6,6 +6,8 @@ same ones. Does not: the formulas (``division``), how a runbook is laid out (``p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attribution_pipeline.model.division import largest_remainder, open_rest
 from attribution_pipeline.model.money import QUANTA_PER_UNIT, to_text
 
@@ -14,8 +16,8 @@ PART = "`part = amount x w / D`, truncated toward zero, and the rest goes to one
 ORDER = (
     "**Meters**: charges that operations meter, by tokens.",
     "**Pools** without `component: overhead`, in the order of the file.",
-    "**Tags**: a charge whose own tag names a tenant and that no meter or driver pool took. What no "
-    "rule takes is `unmatched_charge`.",
+    "**Tags**: a charge whose own tag names a tenant and that no meter or driver pool took. What "
+    "no rule takes is `unmatched_charge`.",
     "**Idle**: what no pod used.",
     "**Overhead** pools. The bases of `cost` drivers freeze before them; every unallocated reason "
     "carries its own share.",
@@ -24,8 +26,8 @@ TAGGED_FIRST = "In pools with `tagged: first`, a tag that names a tenant goes be
 
 EVIDENCE_GAP = {
     "keep_unallocated": "Billed tokens that no operation shows stay unallocated, `telemetry_gap`.",
-    "spread": "Billed tokens that no operation shows are spread over the slice's operations, in rows "
-    "of their own (leg `spread`), `estimated`.",
+    "spread": "Billed tokens that no operation shows are spread over the slice's operations, in "
+    "rows of their own (leg `spread`), `estimated`.",
 }
 DIRECTION = {
     "allocate_to_operations": "The bill is divided over operations.",
@@ -63,8 +65,8 @@ def formulas() -> list[tuple[str, str, str]]:
         ),
         (
             "node",
-            "first over cpu, gpu and ram by what OpenCost's asset costs of each; then each kind over "
-            "pods, w: the pod's cost of that kind, D: the asset's. The rest is `idle`, signed",
+            "first over cpu, gpu and ram by what OpenCost's asset costs of each; then each kind "
+            "over pods, w: the pod's cost of that kind, D: the asset's. The rest is `idle`, signed",
             _node_line(),
         ),
         (
@@ -84,7 +86,8 @@ def driver(word: str) -> tuple[str, str]:
             f"`{metric}` of the usage report for the charge's service and resource",
             _shares({"acme": 30, "globex": 10}, metric),
         )
-    return _DRIVERS[word][0], _DRIVERS[word][1]()
+    weighs, worked = _DRIVERS[word]
+    return weighs, worked()
 
 
 def _meter_line() -> str:
@@ -123,7 +126,7 @@ def short(quanta: int) -> str:
     return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
-_DRIVERS = {
+_DRIVERS: dict[str, tuple[str, Callable[[], str]]] = {
     "tokens": (
         "all tokens of the operation, every bucket once",
         lambda: _shares({"acme": 900_000, "globex": 100_000}, "tokens"),

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -26,6 +26,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.yaml_lines import Document, Location
+
+EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
+"""Arithmetic on numbers of a file: digits and exponents are bounded (``yaml_lines``), so nothing is
+ever rounded. The default context would round at 28 digits, in silence."""
 
 
 def refuse(what: str, remedy: str, *, at: tuple[str | int, ...] = ()) -> PydanticCustomError:
@@ -45,7 +49,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 class Strict(BaseModel):
-    """Frozen, no coercion, no unknown keys, in the spelling of the file (``from``, not ``from_``)."""
+    """Frozen, no coercion, no unknown keys, as the file spells them (``from``)."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, validate_by_alias=True, validate_by_name=True,

@@ -29,7 +29,7 @@ MAX_DEPTH = 32
 MAX_NODES = 200_000
 """Counted after aliases are expanded: a few lines of nested aliases can mean billions of values."""
 MAX_NUMBER_TEXT = 48
-"""DECIMAL(38,12) and its sign and point, with room; longer numbers are text that lost its quotes."""
+"""DECIMAL(38,12), sign and point, with room; longer numbers are text that lost its quotes."""
 MAX_EXPONENT = 60
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -129,7 +129,7 @@ def _check_events(text: str, path: str) -> None:
     """Depth, tags and documents, before anything is built: the event stream is not recursive."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:

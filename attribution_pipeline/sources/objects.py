@@ -196,7 +196,7 @@ def _fingerprint(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-class StillChanging(Exception):  # noqa: N818 - not an error: the object is read at the next listing
+class StillChanging(Exception):
     """The object changed between its listing and the end of its reading."""
 
 
@@ -214,7 +214,8 @@ def open_object(obj: SourceObject, limits: Limits = LIMITS) -> Iterator[OpenedOb
         _require_unchanged(obj, file)
         raw, object_id = _hashed(file, obj.size, limits)
         try:
-            yield OpenedObject(obj, raw, object_id, limits)
+            with raw:
+                yield OpenedObject(obj, raw, object_id, limits)
         except Exception:
             _require_unchanged(obj, file)  # half of a file that is being written is no evidence
             raise
@@ -236,7 +237,8 @@ def _hashed(file: BinaryIO, size: int, limits: Limits) -> tuple[BinaryIO, str]:
     while chunk := file.read(_HASH_CHUNK_BYTES):
         digest.update(chunk)
     file.seek(0)
-    return file, digest.hexdigest()
+    # a descriptor of its own: readers may close what they were given
+    return os.fdopen(os.dup(file.fileno()), "rb"), digest.hexdigest()
 
 
 def _plain(raw: BinaryIO, obj: SourceObject, limits: Limits) -> bytes | BinaryIO:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,7 @@ PARQUET_ROWS_MAX = 100_000_000
 """A 228 kB Parquet file can claim 50 M rows (facts/reliability.md, threat 8); reading is by batch,
 and this bounds the time."""
 _PARQUET_BATCH_ROWS = 8_192
+_PEEK_BYTES = 64
 
 _DELIVER_AGAIN = "deliver the object again, whole"
 
@@ -52,14 +53,18 @@ def records(data: bytes | BinaryIO, where: str) -> Records:
     Python's. Raises ObjectRefused, also while rows are read, where the file itself is broken.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(stream)  # type: ignore
-    head: bytes = buffered.peek(64)  # type: ignore[union-attr]
+    buffered = (
+        stream
+        if isinstance(stream, io.BufferedReader)
+        else io.BufferedReader(cast(io.RawIOBase, stream))
+    )
+    head = buffered.peek(_PEEK_BYTES)
     if head.startswith(PARQUET_MAGIC):
         return _parquet(data, where)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise ObjectRefused("empty_object", "is empty", where=where, remedy=_DELIVER_AGAIN)
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
     if start.startswith(b"{"):
         return Records("json lines", None, _json_lines(text, where))
     if start.startswith(b"["):

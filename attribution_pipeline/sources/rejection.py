@@ -17,7 +17,7 @@ class ObjectRefused(Refusal):
         self.reason = reason
 
 
-class RecordRejected(Exception):  # noqa: N818 - becomes a rejected record, never an error
+class RecordRejected(Exception):
     """One record that a rule turned away; the reader catches it and goes on."""
 
     def __init__(self, reason: str, detail: str) -> None:

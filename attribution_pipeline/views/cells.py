@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
+FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet takes for a formula (OWASP, CSV injection), full-width forms included."""
 
 
@@ -40,7 +40,7 @@ def csv_cell(value: Any) -> str:
         return text
     if text[:1] in FORMULA_STARTS and text:
         text = f"'{text}"
-    elif text and not any(letter in text for letter in ',"\r\n\'') and text == text.strip():
+    elif text and not any(letter in text for letter in ",\"\r\n'") and text == text.strip():
         return text
     return '"' + text.replace('"', '""') + '"'
 

@@ -44,10 +44,12 @@ def grouping(text: str) -> list[str]:
     possible = [name for name in LEDGER.names if name not in (*COSTS, CURRENCY)]
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise Refusal("names no column", where="--by", remedy="for example --by tenant_id,component")
+        raise Refusal("names no column", where="--by", remedy="as in --by tenant_id,component")
     for name in names:
         if name == CURRENCY:
             raise Refusal(f"`{name}` is always a group", where="--by", remedy="leave it out")
+        if name in COSTS:
+            raise Refusal(f"`{name}` is what is summed", where="--by", remedy="leave it out")
         if name not in possible:
             raise Refusal(
                 f"`{name}` is no column to group by", where="--by", remedy=nearest(name, possible)

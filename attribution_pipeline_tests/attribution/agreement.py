@@ -84,7 +84,8 @@ def _charge_ids(world: World, engine: EngineDay) -> tuple[dict[ChargeKey, str], 
     lines_of: dict[str, set[Hashable]] = {}
     for piece in oracle_day(world).pieces:
         mine = set()
-        for line, _ in piece.lines:
+        for part in piece.lines:
+            line = part.line
             where = (line["source"], line["object_id"], line["position"], piece.outside_range)
             if where not in said:
                 wrong.append(f"charge: the engine has no line {where}")

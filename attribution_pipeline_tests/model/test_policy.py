@@ -26,9 +26,10 @@ def test_worked_day_policy_loads_with_the_design_defaults_it_leaves_out() -> Non
     ]  # fmt: skip
     assert policy.pools[0].idle is not None
     assert policy.pools[0].idle.within == "node"
-    assert policy.owners == [] and policy.issuers == []
+    assert (policy.owners, policy.issuers) == ([], [])
     assert policy.slo.retry_chain_sample == 100
-    assert digest == policy.digest and len(digest) == 64
+    assert digest == policy.digest
+    assert len(digest) == 64
 
 
 def test_the_policy_of_the_design_page_loads_whole() -> None:
@@ -63,8 +64,10 @@ def test_digest_is_over_what_is_said_and_not_over_how_it_is_laid_out() -> None:
     ("old", "new"),
     [
         ("0.98, 1.02", "0.98, 1.03"), ("72h", "73h"), ("within: node", "within: cluster"),
-        ("1000 Tokens: 1000,", "1000 Tokens: 1001,"), ("    driver: active_time", "    driver: requests"),
+        ("1000 Tokens: 1000,", "1000 Tokens: 1001,"),
+        ("    driver: active_time", "    driver: requests"),
         ("[account, region]", "[region, account]"), ("note: GPU", "note: A GPU"),
+        ("tie_out: 0", f"tie_out: 1.{'0' * 35}1"),
     ],
 )  # fmt: skip
 def test_digest_changes_with_anything_that_is_said(old: str, new: str) -> None:
@@ -83,7 +86,8 @@ def test_policy_can_be_built_from_values_by_file_key_or_by_attribute_name() -> N
     node = {"pattern": "(?P<id>.+)", "to": "ResourceId"}
     by_key = Policy.model_validate({**head, "nodes": [{**node, "from": "node"}]})
     by_name = Policy.model_validate({**head, "nodes": [{**node, "from_": "node"}]})
-    assert by_key == by_name and by_key.digest == by_name.digest
+    assert by_key == by_name
+    assert by_key.digest == by_name.digest
 
 
 def test_tenant_alias_stands_for_its_tenant_and_others_for_themselves() -> None:

@@ -28,7 +28,8 @@ def test_version_in_force_is_the_latest_effective_one_however_files_are_named(
     assert book.in_force(date(2026, 10, 9))[0].version == 1
     assert book.in_force(date(2026, 10, 10))[0].version == 2
     policy, digest = book.in_force(date(2027, 1, 1))
-    assert policy.version == 2 and digest == policy.digest
+    assert policy.version == 2
+    assert digest == policy.digest
 
 
 def test_of_two_versions_with_one_effective_day_the_higher_number_wins(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ TAGS = {"eks-cluster": "prod", "empty": ""}
 @pytest.mark.parametrize(
     "conditions",
     [
-        {"ServiceName": "Amazon Bedrock"}, {"ServiceName": "Amazon*"}, {"SkuMeter": "*-input-tok?ns"},
+        {"ServiceName": "Amazon Bedrock"}, {"ServiceName": "Amazon*"},
+        {"SkuMeter": "*-input-tok?ns"},
         {"RegionId": "us-[ew]*"}, {"Tags.eks-cluster": "*"}, {"Tags.empty": "*"},
         {"AllocatedTags.team": "a"}, {"AllocatedTags.n": "1"}, {"x_Discounts": "n*"},
         {"x_ServiceCode": "AmazonBedrock"}, {"ServiceName": "*", "Tags.eks-cluster": "prod"},

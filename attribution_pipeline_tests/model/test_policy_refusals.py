@@ -187,7 +187,13 @@ def test_of_several_mistakes_the_first_in_the_file_is_told_and_the_others_are_co
 @pytest.mark.parametrize("share", ["33.3", "33.33", "33.333333333333333333333333333333333333333"])
 def test_three_thirds_in_percent_never_total_100_by_rounding(share: str) -> None:
     fixed = f"driver: fixed\n    fixed: {{a: {share}, b: {share}, c: {share}}}"
-    with pytest.raises(Refusal, match="percentages total 99.9"):
+    with pytest.raises(Refusal, match=r"percentages total 99\.9"):
+        parse_policy(DESIGN.replace("driver: usage.query_units", fixed))
+
+
+def test_percentages_beyond_28_digits_are_not_rounded_to_100() -> None:
+    fixed = f"driver: fixed\n    fixed: {{a: 50, b: 50.{'0' * 30}1}}"
+    with pytest.raises(Refusal, match=f"percentages total 100.{'0' * 30}1; they must"):
         parse_policy(DESIGN.replace("driver: usage.query_units", fixed))
 
 

@@ -6,13 +6,22 @@ Belongs here: which delivery stands, charge identity, day cutting, pieces by tag
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from attribution_pipeline_tests.oracle.divide import share_in_order
-from attribution_pipeline_tests.oracle.words import ChargeKey, Evidence, Piece, Record, quanta
+from attribution_pipeline_tests.oracle.words import (
+    QUANTA,
+    ChargeKey,
+    DayLine,
+    Evidence,
+    Piece,
+    Record,
+    quanta,
+)
 
 LONGER_THAN_A_DAY = timedelta(hours=24)
 MICROSECOND = timedelta(microseconds=1)
@@ -120,7 +129,7 @@ def pieces_of(
         time = [part for _, part in days]
         billed = share_in_order(quanta(line["BilledCost"]), time)
         effective = share_in_order(quanta(line["EffectiveCost"]), time)
-        for position, (on, part) in enumerate(days):
+        for position, (on, _) in enumerate(days):
             outside = on < first_day
             if (first_day if outside else on) != day:
                 continue
@@ -133,5 +142,23 @@ def pieces_of(
             )
             piece.billed += billed[position]
             piece.effective += effective[position]
-            piece.lines.append((line, Fraction(part, sum(time))))
+            listed = cut_text(line["ListCost"], time, position)
+            piece.lines.append(
+                DayLine(
+                    line,
+                    None if listed is None else listed * QUANTA,
+                    cut_text(line["ConsumedQuantity"], time, position),
+                    cut_text(line["PricingQuantity"], time, position),
+                )
+            )
     return list(pieces.values())
+
+
+def cut_text(text: str | None, time: Sequence[int], position: int) -> Fraction | None:
+    """A decimal's part of one day: cut as amounts are, at 1e-12 or its own finer scale."""
+    if text is None:
+        return None
+    exponent = Decimal(text).as_tuple().exponent
+    assert isinstance(exponent, int)
+    unit = 10 ** max(12, -exponent)
+    return Fraction(share_in_order(int(Fraction(text) * unit), time)[position], unit)

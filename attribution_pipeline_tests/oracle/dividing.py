@@ -66,7 +66,9 @@ def divide_meter(book: Book, slice_: MeterSlice, policy: Policy, ties: Ties) -> 
                 model=model, token_kind=kind, confidence="estimated",
             )  # fmt: skip
         else:
-            reason = "telemetry_gap" if gap else "rounding"
+            # what list prices leave is no dust, whoever saw more
+            rolled_up = policy.join.direction == "roll_up_operations"
+            reason = "telemetry_gap" if gap or rolled_up else "rounding"
             book.leave_open(piece, "direct", reason, rest, model=model, token_kind=kind)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -151,12 +150,9 @@ def _billed_tokens(pieces: Sequence[Piece], policy: Policy) -> int | None:
         if piece.charge.commitment_status == "Unused":
             continue
         per_unit = policy.meters[piece.rule.meter].tokens_per_unit
-        for line, part in piece.lines:
-            if line["ConsumedQuantity"] is not None:
-                quantity, unit = line["ConsumedQuantity"], line["ConsumedUnit"]
-            elif line["PricingQuantity"] is not None:
-                quantity, unit = line["PricingQuantity"], line["PricingUnit"]
-            else:
-                continue
-            found.append(Fraction(Decimal(quantity)) * Fraction(per_unit[unit]) * part)
+        for part in piece.lines:
+            if part.consumed is not None:
+                found.append(part.consumed * Fraction(per_unit[part.line["ConsumedUnit"]]))
+            elif part.priced is not None:
+                found.append(part.priced * Fraction(per_unit[part.line["PricingUnit"]]))
     return half_even(sum(found, Fraction(0))) if found else None

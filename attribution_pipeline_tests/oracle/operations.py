@@ -89,11 +89,7 @@ def _merged(
 ) -> Operation:
     ranked = sorted(spans, key=_rank)
     best = ranked[0]
-    servers = sorted(
-        (span for span in spans if span["kind"] == SERVER),
-        key=lambda span: (span["trace_id"], span["span_id"]),
-    )
-    server = servers[0] if servers else None
+    server = next((span for span in ranked if span["kind"] == SERVER), None)
     caller = next((span for span in ranked if span["kind"] != SERVER), None)
     whose = [who_of(span, aliases, tenants) for span in ranked]
     active = server or best

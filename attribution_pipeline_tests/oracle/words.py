@@ -82,12 +82,21 @@ class ChargeKey(NamedTuple):
     description: str | None
 
 
+@dataclass(frozen=True)
+class DayLine:
+    """What of a line falls on the day: its list cost in quanta, its quantities, exactly."""
+
+    line: Record
+    list_cost: Fraction | None
+    consumed: Fraction | None
+    priced: Fraction | None
+
+
 @dataclass(eq=False)
 class Piece:
     """The lines of one charge and one tag set, taken by one rule, on one day.
 
-    ``lines``: each with the fraction of it that falls on the day. All of them share the columns
-    that a rule may look at.
+    All of its lines share the columns that a rule may look at.
     """
 
     charge: ChargeKey
@@ -96,11 +105,11 @@ class Piece:
     outside_range: bool
     billed: int = 0
     effective: int = 0
-    lines: list[tuple[Record, Fraction]] = field(default_factory=list)
+    lines: list[DayLine] = field(default_factory=list)
 
     @property
     def line(self) -> Record:
-        return self.lines[0][0]
+        return self.lines[0].line
 
     @property
     def costs(self) -> tuple[int, int]:
@@ -109,9 +118,8 @@ class Piece:
 
     @property
     def list_cost(self) -> Fraction:
-        """Quanta, exactly. Lines without a list cost add nothing."""
-        listed = [(Fraction(line["ListCost"] or 0), part) for line, part in self.lines]
-        return sum((cost * part for cost, part in listed), Fraction(0)) * QUANTA
+        """Quanta. Lines without a list cost add nothing."""
+        return sum((part.list_cost or Fraction(0) for part in self.lines), Fraction(0))
 
 
 class PodName(NamedTuple):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -223,19 +223,19 @@ class LandingWriter:
         folder = f"{self._store.folder_of(table)}/{_safe(source)}"
         if day is not None:
             folder += f"/day={day.isoformat()}"
-        stored: Any = place(staged, self._store.storage, folder)
+        stored = place(staged, self._store.storage, folder)
         self._files.append(
             LandedFile(
-                table,
-                source,
-                stored.path,
-                stored.sha256,
-                stored.bytes,
-                stored.rows,
-                group.day_from,
-                group.day_to,
-                tuple(sorted(group.objects)),
-            )  # fmt: skip
+                table=table,
+                source=source,
+                path=stored.path,
+                sha256=stored.sha256,
+                bytes=stored.bytes,
+                rows=stored.rows,
+                day_from=group.day_from,
+                day_to=group.day_to,
+                objects=tuple(sorted(group.objects)),
+            )
         )
 
 

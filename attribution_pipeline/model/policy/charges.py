@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import reduce
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from attribution_pipeline.model.ledger import SURFACES
 from attribution_pipeline.model.policy.matching import Column, Conditions, value_of
-from attribution_pipeline.model.strict import Name, Number, Strict, Text, nearest, refuse
+from attribution_pipeline.model.strict import EXACT, Name, Number, Strict, Text, nearest, refuse
 from attribution_pipeline.model.tokens import KINDS
 
 OPERATION_DRIVERS = ("tokens", "requests", "active_time", "gpu_time")
@@ -117,9 +118,7 @@ class Meter(Strict):
 class NodeMapping(Strict):
     """From OpenCost's name of a node to the charge column that names the same machine."""
 
-    from_: Annotated[
-        Literal["provider_id", "node"], Field(alias="from", examples=["provider_id"])
-    ]
+    from_: Annotated[Literal["provider_id", "node"], Field(alias="from", examples=["provider_id"])]
     pattern: Annotated[Text, _pattern_with("id"), Field(examples=['"(?P<id>i-[0-9a-f]+)$"'])]
     to: Column = "ResourceId"
 
@@ -215,9 +214,12 @@ class Pool(Strict):
                          "add `fixed: {acme: 60, globex: 40}`", at=("driver",))  # fmt: skip
         for tenant, share in self.fixed.items():
             if share <= 0:
-                raise refuse(f"`{tenant}` gets {share} percent",
-                             "give it more than 0 or leave it out", at=("fixed", tenant))  # fmt: skip
-        total = sum(self.fixed.values(), Decimal(0))
+                raise refuse(
+                    f"`{tenant}` gets {share} percent",
+                    "give it more than 0 or leave it out",
+                    at=("fixed", tenant),
+                )
+        total = reduce(EXACT.add, self.fixed.values())
         if total != WHOLE:
             raise refuse(f"percentages total {total}", "they must total exactly 100",
                          at=("fixed",))  # fmt: skip

@@ -20,7 +20,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from attribution_pipeline.model.policy.charges import Meter, NodeMapping, Pool, Serving
 from attribution_pipeline.model.policy.join import Issuer, Join, Owner
 from attribution_pipeline.model.policy.matching import matches
-from attribution_pipeline.model.strict import Day, Duration, Name, Number, Strict, Text, refuse
+from attribution_pipeline.model.strict import (
+    EXACT,
+    Day,
+    Duration,
+    Name,
+    Number,
+    Strict,
+    Text,
+    refuse,
+)
 
 MAX_VERSION = 2**31 - 1
 """``policy_version`` of a ledger row is int32."""
@@ -175,7 +184,7 @@ def canonical(value: Any) -> Any:
         case bool() | int() | str() | None:
             return value
         case Decimal():
-            sign, digits, exponent = value.normalize().as_tuple()
+            sign, digits, exponent = value.normalize(EXACT).as_tuple()
             return f"{'-' if sign else ''}{''.join(map(str, digits))}e{exponent}"
         case dict():
             return {key: canonical(item) for key, item in value.items()}

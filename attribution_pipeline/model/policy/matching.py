@@ -38,7 +38,8 @@ def check_column(column: str, at: tuple[str, ...] = ()) -> str:
         raise refuse(f"`{column}` is a set of tags", f"name one tag: `{column}.<key>`", at=at)
     if column in _NOT_TEXT:
         raise refuse(
-            f"`{column}` is no text column", "match what names a charge, not its amount or time",
+            f"`{column}` is no text column",
+            "match what names a charge, not its amount or time",
             at=at,
         )
     known = [*sorted(COLUMNS), *(f"{prefix}<key>" for prefix in TAG_PREFIXES)]
@@ -73,9 +74,7 @@ def matches(
     return True
 
 
-def value_of(
-    column: str, row: Mapping[str, str | None], tags: Mapping[str, str]
-) -> str | None:
+def value_of(column: str, row: Mapping[str, str | None], tags: Mapping[str, str]) -> str | None:
     """What a charge says in ``column`` (a FOCUS column, a tag or a vendor's column), else None."""
     if column.startswith("Tags."):
         return tags.get(column.removeprefix("Tags."))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.evidence import FOCUS_INSTANT_COLUMNS, FOCUS_TEXT_COLUMNS
+from attribution_pipeline.sources.rejection import ObjectRefused
 
 COSTS = ("BilledCost", "EffectiveCost")
 
@@ -47,15 +47,18 @@ class Columns:
 def match(names: Sequence[str], where: str) -> Columns:
     """Match names exactly first, then without regard to case (Athena and Glue lower them).
 
-    Raises Refusal when a mandatory column is missing, or stands twice.
+    Raises ObjectRefused when a mandatory column is missing, or stands twice.
     """
     names = [name.strip() for name in names]
     focus: dict[str, int] = {}
     for index, name in enumerate(names):
         if name in _CANONICAL:
             if name in focus:
-                raise Refusal(
-                    f"column {name} stands twice", where=where, remedy="export it with one"
+                raise ObjectRefused(
+                    "repeated_column",
+                    f"column {name} stands twice",
+                    where=where,
+                    remedy="export it with one",
                 )
             focus[name] = index
     taken = set(focus.values())
@@ -68,7 +71,8 @@ def match(names: Sequence[str], where: str) -> Columns:
     if not any(name in focus for name in ISSUERS):
         missing.append(" or ".join(ISSUERS))
     if missing:
-        raise Refusal(
+        raise ObjectRefused(
+            "missing_columns",
             f"is no FOCUS bill: {len(names)} columns, but none named {', '.join(missing)}",
             where=where,
             remedy="deliver a FOCUS 1.0 to 1.4 cost and usage dataset with these columns, "

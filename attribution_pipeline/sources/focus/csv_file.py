@@ -16,9 +16,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.focus.plain import HALF_WRITTEN
 from attribution_pipeline.sources.focus.text import NULL_TEXTS
+from attribution_pipeline.sources.rejection import ObjectRefused
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """A row must fit in one block; the widest real rows (tags, Azure details) have some 10 kB."""
@@ -56,8 +56,11 @@ def require_whole(stream: IO[bytes], header: list[str], where: str) -> None:
             pass
         checked.end()
     except UnicodeDecodeError as error:
-        raise Refusal(
-            "is not UTF-8 text", where=where, remedy="export it as CSV in UTF-8, or as Parquet"
+        raise ObjectRefused(
+            "not_utf8",
+            "is not UTF-8 text",
+            where=where,
+            remedy="export it as CSV in UTF-8, or as Parquet",
         ) from error
     except pa.ArrowInvalid as error:
         raise _refusal(error, where) from error
@@ -142,26 +145,23 @@ def _require_closed_quotes(stream: IO[bytes], where: str) -> None:
         for _ in rows:
             pass
     except csv.Error as error:
-        raise Refusal(
-            f"is broken CSV: {error}", where=f"{where}:{rows.line_num}", remedy=HALF_WRITTEN
-        ) from error
+        raise _broken(str(error), f"{where}:{rows.line_num}") from error
     finally:
         text.detach()
 
 
-def _refusal(error: Exception, where: str) -> Refusal:
+def _refusal(error: Exception, where: str) -> ObjectRefused:
     """Arrow's message without the row's content."""
     width = _WRONG_WIDTH.search(str(error))
     if width:
         row, expected, got = width.groups()
-        return Refusal(
-            f"is broken CSV: {got} columns where the header has {expected}",
-            where=f"{where}:{row}",
-            remedy=HALF_WRITTEN,
-        )
+        return _broken(f"{got} columns where the header has {expected}", f"{where}:{row}")
     if "Empty CSV" in str(error):
-        return Refusal("is empty", where=where, remedy=HALF_WRITTEN)
+        return ObjectRefused("empty_object", "is empty", where=where, remedy=HALF_WRITTEN)
     if _TOO_LONG in str(error):
-        what = f"is broken CSV: a row of more than {BLOCK_BYTES} bytes, perhaps an open quote"
-        return Refusal(what, where=where, remedy=HALF_WRITTEN)
-    return Refusal("is broken CSV", where=where, remedy=HALF_WRITTEN)
+        return _broken(f"a row of more than {BLOCK_BYTES} bytes, perhaps an open quote", where)
+    return _broken("it does not parse", where)
+
+
+def _broken(what: str, where: str) -> ObjectRefused:
+    return ObjectRefused("broken_csv", f"is broken CSV: {what}", where=where, remedy=HALF_WRITTEN)

@@ -11,12 +11,15 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.focus.plain import HALF_WRITTEN
+from attribution_pipeline.sources.rejection import ObjectRefused
 
 MAGIC = b"PAR1"
 
 ROWS_AT_A_TIME = 65_536
+
+ROWS_MAX = 100_000_000
+"""A small file can claim as many rows as it likes (facts/reliability.md, threat 8)."""
 
 _FAULTS = (pa.ArrowException, OSError, ValueError)
 
@@ -24,13 +27,22 @@ _FAULTS = (pa.ArrowException, OSError, ValueError)
 def open_file(stream: IO[bytes], where: str) -> pq.ParquetFile:
     """The open file, its footer read. Refuses a file without one: it was not written to its end."""
     try:
-        return pq.ParquetFile(stream, page_checksum_verification=True)
+        file = pq.ParquetFile(stream, page_checksum_verification=True)
     except _FAULTS as error:
-        raise Refusal(
+        raise ObjectRefused(
+            "broken_parquet",
             "is no whole Parquet file: its footer is missing or damaged",
             where=where,
             remedy=HALF_WRITTEN,
         ) from error
+    if file.metadata.num_rows > ROWS_MAX:
+        raise ObjectRefused(
+            "object_too_large",
+            f"claims {file.metadata.num_rows} rows, more than the limit {ROWS_MAX}",
+            where=where,
+            remedy="deliver it in smaller files",
+        )
+    return file
 
 
 def require_whole(file: pq.ParquetFile, where: str) -> None:
@@ -45,6 +57,9 @@ def stretches(file: pq.ParquetFile, where: str) -> Iterator[list[pa.Array]]:
         for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, use_threads=False):
             yield batch.columns
     except _FAULTS as error:
-        raise Refusal(
-            "is damaged Parquet: a page does not decode", where=where, remedy=HALF_WRITTEN
+        raise ObjectRefused(
+            "broken_parquet",
+            "is damaged Parquet: a page does not decode",
+            where=where,
+            remedy=HALF_WRITTEN,
         ) from error

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, BinaryIO, cast
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.compression import GZIP_MAGIC
+from attribution_pipeline.sources.rejection import ObjectRefused
 
 SPOOL_BYTES = 64 * 1024 * 1024
 """Streams up to this size are held in memory, larger ones in a temporary file."""
@@ -30,7 +30,7 @@ HALF_WRITTEN = "deliver the file again, whole"
 def opened(data: bytes | BinaryIO, where: str) -> Iterator[IO[bytes]]:
     """``data`` as a seekable stream at its first byte, decompressed if it is gzip.
 
-    Raises Refusal when the gzip ends early. The caller's own stream stays open.
+    Raises ObjectRefused when the gzip ends early. The caller's own stream stays open.
     """
     stream: IO[bytes] = io.BytesIO(data) if isinstance(data, bytes) else data
     with ExitStack() as held:
@@ -44,8 +44,11 @@ def opened(data: bytes | BinaryIO, where: str) -> Iterator[IO[bytes]]:
                 with gzip.GzipFile(fileobj=stream) as plain:
                     stream = held.enter_context(_spooled(cast("IO[bytes]", plain)))
             except (OSError, EOFError, zlib.error) as error:
-                raise Refusal(
-                    f"cannot be decompressed: {error}", where=where, remedy=HALF_WRITTEN
+                raise ObjectRefused(
+                    "damaged_compression",
+                    f"cannot be decompressed: {error}",
+                    where=where,
+                    remedy=HALF_WRITTEN,
                 ) from error
         yield stream
 

@@ -27,7 +27,7 @@ def read(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[
 
     Grain of ``rows``: one row of the file, in model.evidence.CHARGE_LINES; positions are row
     numbers from 1, blank CSV lines not counted. Every row lands or is in ``rejected``, once.
-    Raises Refusal before the first batch when the file is broken, cut short, or no FOCUS bill:
+    Raises ObjectRefused before the first batch when the file is broken, cut short, or no FOCUS bill:
     nothing of such a file lands. At least one batch comes out, of no rows if need be.
     """
     with opened(data, obj.uri) as stream:

@@ -109,7 +109,7 @@ def _drop_repeated(kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]]) -> l
                 differing.add(identity)
         else:
             first[identity] = landed
-    dropped = {position: "duplicate_key" for position in repeats}
+    dropped = dict.fromkeys(repeats, "duplicate_key")
     for position, (identity, _) in kept.items():
         if identity in differing:
             dropped[position] = "conflicting_rows"

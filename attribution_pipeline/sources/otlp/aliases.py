@@ -30,7 +30,14 @@ COUNTS = (
 )
 """Counts as emitters report them, before they become disjoint buckets."""
 
-WORKING = (*COUNTS, "usage_details", "request_id", "cloud_provider", "cloud_account", "cloud_region")
+WORKING = (
+    *COUNTS,
+    "usage_details",
+    "request_id",
+    "cloud_provider",
+    "cloud_account",
+    "cloud_region",
+)
 """Values that a row needs while it is made and that do not land."""
 
 COLUMNS: tuple[str, ...] = (*(name for name in SPANS.names if name != "object_id"), *WORKING)

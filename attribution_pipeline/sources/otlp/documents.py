@@ -38,7 +38,7 @@ START, END = INDEX["start_unix_nano"], INDEX["end_unix_nano"]
 THRESHOLD = INDEX["sampling_threshold"]
 
 _EMPTY: dict[str, Any] = {}
-"""An attribute without a value: an empty AnyValue, which proto3 JSON may leave out."""
+"""A message that proto3 JSON left out because it is empty: a status, an attribute's value."""
 
 SHAPE_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
 """What walking a document of another shape raises."""
@@ -125,8 +125,8 @@ def _land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanR
             links = span.get("links")
             if links:
                 row[LINKS] = _links(links, rows)
-            status = span.get("status")
-            settle(row, ranks, template, bool(status) and status.get("code") in STATUS_ERROR)
+            status = span.get("status") or _EMPTY
+            settle(row, ranks, template, status.get("code") in STATUS_ERROR)
         except Unreadable as unreadable:
             rows.reject(position, unreadable.reason, f"span {position}: {unreadable.detail}")
         except SHAPE_ERRORS as error:
@@ -191,7 +191,7 @@ def _pairs(attributes: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def _links(links: Iterable[dict[str, Any]], rows: SpanRows) -> str | None:
-    """"trace:span trace:span". A link with a bad id is counted; its span lands without it."""
+    """``trace:span trace:span``. A link with a bad id is counted; its span lands without it."""
     found = []
     for link in links:
         try:

@@ -81,9 +81,10 @@ def parent_id(value: Any) -> str | None:
 
 
 def _not_hex(text: str, size: int, name: str) -> Unreadable:
-    if len(text) == BASE64_LENGTH[size] and text.rstrip("=").replace("+", "").replace(
-        "/", ""
-    ).isalnum():
+    if (
+        len(text) == BASE64_LENGTH[size]
+        and text.rstrip("=").replace("+", "").replace("/", "").isalnum()
+    ):
         return Unreadable(
             "id_base64",
             f"{name} is base64; OTLP/JSON ids are hex: encode with an OTLP exporter, "

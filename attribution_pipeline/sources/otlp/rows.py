@@ -107,7 +107,9 @@ class SpanRows:
             yield Batch("spans", _table(rows, self._object_id), rejected)
 
 
-def take(row: Row, ranks: list[int], kept: dict[str, Any], key: str, value: Any, slot: Slot) -> None:
+def take(
+    row: Row, ranks: list[int], kept: dict[str, Any], key: str, value: Any, slot: Slot
+) -> None:
     """Put one scalar into the column that its name stands for, if no better name was there."""
     if value is None or value == "":
         return

@@ -39,22 +39,15 @@ def buckets(
     - cache writes without their time to live: ``cache_write_other``.
     """
     try:
-        return _buckets(*[_count(count) for count in counts], accounting, no_output)  # type: ignore[call-arg]
+        return _buckets([_count(count) for count in counts], accounting, no_output)
     except Anomaly as anomaly:
         return UNKNOWN, False, str(anomaly)
 
 
 def _buckets(
-    given: int | None,
-    output: int | None,
-    read: int | None,
-    write: int | None,
-    write_5m: int | None,
-    write_1h: int | None,
-    reasoning: int | None,
-    accounting: Accounting,
-    no_output: bool,
+    counts: Sequence[int | None], accounting: Accounting, no_output: bool
 ) -> tuple[Buckets, bool, str | None]:
+    given, output, read, write, write_5m, write_1h, reasoning = counts
     if given is None and output is None:
         if read or write or write_5m or write_1h or reasoning:
             raise Anomaly("details_without_totals")

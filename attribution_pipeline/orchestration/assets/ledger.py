@@ -1,0 +1,132 @@
+"""``attribution_ledger`` and ``operation_costs``: one computation, one commit.
+
+Belongs here: the asset that records a day, and what is shown of it. Does not: the day's steps
+(``recording``) or formulas (``attribution``).
+"""
+
+# no `from __future__ import annotations`: Dagster reads these annotations at run time
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from attribution_pipeline.orchestration import metadata as shown
+from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
+from attribution_pipeline.orchestration.ledger_figures import (
+    COVERAGE_COLUMNS,
+    TIE_OUT_COLUMNS,
+    tie_out_rows,
+    top_tenants,
+    unallocated_by_reason,
+    unallocated_share,
+)
+from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
+from attribution_pipeline.orchestration.refusals import shown_as_failures
+from attribution_pipeline.orchestration.resources import DeploymentFile
+
+if TYPE_CHECKING:
+    from attribution_pipeline.lake import CommitReceipt
+    from attribution_pipeline.orchestration.house import House
+
+LEDGER = "attribution_ledger"
+OPERATION_COSTS = "operation_costs"
+
+TRIES_AFTER_A_RACE = 3
+"""Times a day is computed anew when another run recorded it meanwhile; each sees that state."""
+
+
+def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """The day's ledger and its request-level costs."""
+    deps = [*ASSET_OF_PLANE.values(), "policy_versions"]
+    common: dict[str, Any] = {
+        "deps": deps,
+        "group_name": "ledger",
+        "kinds": {"duckdb", "deltalake"},
+        "code_version": CODE_VERSION,
+    }
+
+    @dg.multi_asset(
+        name="reconciled_day",
+        partitions_def=days,
+        specs=[
+            dg.AssetSpec(
+                OPERATION_COSTS,
+                description=(
+                    "Request level: one row per operation and charge that it took part in. Rows "
+                    "of the ledger with basis `operations` are the sums of these."
+                ),
+                **common,
+            ),
+            dg.AssetSpec(
+                LEDGER,
+                description=(
+                    "The ledger: every charge of the day, divided over who caused it, under the "
+                    "policy in force. Every charge, invoice and day adds up to the bill exactly."
+                ),
+                **common,
+            ),
+        ],
+    )
+    def reconciled_day(
+        context: dg.AssetExecutionContext, deployment: DeploymentFile
+    ) -> Iterator[Any]:
+        from attribution_pipeline.lake import DayMoved
+        from attribution_pipeline.orchestration.recording import record_day
+
+        day = date.fromisoformat(context.partition_key)
+        with shown_as_failures():
+            house = deployment.house()
+            try:
+                receipt = record_day(house, day)
+            except DayMoved as moved:
+                context.log.warning(str(moved))
+                raise dg.RetryRequested(max_retries=TRIES_AFTER_A_RACE) from moved
+            manifest = house.lake.manifest(day)
+            yield _operation_costs(manifest)
+            yield _ledger(house, receipt, manifest, day)
+
+    return reconciled_day
+
+
+def _operation_costs(manifest: dict[str, Any]) -> Any:
+    file = manifest["files"][OPERATION_COSTS]
+    return dg.MaterializeResult(
+        asset_key=OPERATION_COSTS,
+        metadata={
+            "dagster/partition_row_count": file["rows"],
+            "operations": manifest["files"]["operations"]["rows"],
+            "file": file["path"],
+        },
+        data_version=dg.DataVersion(file["sha256"]),
+    )
+
+
+def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], day: date) -> Any:
+    policy, _ = house.policies.in_force(day)
+    metric = policy.settlement.metric
+    columns = ["tenant_id", "unallocated_reason", "billed_cost", "effective_cost"]
+    rows = house.lake.read("ledger", day, day, [*columns, "billing_currency"])
+    output = manifest["output"]
+    tenants = top_tenants(rows, metric)
+    reasons = unallocated_by_reason(rows, metric)
+    return dg.MaterializeResult(
+        asset_key=LEDGER,
+        metadata={
+            "dagster/partition_row_count": manifest["files"]["ledger"]["rows"],
+            "tie_out": shown.table(tie_out_rows(output["tie_out"]), TIE_OUT_COLUMNS),
+            "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
+            "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
+            "unallocated": shown.table(reasons, ("reason", metric, "currency")),
+            "coverage_by_route": shown.table(output["coverage"], COVERAGE_COLUMNS),
+            "policy": f"{policy.policy} version {policy.version}, "
+            f"digest {shown.digest(policy.digest)}",
+            "state": receipt.state,
+            "unchanged": receipt.unchanged,
+            "manifest": receipt.manifest_id,
+            "content_digest": output["content_digest"],
+            "recorded_at": manifest["recorded_at"],
+        },
+        data_version=dg.DataVersion(output["content_digest"]),
+    )

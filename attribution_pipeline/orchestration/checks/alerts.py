@@ -1,0 +1,125 @@
+"""Alerting questions: is the evidence behind the recorded day good enough to act on?
+
+Belongs here: what is asked of coverage, rejects and what stands unallocated, with thresholds from
+the policy. Does not: invariants (``conservation``), Dagster.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from attribution_pipeline.orchestration import metadata as shown
+from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
+from attribution_pipeline.orchestration.ledger_figures import (
+    unallocated_by_reason,
+    unallocated_share,
+)
+from attribution_pipeline.orchestration.metadata import Metadata
+
+FINDING_COLUMNS = ("check", "severity", "subject", "detail")
+
+
+def rejected_records(recorded: RecordedDay) -> Answer:
+    """No record that touches the day was rejected at the door."""
+    counts = recorded.house.landed.rejected_counts(recorded.day, recorded.day)
+    rows = [
+        {"kind": kind, "source": source, "reason": reason, "records": records}
+        for (kind, source), reasons in counts.items()
+        for reason, records in reasons.items()
+    ]
+    total = sum(row["records"] for row in rows)
+    metadata: Metadata = {"rejected": total}
+    if not total:
+        return Answer(True, "no record was rejected", metadata)
+    metadata["by_reason"] = shown.table(rows, ("kind", "source", "reason", "records"))
+    first = rows[0]
+    return Answer(
+        False,
+        f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
+        f"`{first['reason']}`. Read landed/rejected for object, position and detail, mend the "
+        "source, and land again.",
+        metadata,
+    )
+
+
+def telemetry_coverage(recorded: RecordedDay) -> Answer:
+    """Tokens seen over tokens billed, per meter slice, within the policy's tolerance."""
+    low, high = recorded.policy.tolerance.telemetry_coverage
+    slices: list[dict[str, Any]] = recorded.manifest["output"]["coverage"]
+    outside = [row for row in slices if row["coverage"] is not None
+               and not low <= Decimal(row["coverage"]) <= high]  # fmt: skip
+    metadata: Metadata = {
+        "slices": len(slices),
+        "outside": len(outside),
+        "tolerance": f"{low} to {high}",
+        "coverage": shown.table(outside or slices, COVERAGE_COLUMNS),
+    }
+    if not outside:
+        return Answer(True, f"{len(slices)} slices are within {low} to {high}", metadata)
+    worst = min(outside, key=lambda row: Decimal(row["coverage"]))
+    return Answer(
+        False,
+        f"{len(outside)} of {len(slices)} slices are outside {low} to {high}, lowest "
+        f"{worst['coverage']} for {worst['provider']} {worst['model']} {worst['token_kind']}. "
+        "Their rows are `estimated`. Find the emitters that do not report (compare billed with "
+        "seen by region and account), deliver their spans, and run the day again.",
+        metadata,
+    )
+
+
+def unallocated_within_slo(recorded: RecordedDay) -> Answer:
+    """What stands without a tenant is no more of the day's cost than ``slo.unallocated_share``."""
+    limit = recorded.policy.slo.unallocated_share
+    metric = recorded.policy.settlement.metric
+    found = unallocated_share(recorded.manifest["output"]["tie_out"], metric)
+    columns = ["unallocated_reason", "billed_cost", "effective_cost", "billing_currency"]
+    rows = recorded.house.lake.read("ledger", recorded.day, recorded.day, columns)
+    reasons = unallocated_by_reason(rows, metric)
+    metadata: Metadata = {
+        "unallocated_share": shown.percent(found),
+        "threshold": shown.percent(limit),
+        "by_reason": shown.table(reasons, ("reason", metric, "currency")),
+    }
+    if found is None or found <= limit:
+        return Answer(True, f"{shown.percent(found)} of {metric} is unallocated", metadata)
+    worst = reasons[0]
+    return Answer(
+        False,
+        f"{shown.percent(found)} of {metric} is unallocated, more than {shown.percent(limit)}; "
+        f"most of it is `{worst['reason']}` ({shown.money(worst[metric])} {worst['currency']}). "
+        f"{REMEDIES.get(worst['reason'], REMEDIES[''])}",
+        metadata,
+    )
+
+
+REMEDIES = {
+    "telemetry_gap": "Deliver the spans that are missing: see telemetry_coverage for the slices.",
+    "identity_missing": "Stamp attribution.tenant_id on these calls, or name their attribute under "
+    "join.attributes.",
+    "no_operation_evidence": "Instrument what runs in these pods, or declare their workload under "
+    "join.dedicated.",
+    "no_driver": "Deliver the usage report that the pool's driver names, or give the pool another.",
+    "unmatched_charge": "Add a meter or a pool to the policy that matches these charges.",
+    "": "attribution ledger --by unallocated_reason,service shows where.",
+}
+"""What to do about the reason that holds most of the money."""
+
+
+def evidence_gates(recorded: RecordedDay) -> Answer:
+    """What the gates of the day's planes noticed: duplicate nodes, pods without node, and alike."""
+    found: list[dict[str, Any]] = recorded.manifest["output"]["findings"]
+    names = sorted({finding["check"] for finding in found})
+    metadata: Metadata = {"findings": len(found)}
+    if not found:
+        return Answer(True, "no gate noticed anything", metadata)
+    errors = sum(finding["severity"] == "error" for finding in found)
+    metadata |= {"errors": errors, "noticed": shown.table(found, FINDING_COLUMNS)}
+    first = found[0]
+    return Answer(
+        False,
+        f"{len(found)} findings ({', '.join(names)}), first {first['subject']}: "
+        f"{first['detail']}. Compare with OpenCost's own answer for the day, mend the source or the "
+        "policy's `nodes`, and run the day again.",
+        metadata,
+    )

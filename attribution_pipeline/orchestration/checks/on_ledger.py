@@ -1,0 +1,81 @@
+"""The questions, as Dagster asks them of ``attribution_ledger``.
+
+Belongs here: names, blocking or alerting, the one step that answers them all. Does not: a question
+(``conservation``, ``alerts``).
+"""
+
+# no `from __future__ import annotations`: Dagster reads these annotations at run time
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from attribution_pipeline.orchestration.assets.ledger import LEDGER
+from attribution_pipeline.orchestration.checks import alerts, conservation
+from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
+from attribution_pipeline.orchestration.refusals import shown_as_failures
+from attribution_pipeline.orchestration.resources import DeploymentFile
+
+Question = Callable[[RecordedDay], Answer]
+
+BLOCKING: Mapping[str, Question] = {
+    "conservation_per_charge": conservation.conservation_per_charge,
+    "conservation_per_invoice": conservation.conservation_per_invoice,
+    "conservation_per_day": conservation.conservation_per_day,
+    "tie_back_to_nodes": conservation.tie_back_to_nodes,
+    "request_level_sums": conservation.request_level_sums,
+    "tenant_only_on_evidence": conservation.tenant_only_on_evidence,
+    "one_row_per_attribution_id": conservation.one_row_per_attribution_id,
+    "one_policy_digest_per_version": conservation.one_policy_digest_per_version,
+    "recorded_files": conservation.recorded_files,
+}
+"""A day that fails one is wrong: what is downstream of it stops."""
+
+ALERTING: Mapping[str, Question] = {
+    "rejected_records": alerts.rejected_records,
+    "telemetry_coverage": alerts.telemetry_coverage,
+    "unallocated_share": alerts.unallocated_within_slo,
+    "evidence_gates": alerts.evidence_gates,
+}
+"""A day that fails one is exact, and says less than it could."""
+
+
+def ledger_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
+    """All checks of a day in one step: the files are hashed and opened once."""
+    questions = {**BLOCKING, **ALERTING}
+    specs = [
+        dg.AssetCheckSpec(
+            name,
+            asset=LEDGER,
+            description=" ".join((question.__doc__ or "").split()),
+            blocking=name in BLOCKING,
+            partitions_def=days,
+        )
+        for name, question in questions.items()
+    ]
+
+    @dg.multi_asset_check(name="ledger_checks", specs=specs)
+    def ledger_checks(
+        context: dg.AssetCheckExecutionContext, deployment: DeploymentFile
+    ) -> Iterator[Any]:
+        with shown_as_failures():
+            day = date.fromisoformat(context.op_execution_context.partition_key)
+            recorded = RecordedDay(deployment.house(), day)
+            for name, question in questions.items():
+                answer = question(recorded)
+                yield dg.AssetCheckResult(
+                    asset_key=LEDGER,
+                    check_name=name,
+                    passed=answer.passed,
+                    severity=(
+                        dg.AssetCheckSeverity.ERROR
+                        if name in BLOCKING
+                        else dg.AssetCheckSeverity.WARN
+                    ),
+                    description=answer.description,
+                    metadata=dict(answer.metadata),
+                )
+
+    return ledger_checks

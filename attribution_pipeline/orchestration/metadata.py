@@ -1,0 +1,70 @@
+"""What a person sees beside an asset: counts, money as text, small tables.
+
+Belongs here: turning results into Dagster metadata values. Does not: computing them.
+
+Money is text with all its decimals: Dagster's numbers are floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+
+Metadata = dict[str, Any]
+
+MOST_ROWS = 50
+"""Rows of a metadata table: the event log keeps each of them for ever."""
+
+SHORT_DIGEST = 12
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """Rows as a metadata table, every cell as text; more than ``MOST_ROWS`` are counted."""
+    shown = [{name: cell(row.get(name)) for name in columns} for row in rows[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        shown.append(dict.fromkeys(columns, ""))
+        shown[-1][columns[0]] = f"and {len(rows) - MOST_ROWS:,} more"
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=name, type="string") for name in columns])
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in shown], schema=schema)
+
+
+def cell(value: Any) -> str:
+    """A value as people read it: nothing for null, thousands apart for counts."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return money(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def money(value: Decimal) -> str:
+    """An amount with every digit that says something, two after the point at least."""
+    text = f"{value:f}"
+    whole, _, rest = text.partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def share(part: Decimal, whole: Decimal) -> Decimal | None:
+    """Part of a whole, for reading; None where the whole is zero."""
+    return part / whole if whole else None
+
+
+def percent(value: Decimal | None) -> str:
+    """A share as people read it."""
+    return "no cost" if value is None else f"{value * 100:.2f} %"
+
+
+def digest(value: str) -> str:
+    """A digest short enough to compare by eye."""
+    return value[:SHORT_DIGEST]
+
+
+def markdown_list(lines: Iterable[str]) -> Any:
+    """Lines as a Markdown list."""
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))

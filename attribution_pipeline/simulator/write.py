@@ -1,0 +1,294 @@
+"""Writes the company: days in order, each drawn by the chunk, its evidence and its truth.
+
+Belongs here: the order of things and what is counted for the report. Does not: any of them. Memory
+is that of one chunk and of sums that do not grow with traffic, whatever the size of a day.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.money import to_text
+from attribution_pipeline.simulator import cluster, emitters, opencost
+from attribution_pipeline.simulator.cluster import APP_CLUSTER, GPU_CLUSTER, Clusters
+from attribution_pipeline.simulator.company import WHO_COUNT, WORKFLOWS, who_columns
+from attribution_pipeline.simulator.deployment import deployment_text, policy_text
+from attribution_pipeline.simulator.exports import Exports, next_month
+from attribution_pipeline.simulator.faults import (
+    HOUR_MS,
+    LOST_HOUR_OF_DAY,
+    UNKNOWN_NODE,
+    arrives,
+    check,
+)
+from attribution_pipeline.simulator.node_charges import node_charges
+from attribution_pipeline.simulator.objects import SpanBatch, SpanWriter, flush_for
+from attribution_pipeline.simulator.other_charges import UsageReport, other_charges
+from attribution_pipeline.simulator.tally import DayTally
+from attribution_pipeline.simulator.token_charges import correction, token_charges
+from attribution_pipeline.simulator.traffic import CHUNK_SPANS, DAY_MS, Chunk, draw
+from attribution_pipeline.simulator.truth import TruthTables, write_table
+
+FIRST_DAY = date(2026, 10, 5)
+DEFAULT_DAYS, DEFAULT_SPANS_PER_DAY, DEFAULT_SEED = 3, 50_000, 7
+
+MAX_DAYS = 366
+MAX_SPANS_PER_DAY = 100_000_000
+
+SCALE_STEP_SPANS = 50_000
+MAX_SCALE = 16
+"""Clusters grow with the square root of traffic, up to this many times the small one."""
+
+_COMPANY, _TRAFFIC, _DELAYS, _FAULTS, _BILL = range(5)
+"""Streams of random numbers: one part of the company never shifts another's draws."""
+
+
+@dataclass
+class Report:
+    """What was written. Amounts in USD as text."""
+
+    directory: str
+    first_day: str
+    last_day: str
+    faults: list[str]
+    spans: int = 0
+    calls: int = 0
+    deliveries: int = 0
+    """Spans as delivered: without the lost ones, with the duplicates."""
+    objects: int = 0
+    span_bytes: int = 0
+    bill_rows: int = 0
+    pods: int = 0
+    pods_of_three_tenants: int = 0
+    """The fewest of any day that serve three tenants or more."""
+    billed: str = "0"
+    effective: str = "0"
+
+
+def write_company(
+    directory: Path,
+    *,
+    days: int = DEFAULT_DAYS,
+    spans_per_day: int = DEFAULT_SPANS_PER_DAY,
+    seed: int = DEFAULT_SEED,
+    first_day: date | None = None,
+    faults: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """A complete deployment of a made-up company in ``directory``, with ``truth/``.
+
+    Same arguments, same bytes. ``spans_per_day`` counts all spans that pods emit; about two in
+    five are billed calls. ``faults`` withhold evidence (``faults.FAULTS``); truth stays what
+    happened. ``progress`` gets one line a day. Raises Refusal for arguments out of range and for a
+    directory that already holds something else.
+    """
+    wanted = check(faults)
+    _require("days", days, 1, MAX_DAYS)
+    _require("spans-per-day", spans_per_day, 1, MAX_SPANS_PER_DAY)
+    _require("seed", seed, 0, 2**63 - 1)
+    if directory.exists() and any(directory.iterdir()):
+        raise Refusal(
+            "the folder is not empty", where=str(directory), remedy="name a new folder, or empty it"
+        )
+    company = _Company(
+        directory, days, spans_per_day, seed, first_day or FIRST_DAY, wanted, progress
+    )
+    return company.write()
+
+
+def _require(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise Refusal(f"{name} is {value}", remedy=f"use a number from {least} to {most}")
+
+
+class _Company:
+    def __init__(
+        self, directory: Path, days: int, spans_per_day: int, seed: int, first_day: date,
+        faults: frozenset[str], progress: Callable[[str], None] | None,
+    ) -> None:  # fmt: skip
+        self.directory, self.seed, self.first_day, self.faults = directory, seed, first_day, faults
+        self.days = [first_day + timedelta(days=number) for number in range(days)]
+        self.spans_per_day, self.progress = spans_per_day, progress
+        scale = max(1, min(MAX_SCALE, round((spans_per_day / SCALE_STEP_SPANS) ** 0.5)))
+        self.clusters: Clusters = cluster.build(self._rng(_COMPANY), scale)
+        self.hidden = self.clusters.unknown_node if UNKNOWN_NODE in faults else -1
+        self.exports = Exports(directory)
+        self.spans = SpanWriter(directory / "spans", self.clusters, faults, flush_for(spans_per_day))
+        self.totals = [0, 0]
+        self.report = Report(
+            str(directory), str(self.days[0]), str(self.days[-1]), sorted(faults),
+            pods=len(self.clusters.pods), pods_of_three_tenants=len(self.clusters.pods),
+        )  # fmt: skip
+
+    def _rng(self, *stream: int) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, *stream])))
+
+    def write(self) -> Report:
+        _write(self.directory / "attribution.yaml", deployment_text(self.first_day).encode())
+        _write(self.directory / "policies" / "policy-1.yaml", policy_text(self.first_day).encode())
+        tally = self._tally(0)
+        for number, day in enumerate(self.days):
+            following = self._tally(number + 1)
+            self._write_spans(number, tally, following)
+            self._write_snapshots(number, day)
+            self._write_bill(number, day, tally)
+            if self.progress:
+                self.progress(f"{day}: {self.spans_per_day:,} spans, {int(tally.calls.sum()):,} calls")
+            tally = following
+        self.exports.write(self.days[-1])
+        return self._finish()
+
+    def _tally(self, number: int) -> DayTally:
+        return DayTally(self._midnight(number), len(self.clusters.pods))
+
+    def _midnight(self, number: int) -> int:
+        day = self.first_day + timedelta(days=number)
+        return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+
+    def _write_spans(self, number: int, today: DayTally, tomorrow: DayTally) -> None:
+        parts = -(-self.spans_per_day // CHUNK_SPANS)
+        last_day = number == len(self.days) - 1
+        for part in range(parts):
+            spans = self.spans_per_day * (part + 1) // parts - self.spans_per_day * part // parts
+            rng = self._rng(_TRAFFIC, number, part)
+            chunk = draw(
+                rng, self.clusters, day_start_ms=today.start_ms, spans=spans, part=(part, parts),
+                last_day=last_day,
+            )  # fmt: skip
+            self._emit(chunk, number, part, today, tomorrow, rng)
+
+    def _emit(
+        self, chunk: Chunk, number: int, part: int, today: DayTally, tomorrow: DayTally,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        luck = self._rng(_FAULTS, number, part)
+        hour = None
+        if number == len(self.days) // 2:
+            start = today.start_ms + LOST_HOUR_OF_DAY * HOUR_MS
+            hour = (start, start + HOUR_MS)
+        server = np.flatnonzero(chunk.has_server_span)
+        ends = (chunk.call_end, chunk.served_end[server], chunk.root_end, chunk.tool_end)
+        pods = (chunk.call_pod, chunk.serving_pod[server], chunk.root_pod,
+                chunk.root_pod[chunk.tool_root])  # fmt: skip
+        kept = [
+            arrives(self.faults, luck, end, pod, lost_hour=hour, silent_pod=self.clusters.silent_pod)
+            for end, pod in zip(ends, pods, strict=True)
+        ]
+        server_seen = np.zeros(len(chunk.call_end), dtype=bool)
+        server_seen[server] = kept[1]
+        today.add_calls(chunk, kept[0], server_seen)
+        tomorrow.add_calls(chunk, kept[0], server_seen)
+        whose = (
+            np.where(chunk.identity_lost, WHO_COUNT, chunk.call_who), chunk.call_who[server],
+            chunk.root_who, chunk.root_who[chunk.tool_root],
+        )  # fmt: skip
+        for who in whose:
+            today.add_spans(who)
+        self.report.spans += sum(map(len, ends))
+        self.report.calls += len(chunk.call_end)
+        texts, scopes = _texts(chunk, server, rng)
+        keep = np.concatenate(kept)
+        batch = SpanBatch(
+            [text for text, wanted in zip(texts, keep.tolist(), strict=True) if wanted],
+            np.concatenate(ends)[keep], np.concatenate(pods)[keep], scopes[keep],
+        )  # fmt: skip
+        self.spans.write(batch, number, self._rng(_DELAYS, number, part), luck)
+
+    def _write_snapshots(self, number: int, day: date) -> None:
+        for name in (APP_CLUSTER, GPU_CLUSTER):
+            folder = self.directory / "opencost" / name
+            rows = opencost.allocation(self.clusters, name, day, number, self.hidden)
+            _write(folder / f"allocation-{day}.json", orjson.dumps(rows))
+            rows = opencost.assets(self.clusters, name, day, self.hidden)
+            _write(folder / f"assets-{day}.json", orjson.dumps(rows))
+
+    def _write_bill(self, number: int, day: date, tally: DayTally) -> None:
+        usage = UsageReport()
+        charges = [
+            *token_charges(day, tally),
+            *node_charges(day, tally, self.clusters, hidden=self.hidden),
+            *other_charges(self._rng(_BILL, number), day, self.first_day, tally, usage),
+        ]
+        if number == 0:
+            # corrections come in a later billing period than the day that they correct
+            charges += correction(day, tally, next_month(self.days[-1].replace(day=1)))
+        tables = TruthTables()
+        for charge in charges:
+            charge.tell(tables)
+            for place in (0, 1):
+                amounts = [(line.billed, line.effective)[place] for line in charge.lines]
+                self.totals[place] += charge.of_day[place] if charge.of_day else sum(amounts)
+        self.exports.add(day, charges)
+        write_table(tables.truth(), self.directory / "truth" / "costs" / f"{day}.parquet")
+        write_table(tables.bounds(), self.directory / "truth" / "bounds" / f"{day}.parquet")
+        _write(self.directory / "usage" / f"usage-{day}.csv", _usage_text(day, usage).encode())
+        serves = (tally.ms.sum(axis=2).reshape(len(self.clusters.pods), -1, len(WORKFLOWS)).sum(axis=2) > 0).sum(axis=1)
+        three = int((serves >= 3).sum())
+        self.report.pods_of_three_tenants = min(self.report.pods_of_three_tenants, three)
+
+    def _finish(self) -> Report:
+        report = self.report
+        report.deliveries, report.objects = self.spans.deliveries, self.spans.objects
+        report.span_bytes, report.bill_rows = self.spans.bytes, self.exports.rows
+        report.billed, report.effective = (to_text(total) for total in self.totals)
+        told = {
+            **asdict(report), "directory": ".", "seed": self.seed,
+            "spans_per_day": self.spans_per_day,
+            "hidden_node": self.clusters.nodes[self.hidden].instance_id if self.hidden >= 0 else None,
+        }  # fmt: skip
+        _write(self.directory / "truth" / "company.json", json.dumps(told, indent=1).encode())
+        return report
+
+
+def _texts(
+    chunk: Chunk, server: np.ndarray, rng: np.random.Generator
+) -> tuple[list[str], np.ndarray]:
+    """Every span of a chunk: calls, server spans, roots, tools; and their scopes."""
+    roots, calls, tools = len(chunk.root_who), len(chunk.call_model), len(chunk.tool_root)
+    root_traces, root_ids = emitters.trace_ids(rng, roots), emitters.span_ids(rng, roots)
+    call_ids = emitters.span_ids(rng, calls)
+    lost = chunk.identity_lost.tolist()
+    orphans = emitters.trace_ids(rng, int(chunk.identity_lost.sum()))
+    traces = [orphans.pop() if gone else root_traces[r]
+              for gone, r in zip(lost, chunk.call_root.tolist(), strict=True)]  # fmt: skip
+    parents = ["" if gone else root_ids[r]
+               for gone, r in zip(lost, chunk.call_root.tolist(), strict=True)]  # fmt: skip
+    usage = emitters.call_usage(chunk)
+    texts = emitters.client_spans(chunk, traces, parents, call_ids, usage)
+    texts += emitters.server_spans(
+        chunk, server.tolist(), traces, emitters.span_ids(rng, len(server)), call_ids, usage
+    )
+    texts += emitters.root_spans(chunk, root_traces, root_ids)
+    texts += emitters.tool_spans(chunk, root_traces, root_ids, emitters.span_ids(rng, tools))
+    scopes = np.concatenate([
+        np.array(emitters.SCOPE_OF_MODEL)[chunk.call_model],
+        np.full(len(server), emitters.SERVER_SCOPE),
+        np.full(roots + tools, emitters.APP_SCOPE),
+    ])  # fmt: skip
+    return texts, scopes
+
+
+def _usage_text(day: date, usage: UsageReport) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["date", "service", "resource_id", "tenant_id", "workflow_id", "metric", "quantity"])
+    for service, resource, metric, who, quantity in usage.rows:
+        said = {} if who == WHO_COUNT else who_columns(who)
+        names = [said.get("tenant_id", ""), said.get("workflow_id", "")]
+        writer.writerow([day, service, resource, *names, metric, quantity])
+    return out.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,1 @@
+"""The engine: what a day's evidence becomes."""
