@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,16 +31,17 @@ def refusal(*arguments: object) -> str:
     return result.stderr.removeprefix("attribution: ").rstrip("\n")
 
 
-def test_help_answers_within_half_a_second() -> None:
-    best = min(_seconds_of_help() for _ in range(5))
-    assert best < 0.5
+def test_help_takes_less_than_half_a_second_of_work() -> None:
+    assert min(_seconds_of_help() for _ in range(3)) < 0.5
 
 
 def _seconds_of_help() -> float:
-    started = time.perf_counter()
+    """Processor time, so that a busy machine does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     code = "from attribution_pipeline.cli import main; main()"
     subprocess.run([sys.executable, "-c", code, "--help"], check=True, capture_output=True)
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def test_without_arguments_it_helps() -> None:

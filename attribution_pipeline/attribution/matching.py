@@ -81,11 +81,10 @@ def assign(row: Row, policy: Policy, *, outside_range: bool) -> Assignment:
                 token_kind=meter.token_kind,
                 meter=index,
             )
-    tenant = tags.get(policy.join.tenant_tag)
+    tenant = tags.get(policy.join.tenant_tag, "").strip()
+    # a tag that was set to nothing names nobody
     tagged = (
-        None
-        if tenant is None
-        else Assignment("tag", surface=surface, tenant=policy.tenant_alias(tenant))
+        Assignment("tag", surface=surface, tenant=policy.tenant_alias(tenant)) if tenant else None
     )
     found = policy.pool_of(row, tags)
     if found is not None:

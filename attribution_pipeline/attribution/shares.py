@@ -137,16 +137,11 @@ class Shares:
 
     def _over_operations(self, driver: str) -> Weights:
         expression = OPERATION_WEIGHTS[driver][0]
-        condition = {
-            "active_time": "true",
-            "gpu_time": "op_id in (select m.op_id from pod_operations m "
-            "join pods_numbered p on p.pod_id = m.pod_id where p.gpu_cost > 0)",
-        }.get(driver, "ends_today")
         return {
             Recipient(who_id, "identity_missing" if tenant is None else None): int(weight)
             for who_id, tenant, weight in self.db.rows(
-                f"select o.who_id, a.tenant_id, sum({expression}) from ops o "
-                f"join actors a on a.who_id = o.who_id where {condition} group by 1, 2 "
+                f"select o.who_id, a.tenant_id, sum({expression}) from worked o "
+                "join actors a on a.who_id = o.who_id group by 1, 2 "
                 f"having sum({expression}) > 0 order by 1"
             )
         }

@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 OPERATION_WEIGHTS = {
     "active_time": ("active_ms", "ms"),
-    "gpu_time": ("active_ms", "ms"),
-    "requests": ("1", "requests"),
-    "tokens": (tokens_weight("total"), "tokens"),
+    "gpu_time": ("case when on_gpu then active_ms else 0 end", "ms"),
+    "requests": ("case when ends_today then 1 else 0 end", "requests"),
+    "tokens": (f"case when ends_today then {tokens_weight('total')} else 0 end", "tokens"),
 }
-"""Driver to an operation's weight as SQL, and its unit. On a pod, gpu time is active time."""
+"""Driver to an operation's weight as SQL, and its unit.
+
+Time is clipped to each day that it touches; tokens and requests belong to the day of the end. GPU
+time is active time of operations on a pod with GPU cost.
+"""
 
 
 class Clusters:
@@ -48,6 +52,11 @@ class Clusters:
         self.allocated = cluster_nodes.allocated(db)
         cluster_nodes.load_serving_map(db, policy)
         db.run("phases/pods")
+        db.execute(
+            "create table worked as select o.*, g.op_id is not null as on_gpu from ops o left join ("
+            "select distinct m.op_id from pod_operations m join pods_numbered p on p.pod_id = m.pod_id "
+            "where p.gpu_cost > 0) g on g.op_id = o.op_id"
+        )
         db.execute(
             f"create table idle_todo (pool bigint, portion_id bigint, slice_id bigint, kind varchar, "
             f"billed {db.integer}, effective {db.integer})"
@@ -80,7 +89,7 @@ class Clusters:
         self.db.execute(
             "create or replace table weighed_pod_operations as "
             f"select m.pod_id, m.op_id, cast({expression} as bigint) as weight from pod_operations m "
-            "join ops o on o.op_id = m.op_id"
+            "join worked o on o.op_id = m.op_id"
         )
 
     def _load_kind_amounts(self, pool_index: int, assignments: Sequence[Assignment]) -> None:
@@ -177,7 +186,6 @@ class Clusters:
     def _idle_over_operations(self, pool_index: int, driver: str, within: str) -> None:
         db = self.db
         expression, unit = OPERATION_WEIGHTS[driver]
-        only_gpu = "where p.gpu_cost > 0" if driver == "gpu_time" else ""
         scope = (
             "slice_nodes"
             if within == "node"
@@ -192,7 +200,6 @@ class Clusters:
             pool=str(pool_index),
             scope=scope,
             weight=expression,
-            only_gpu=only_gpu,
             tie=attribution_id(
                 self.day.isoformat(), "p.charge_id", "'idle'", "'idle'", "a.who_key",
                 what_key("null", "null", "null"),

@@ -38,6 +38,7 @@ def demo(
 ) -> None:
     """Write a complete deployment of a made-up company: config, policies, inputs and truth."""
     require_empty(directory)
+    from attribution_pipeline.config import FILE_NAME
     from attribution_pipeline.simulator import write_company
 
     report = write_company(
@@ -51,6 +52,10 @@ def demo(
     )
     for line in report.lines():
         typer.echo(line)
+    typer.echo(
+        f"next: attribution run --config {directory / FILE_NAME} "
+        f"--from {report.first_day} --to {report.last_day}"
+    )
 
 
 def require_empty(directory: Path) -> None:

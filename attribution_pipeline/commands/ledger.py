@@ -46,6 +46,7 @@ def ledger(
 ) -> None:  # fmt: skip
     """Read the ledger: every row, or sums by columns; exact amounts in every format."""
     from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.views import ledger as view
 
     if as_of is not None:
         raise Refusal(
@@ -55,10 +56,10 @@ def ledger(
         )
     ordered(first, last)
     chosen = _format(format_, out)
+    view.require_target(chosen, out)
     deployment = load_deployment(config)
 
     from attribution_pipeline.lake import Lake
-    from attribution_pipeline.views import ledger as view
 
     columns = view.grouping(by) if by is not None else None
     lake = Lake(deployment.storage_folder)

@@ -38,10 +38,12 @@ def run(first: From, last: To = None, config: Config = None) -> None:
     from attribution_pipeline.orchestration.run import run_days
     from attribution_pipeline.views import tie_out
 
-    report = run_days(deployment, first, last, lambda line: typer.echo(line))
+    report = run_days(deployment, first, last, typer.echo)
     typer.echo("")
     for line in tie_out.lines(report.tie_out):
         typer.echo(line)
+    for alert in report.alerts:
+        typer.echo(f"alert: {alert}", err=True)
     for failure in report.failures:
         typer.echo(f"failed: {failure}", err=True)
     if report.failures:

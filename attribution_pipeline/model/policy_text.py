@@ -196,8 +196,8 @@ def _late(policy: Policy) -> str:
     settlement = policy.settlement
     return "\n\n".join((
         "## Late data",
-        f"A day is provisional for {duration(settlement.provisional_for)} after it ends, and settled "
-        "once its charges are closed after that. "
+        f"A day is provisional for {duration(settlement.provisional_for)} after it ends, and "
+        "settled once its charges are closed after that. "
         + words.CLOSED_PERIOD[settlement.closed_period],
         words.LATE_UNDER_A_METER,
     ))  # fmt: skip

@@ -12,7 +12,7 @@ Duplicate keys, tags, merge keys and a second document are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -37,6 +37,14 @@ _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NULLS = frozenset({"", "~", "null"})
 _BOOLEANS = {"true": True, "false": False}
+
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""YAML 1.1, section 4.1.1: every other character is refused."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""The same events; libyaml's parser is ten times as fast."""
 
 Location = tuple[str | int, ...]
 
@@ -98,8 +106,8 @@ def parse_document(text: str, path: str) -> Document:
             remedy="point to a configuration or policy file, not to data",
         )
     try:
-        _check_events(text, path)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        build = _Build(path, yaml.parse(text, Loader=_LOADER))
+        return Document(path, build.document(), build.lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -108,123 +116,132 @@ def parse_document(text: str, path: str) -> Document:
             where=f"{path}:{line}",
             remedy="check indentation, quotes and brackets at this line",
         ) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+    except yaml.reader.ReaderError:
+        found = _NOT_PRINTABLE.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
         raise Refusal(
             "holds a character that YAML does not allow",
             where=f"{path}:{line}",
             remedy="remove the control character",
         ) from None
-    if not isinstance(root, yaml.MappingNode):
-        raise Refusal(
-            "holds no mapping of keys to values" if root is not None else "is empty",
-            where=f"{path}:1",
-            remedy="write `key: value` lines; `attribution init` shows a whole file",
-        )
-    build = _Build(path)
-    return Document(path, build.mapping(root, ()), build.lines)
-
-
-def _check_events(text: str, path: str) -> None:
-    """Depth, tags and documents, before anything is built: the event stream is not recursive."""
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise Refusal(
-                    "a second YAML document starts here",
-                    where=f"{path}:{line}",
-                    remedy="one document per file: remove the `---`",
-                )
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Refusal(
-                    f"is nested deeper than {MAX_DEPTH} levels",
-                    where=f"{path}:{line}",
-                    remedy="flatten it",
-                )
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            raise Refusal(
-                f"the tag {tag!r} is not allowed",
-                where=f"{path}:{line}",
-                remedy="remove the tag; plain values only",
-            )
 
 
 class _Build:
-    """Values and lines out of a composed tree."""
+    """Values and lines out of the parser's events, in one pass.
 
-    def __init__(self, path: str) -> None:
+    Not PyYAML's own tree: that is built before depth, tags and aliases could be looked at.
+    """
+
+    def __init__(self, path: str, events: Iterator[yaml.Event]) -> None:
         self.path = path
         self.lines: dict[Location, int] = {(): 1}
+        self._events = events
         self._nodes = 0
-        self._open: set[int] = set()
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._open: set[str] = set()
 
-    def mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
+        """The one document of the stream, which must be a mapping."""
+        next(self._events)  # start of the stream
+        remedy = "write `key: value` lines; `attribution init` shows a whole file"
+        start = next(self._events)
+        if isinstance(start, yaml.StreamEndEvent):
+            raise Refusal("is empty", where=f"{self.path}:1", remedy=remedy)
+        value = self._value(next(self._events), ())
+        if value is None:
+            raise Refusal("is empty", where=f"{self.path}:1", remedy=remedy)
+        if not isinstance(value, dict):
+            what = "holds no mapping of keys to values"
+            raise Refusal(what, where=f"{self.path}:1", remedy=remedy)
+        next(self._events)  # end of the document
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise self._refusal(
+                after, "a second YAML document starts here", "one document per file: remove `---`"
+            )
+        return value
+
+    def _value(self, event: yaml.Event, at: Location) -> Any:
+        self._count(event, 1)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        self._refuse_tag(event)
+        before, anchor = self._nodes, event.anchor
+        if anchor is not None:
+            self._open.add(anchor)
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event)
+        elif len(at) >= MAX_DEPTH:
+            raise self._refusal(event, f"is nested deeper than {MAX_DEPTH} levels", "flatten it")
+        elif isinstance(event, yaml.MappingStartEvent):
+            value = self._mapping(at)
+        else:
+            value = self._sequence(at)
+        if anchor is not None:
+            self._open.discard(anchor)
+            self._anchors[anchor] = (value, self._nodes - before)
+        return value
+
+    def _mapping(self, at: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise Refusal(
-                    "a key must be one word or text", where=self._where(key_node),
-                    remedy="quote the key if it holds brackets",
-                )  # fmt: skip
-            key = key_node.value
-            if key == "<<":
-                raise Refusal(
-                    "merge keys (`<<`) are not allowed", where=self._where(key_node),
-                    remedy="write the merged keys out",
-                )  # fmt: skip
-            if key in result:
-                raise Refusal(
-                    f"key `{key}` appears twice (first in line {self.lines[(*at, key)]})",
-                    where=self._where(key_node),
-                    remedy="keep one of them",
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._refusal(
+                    event, "a key must be one word or text", "quote the key if it holds brackets"
                 )
-            self.lines[(*at, key)] = line
-            result[key] = self.value(value_node, (*at, key))
+            self._refuse_tag(event)
+            key = self._text(event)
+            place = (*at, key)
+            if key == "<<":
+                raise self._refusal(
+                    event, "merge keys (`<<`) are not allowed", "write the merged keys out"
+                )
+            if key in result:
+                first = self.lines[place]
+                raise self._refusal(
+                    event,
+                    f"key `{key}` appears twice (first in line {first})",
+                    "keep one of them",
+                )
+            self.lines[place] = _line(event)
+            result[key] = None
+            result[key] = self._value(next(self._events), place)
         return result
 
-    def value(self, node: yaml.Node, at: Location) -> Any:
-        self._nodes += 1
+    def _sequence(self, at: Location) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            place = (*at, len(items))
+            self.lines[place] = _line(event)
+            items.append(self._value(event, place))
+        return items
+
+    def _alias(self, event: yaml.AliasEvent) -> Any:
+        """The value of an anchor; what is inside it is placed at the line of the alias."""
+        name = event.anchor
+        if name in self._open:
+            what = "an alias refers to the value that holds it"
+            raise self._refusal(event, what, "write the value out")
+        if name not in self._anchors:
+            raise self._refusal(
+                event, f"the alias `*{name}` refers to nothing", f"quote it: '*{name}'"
+            )
+        value, nodes = self._anchors[name]
+        self._count(event, nodes)
+        return value
+
+    def _count(self, event: yaml.Event, nodes: int) -> None:
+        self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise Refusal(
+            raise self._refusal(
+                event,
                 f"holds more than {MAX_NODES:,} values, aliases expanded",
-                where=self._where(node),
-                remedy="write out or remove the aliases",
+                "write out or remove the aliases",
             )
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
-        if id(node) in self._open:
-            raise Refusal(
-                "an alias refers to the value that holds it",
-                where=self._where(node),
-                remedy="write the value out",
-            )
-        self._open.add(id(node))
-        try:
-            if isinstance(node, yaml.MappingNode):
-                return self.mapping(node, at)
-            items = []
-            for number, item in enumerate(node.value):
-                self.lines[(*at, number)] = item.start_mark.line + 1
-                items.append(self.value(item, (*at, number)))
-            return items
-        finally:
-            self._open.discard(id(node))
 
-    def _where(self, node: yaml.Node) -> str:
-        return f"{self.path}:{node.start_mark.line + 1}"
-
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        text: str = node.value
-        if node.style is not None:  # quoted or block: text, whatever it looks like
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text = self._text(event)
+        if not event.implicit[0]:  # quoted or block: text, whatever it looks like
             return text
         if text in _NULLS:
             return None
@@ -234,10 +251,11 @@ class _Build:
             try:
                 return date.fromisoformat(text)
             except ValueError:
-                raise Refusal(
-                    f"{text} is no calendar day", where=self._where(node),
-                    remedy="write YYYY-MM-DD, or quote it if it is text",
-                ) from None  # fmt: skip
+                raise self._refusal(
+                    event,
+                    f"{text} is no calendar day",
+                    "write YYYY-MM-DD, or quote it if it is text",
+                ) from None
         is_integer = _INTEGER.match(text) is not None
         if not is_integer and _DECIMAL.match(text) is None:
             return text
@@ -247,7 +265,26 @@ class _Build:
             number = Decimal(text)
             if abs(number.adjusted()) <= MAX_EXPONENT:
                 return number
-        raise Refusal(
-            "a number is out of any range", where=self._where(node),
-            remedy="quote it if it is text",
-        )  # fmt: skip
+        raise self._refusal(event, "a number is out of any range", "quote it if it is text")
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        """A scalar's text. The Python parser lets halves of characters pass, libyaml does not."""
+        text: str = event.value
+        if _HALF.search(text):
+            raise self._refusal(
+                event, "half of a character is escaped here", "write the character itself"
+            )
+        return text
+
+    def _refuse_tag(self, event: yaml.Event) -> None:
+        if event.tag is not None:
+            raise self._refusal(
+                event, f"the tag {event.tag!r} is not allowed", "remove the tag; plain values only"
+            )
+
+    def _refusal(self, event: yaml.Event, what: str, remedy: str) -> Refusal:
+        return Refusal(what, where=f"{self.path}:{_line(event)}", remedy=remedy)
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1

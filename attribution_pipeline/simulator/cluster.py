@@ -208,14 +208,14 @@ def build(rng: np.random.Generator, scale: int) -> Clusters:
 
 
 def _nodes(rng: np.random.Generator, scale: int) -> list[Node]:
-    plan: list[tuple[str, Machine, str, int]] = [(GPU_CLUSTER, P4D, "0", 1)]
+    plan: list[tuple[str, Machine, str, int]] = [(GPU_CLUSTER, P4D, "0", 3)]
     plan.append((GPU_CLUSTER, G6E, "0", 4 * scale))
     plan += [(APP_CLUSTER, M7I, "0.1", 6 * scale), (APP_CLUSTER, C7I, "0.1", 1)]
     nodes: list[Node] = []
     for cluster, machine, discount, count in plan:
         for rank in range(count):
             committed = 0
-            if machine is P4D:
+            if machine is P4D and rank < 2:
                 committed = DAY_MINUTES
             elif machine is G6E and rank == 0:
                 committed = DAY_MINUTES // 2
@@ -232,12 +232,13 @@ def _nodes(rng: np.random.Generator, scale: int) -> list[Node]:
 
 
 def _place_servers(rng, nodes, place, servers) -> None:  # type: ignore[no-untyped-def]
-    """vLLM over the GPU nodes; three GPUs of the p4d stay idle."""
+    """vLLM over the GPU nodes; three GPUs of one p4d stay idle."""
     g6e = [n for n, node in enumerate(nodes) if node.machine is G6E]
-    p4d = next(n for n, node in enumerate(nodes) if node.machine is P4D)
+    p4d = [n for n, node in enumerate(nodes) if node.machine is P4D]
     wanted = [("vllm-llama-70b", n, 4) for n in g6e[::2]]
     wanted += [("vllm-qwen-32b", n, 2) for n in g6e[1::2] for _ in range(2)]
-    wanted += [("vllm-qwen-32b", p4d, 4), ("tei-bge", p4d, 1)]
+    wanted += [("vllm-llama-70b", n, 4) for n in p4d[1:] for _ in range(2)]
+    wanted += [("vllm-qwen-32b", p4d[0], 4), ("tei-bge", p4d[0], 1)]
     for workload, node, gpus in wanted:
         pod = Pod(f"{workload}-{_suffix(rng)}", INFERENCE, workload, "deployment", node)
         pod.containers.append(Container("server", 0, gpus * 1000, 0))

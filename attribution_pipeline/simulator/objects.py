@@ -33,7 +33,7 @@ MAX_OBJECT_SPANS = 8192
 
 SMALL_FLUSH_MS, FLUSH_MS = 300_000, 60_000
 """How long a collector gathers: longer where a day is small, so that objects are not tiny."""
-SMALL_DAY_SPANS = 200_000
+SMALL_DAY_SPANS = 2_000_000
 
 RETRY_MS = 900_000
 """How much later a repeated span is uploaded again."""

@@ -74,6 +74,20 @@ class Report:
     billed: str = "0"
     effective: str = "0"
 
+    def lines(self) -> list[str]:
+        """What a person wants to know of it."""
+        return [
+            f"wrote {self.directory}: {self.first_day} to {self.last_day}",
+            f"  spans      {self.spans:,} ({self.calls:,} billed or served calls), "
+            f"{self.objects:,} objects, {self.span_bytes / 1e6:,.1f} MB",
+            f"  pods       {self.pods}, of which {self.pods_of_three_tenants} or more a day serve "
+            "three tenants or more",
+            f"  bill       {self.bill_rows:,} rows, billed {self.billed} USD, "
+            f"effective {self.effective} USD",
+            f"  faults     {', '.join(self.faults) or 'none'}",
+            "  truth      truth/costs: what caused each cost; truth/bounds: how exactly it can be known",
+        ]
+
 
 def write_company(
     directory: Path,

@@ -86,9 +86,8 @@ def summed(rows: pa.Table, by: Sequence[str]) -> pa.Table:
 
 def write(rows: pa.Table, format_: str, out: Path | None, echo: Callable[[str], None]) -> None:
     """Rows in one of FORMATS, to the file ``out`` (whole or not at all) or to ``echo``."""
-    if format_ == "parquet":
-        if out is None:
-            raise Refusal("parquet is not text", where="--format", remedy="name a file: --out F")
+    require_target(format_, out)
+    if format_ == "parquet" and out is not None:
         _whole(out, lambda path: _parquet(rows, path))
         return
     lines = {"csv": csv_lines, "json": json_lines, "table": table_lines}[format_](rows)
@@ -102,6 +101,12 @@ def write(rows: pa.Table, format_: str, out: Path | None, echo: Callable[[str], 
             file.writelines(f"{line}\n" for line in lines)
 
     _whole(out, fill)
+
+
+def require_target(format_: str, out: Path | None) -> None:
+    """Raises Refusal where the format needs a file and none is named."""
+    if format_ == "parquet" and out is None:
+        raise Refusal("parquet is not text", where="--format", remedy="name a file: --out F")
 
 
 def csv_lines(rows: pa.Table) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from attribution_pipeline.model.money import to_decimal, to_quanta
+from attribution_pipeline.model.money import parse_decimal, to_decimal, to_quanta
 from attribution_pipeline.views.text_table import text_table
 
 PARTS = (
@@ -21,14 +21,17 @@ LINES = ("billed", *PARTS, "difference")
 def summed(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Decimal]]:
     """Per-day rows added up by currency and cost, in whole quanta: Decimal sums would round.
 
-    Each row has ``billing_currency``, ``cost`` and LINES; a line that a row lacks is zero.
+    Each row has ``billing_currency``, ``cost`` and LINES, as Decimal or as a manifest's text; a
+    line that a row lacks is zero.
     """
     quanta: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:
         column = quanta.setdefault((row["billing_currency"], row["cost"]), dict.fromkeys(LINES, 0))
         for line in LINES:
-            if row.get(line) is not None:
-                column[line] += to_quanta(row[line])[0]
+            value = row.get(line)
+            if value is not None:
+                exact = value if isinstance(value, Decimal) else parse_decimal(value)
+                column[line] += to_quanta(exact)[0]
     return {
         key: {line: to_decimal(amount) for line, amount in column.items()}
         for key, column in sorted(quanta.items())

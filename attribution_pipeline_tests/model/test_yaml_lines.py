@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attribution_pipeline.model import yaml_lines
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.yaml_lines import parse_document, read_document
+
+
+@pytest.fixture(params=["libyaml", "python"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both parsers that PyYAML may be built with."""
+    if request.param == "python":
+        monkeypatch.setattr(yaml_lines, "_LOADER", yaml.SafeLoader)
 
 
 def test_decimal_is_read_from_its_own_text_and_never_through_a_float() -> None:
@@ -61,13 +71,8 @@ def test_every_key_and_item_knows_its_line() -> None:
         ("a: &x {b: 1}\nc: {<<: *x}", "f:2: merge keys (`<<`) are not allowed; write the merged "
          "keys out"),
         ("a: 1\n---\nb: 2", "f:2: a second YAML document starts here; one document per file: "
-         "remove the `---`"),
-        ("a: 1\n b: 2", "f:2: is not valid YAML: mapping values are not allowed here; check "
-         "indentation, quotes and brackets at this line"),
-        ("a: [1, 2\nb: 3", "f:2: is not valid YAML: expected ',' or ']', but got ':'; check "
-         "indentation, quotes and brackets at this line"),
-        ("a: *nowhere", "f:1: is not valid YAML: found undefined alias 'nowhere'; check "
-         "indentation, quotes and brackets at this line"),
+         "remove `---`"),
+        ("a: *nowhere", "f:1: the alias `*nowhere` refers to nothing; quote it: '*nowhere'"),
         ("a: 1\nb: \x01", "f:2: holds a character that YAML does not allow; remove the control "
          "character"),
         ("- a\n- b", "f:1: holds no mapping of keys to values; write `key: value` lines; "
@@ -78,16 +83,48 @@ def test_every_key_and_item_knows_its_line() -> None:
          "it is text"),
         ("a: 1\nb: 1e999999999", "f:2: a number is out of any range; quote it if it is text"),
         ("a: " + "9" * 60, "f:1: a number is out of any range; quote it if it is text"),
+        ("!!str a: 1", "f:1: the tag 'tag:yaml.org,2002:str' is not allowed; remove the tag; plain "
+         "values only"),
+        ("a: &x 1\n*x : 2", "f:2: a key must be one word or text; quote the key if it holds "
+         "brackets"),
         ("? [a, b]\n: 1", "f:1: a key must be one word or text; quote the key if it holds "
          "brackets"),
         ("a: &x [*x]", "f:1: an alias refers to the value that holds it; write the value out"),
         ("a: " + "[" * 40 + "]" * 40, "f:1: is nested deeper than 32 levels; flatten it"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("parser")
 def test_refused_yaml_is_one_line_with_place_and_remedy(text: str, line: str) -> None:
     with pytest.raises(Refusal) as refused:
         parse_document(text, "f")
     assert refused.value.line() == line
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    "text", ["a: 1\n b: 2", "a: 1\nb: ]", "a: 1\n@b: 2", "a: 'x\n\n", "a: 1\n\tb"]
+)
+def test_text_that_is_no_yaml_names_the_line_and_what_to_look_at(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse_document(text, "f")
+    assert re.fullmatch(
+        r"f:[23]: is not valid YAML: .+; check indentation, quotes and brackets at this line",
+        refused.value.line(),
+    )
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("escaped", ["\\ud83d", "\\ud83d\\ude00"])
+def test_escaped_half_of_a_character_is_refused(escaped: str) -> None:
+    with pytest.raises(Refusal, match=r"^f:2: .+; "):
+        parse_document(f'a: 1\nb: "{escaped}"', "f")
+
+
+def test_alias_repeats_its_value_and_stands_at_its_own_line() -> None:
+    document = parse_document("a: &x {b: [1, 2]}\nc: *x\n", "f")
+    assert document.value == {"a": {"b": [1, 2]}, "c": {"b": [1, 2]}}
+    assert document.where(("a", "b", 1)) == "f:1"
+    assert document.where(("c", "b", 1)) == "f:2"
 
 
 def test_aliases_that_multiply_are_refused_before_they_fill_memory() -> None:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from attribution_pipeline.model.policy import Policy
-from attribution_pipeline_tests.oracle.operations import active_ms
+from attribution_pipeline_tests.oracle.operations import active_ms, ends_on
 from attribution_pipeline_tests.oracle.patterns import fits
 from attribution_pipeline_tests.oracle.words import (
     KINDS_OF_POD_COST,
@@ -101,7 +101,7 @@ def cluster_of(
     served: dict[PodName, list[Operation]] = {}
     called: dict[PodName, list[Operation]] = {}
     for operation in operations:
-        if active_ms(operation, day) == 0:
+        if not (ends_on(operation, day) or active_ms(operation, day) > 0):
             continue
         for pod in pods.values():
             if _serves(pod, operation, policy):
@@ -145,8 +145,8 @@ def _is(pod: PodName, said: PodName | None) -> bool:
 
 
 def _serves(pod: Pod, operation: Operation, policy: Policy) -> bool:
-    """By its server span; where there is none, by the first ``serving`` rule that fits the call."""
-    if operation.emits_server_span:
+    """By its server span; where none names a pod, by the first ``serving`` rule that fits."""
+    if operation.server is not None:
         return _is(pod.name, operation.server)
     for rule in policy.serving:
         if fits(rule.server_address, operation.server_address) and fits(

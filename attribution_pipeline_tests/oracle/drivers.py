@@ -75,7 +75,7 @@ class Drivers:
             weights = self._cost(piece, pool)
         elif driver == "even":
             for row in self.before:
-                if row.identity.who[TENANT] is not None:
+                if row.identity.who[TENANT] is not None and (row.billed or row.effective):
                     weights[tenant_alone(row.identity.who[TENANT] or ""), None] = Fraction(1)
         elif driver == "fixed":
             for tenant, percent in (fixed or {}).items():

@@ -111,7 +111,6 @@ def _merged(
         who=next((who for who in whose if who[WHO.index("tenant_id")] is not None), whose[0]),
         caller=_pod(caller),
         server=_pod(server),
-        emits_server_span=server is not None,
     )
 
 

@@ -151,7 +151,6 @@ class Operation:
     who: Who
     caller: PodName | None
     server: PodName | None
-    emits_server_span: bool
 
 
 @dataclass

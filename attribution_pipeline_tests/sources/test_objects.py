@@ -134,21 +134,19 @@ def test_object_is_decompressed_by_magic_and_hashed_raw(
         assert (data if isinstance(data, bytes) else data.read()) == LINE * 1000
 
 
-@pytest.mark.parametrize("how", ["gzip", "gzip members", "zstd", "zstd frames"])
-def test_truncated_compression_is_refused_at_every_length(tmp_path: Path, how: str) -> None:
-    raw = COMPRESSED[how](os.urandom(300) + LINE * 20)
-    whole_prefixes = {len(COMPRESSED[how.split()[0]]((b"")))} if "zstd" in how else set()
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_truncated_compression_is_refused_at_every_length(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    first, second = compress(os.urandom(300) + LINE * 20), compress(LINE)
+    raw = first + second
     file = tmp_path / "cut.json"
-    refused = 0
-    for length in range(len(raw) - 1, 4, -1):
+    for length in range(5, len(raw)):
         file.write_bytes(raw[:length])
-        try:
-            assert content_of(file) != b""
-            assert "members" in how or "frames" in how, "a whole first part may stand alone"
-        except ObjectRefused as error:
-            assert error.reason == "damaged_compression"
-            refused += 1
-    assert refused >= len(raw) - 5 - 1 - len(whole_prefixes)
+        if length == len(first):
+            assert content_of(file).endswith(LINE * 20)  # a whole first part stands alone
+        else:
+            assert refusal_of(file) == "damaged_compression"
 
 
 def test_garbage_after_compression_is_refused(tmp_path: Path) -> None:
@@ -213,9 +211,14 @@ def test_object_that_changes_is_not_called_broken(tmp_path: Path) -> None:
     file = tmp_path / "growing.json"
     file.write_bytes(LINE)
     (obj,) = list_objects("s", file).objects
-    with pytest.raises(StillChanging), open_object(obj):
-        file.write_bytes(LINE * 2)
-        raise ValueError("what a reader says of half a file")
+
+    def read_half() -> None:
+        with open_object(obj):
+            file.write_bytes(LINE * 2)
+            raise ValueError("what a reader says of half a file")
+
+    with pytest.raises(StillChanging):
+        read_half()
 
 
 def test_reader_may_close_the_stream_that_it_was_given(tmp_path: Path) -> None:

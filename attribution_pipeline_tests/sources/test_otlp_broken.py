@@ -10,6 +10,8 @@ import orjson
 import pytest
 import zstandard
 
+from attribution_pipeline.sources.otlp import framing
+from attribution_pipeline.sources.rejection import ObjectRefused
 from attribution_pipeline_tests.sources.otlp_documents import (
     CASES,
     SECOND_NS,
@@ -182,20 +184,32 @@ def test_another_signal_in_protobuf_lands_nothing() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"date,cost\n2026-01-01,5\n", b"\xff" * 99])
-def test_bytes_of_no_known_layout_are_one_reject(data: bytes) -> None:
-    rows, rejected = land(data)
-    assert (rows, [(reject.position, reject.reason) for reject in rejected]) == (
-        [],
-        [(0, "unknown_layout")],
-    )
+def test_bytes_of_no_known_layout_are_refused(data: bytes) -> None:
+    with pytest.raises(ObjectRefused, match="not OTLP") as refused:
+        land(data)
+    assert refused.value.reason == "unknown_layout"
+    assert refused.value.line().startswith("file:///traces: ")
 
 
 @pytest.mark.parametrize("squeeze", [gzip.compress, zstandard.ZstdCompressor().compress])
-def test_truncated_compression_is_named(squeeze: Any) -> None:
+def test_truncated_compression_is_refused(squeeze: Any) -> None:
     noise = "".join(f"{number * 2654435761 % 2**32:x}" for number in range(200_000))
     data = squeeze(GOOD + orjson.dumps({"padding": noise}) + b"\n" + GOOD)
-    _, rejected = land(data[:-20])
-    assert "damaged_compression" in {reject.reason for reject in rejected}
+    with pytest.raises(ObjectRefused) as refused:
+        land(data[:-20])
+    assert refused.value.reason == "damaged_compression"
+
+
+def test_a_document_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "DOCUMENT_BYTES_MAX", 2000)
+    message = protobuf(request(span({"x": "y" * 3000})))
+    for data in (b'{"x":"' + b"a" * 3000, b"{\n" + b" " * 3000, message):
+        with pytest.raises(ObjectRefused) as refused:
+            land(data)
+        assert refused.value.reason == "document_too_large"
+    squeezed = zstandard.ZstdCompressor().compress(message)
+    assert [reject.reason for reject in land(frame(squeezed))[1]] == ["damaged_compression"]
+    assert [reject.reason for reject in land(frame(message))[1]] == ["truncated_frame"]
 
 
 def test_a_bad_link_is_counted_and_its_span_lands() -> None:
@@ -214,6 +228,7 @@ def test_reject_details_never_hold_content() -> None:
         orjson.dumps(request(span(attributes=secret))),
         orjson.dumps({secret: secret}),
         secret.encode(),
+        secret.encode() + b"}",
     ]
     _, rejected = land(b"\n".join(documents))
     assert len(rejected) == len(documents)

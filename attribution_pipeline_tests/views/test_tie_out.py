@@ -34,6 +34,11 @@ def test_one_quantum_beside_a_huge_amount_is_not_rounded_away() -> None:
     assert str(column["difference"]) == "98765432109876543210.000000000001"
 
 
+def test_amounts_as_a_manifest_writes_them_are_read_exactly() -> None:
+    (column,) = tie_out.summed([{**_row(), "billed": "0.1"}, {**_row(), "billed": "0.2"}]).values()
+    assert column["billed"] == Decimal("0.3")
+
+
 def test_table_has_a_line_per_part_with_every_decimal_and_the_difference_last() -> None:
     lines = tie_out.lines([_row(billed=Decimal(10), direct=Decimal("-2.25"))])
     assert lines == [

@@ -15,6 +15,9 @@ from attribution_pipeline_tests.worlds.policies import DIRECT, METER_KINDS, SERV
 
 Line = dict[str, Any]
 
+MOVED = float(__import__('os').environ.get('MOVED','0.15'))
+EMPTY_TAGS = float(__import__('os').environ.get('EMPTY_TAGS','0.1'))
+
 
 class Bill:
     """A bill while it is made up."""
@@ -34,7 +37,7 @@ class Bill:
         first, following = month_of(setting.day)
         tags = dict(tags or {})
         if dice.chance(0.2):
-            tags["tenant"] = setting.tenant(0.1) or ""
+            tags["tenant"] = setting.tenant(EMPTY_TAGS) or ""
         values = {
             "BillingAccountId": dice.pick(setting.accounts),
             "SubAccountId": dice.pick(setting.sub_accounts),

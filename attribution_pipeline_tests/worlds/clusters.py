@@ -102,7 +102,8 @@ def _pod(setting: Setting, found: Nodes, cluster: str, here: list[dict[str, Any]
     found.pods.append((cluster, namespace, pod))
     found.workloads.append((namespace, controller))
     window = _window(setting)
-    for node in dice.some(here, 0.6) or [dice.pick(here)]:
+    moved = dice.chance(__import__('attribution_pipeline_tests.worlds.bills').worlds.bills.MOVED)
+    for node in dice.some(here, 0.6) if moved else [dice.pick(here)]:
         for container in ("main", "sidecar")[: dice.pick((1, 1, 2))]:
             found.allocations.append(
                 landed(

@@ -12,6 +12,7 @@ from typing import Any
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
 from attribution_pipeline.orchestration.ledger_figures import (
+    COVERAGE_COLUMNS,
     unallocated_by_reason,
     unallocated_share,
 )

@@ -109,7 +109,8 @@ from (
     select cost, currency, charge, reason, sum(amount) as amount
     from said
     where reason is not null
-      and (component in ({own_components}) or reason = 'unused_commitment')
+      and (component in ({own_components})
+           or component = 'idle' and reason = 'unused_commitment')
     group by all
 ) s
 full join (

@@ -8,12 +8,14 @@ not: what an amount is for. The definition is ``model.money``; most texts go thr
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution_pipeline.model.errors import Broken
 from attribution_pipeline.model.evidence import MONEY
 from attribution_pipeline.model.money import (
     SCALE,
@@ -23,15 +25,21 @@ from attribution_pipeline.model.money import (
     to_quanta,
 )
 
-_EXACT = pa.decimal256(75, 49)
-"""Holds every text that ``_FAST`` admits without rounding: 25 digits before the point (one less
-than DECIMAL(38,12), as rounding may carry), 49 after it."""
+_EXACT = pa.decimal256(68, 49)
+"""Holds every text that ``_FAST`` admits without rounding: 18 digits before the point and one to
+carry, 49 after it. Beyond 19 digits before the point pyarrow 26 rounds wrongly where a round
+carries into a new digit (it leaves 999...9.999999999999), so those go the long way."""
 
 _FAST = (
-    r"^-?([0-9]{1,25}(\.[0-9]{0,49})?"
+    r"^-?([0-9]{1,18}(\.[0-9]{0,49})?"
     # shortest floats below 1e-4: one digit, a fraction of up to 17, an exponent down to -32
     r"|[0-9](\.[0-9]{0,17})?[eE]-(0?[0-9]|[12][0-9]|3[0-2]))$"
 )
+
+_EXACTLY = Context(prec=300)
+"""Wide enough for any sum of what single amounts move (at most 110 digits each)."""
+
+_HALF_QUANTUM = pa.scalar(Decimal(5).scaleb(-SCALE - 1))
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 """FOCUS 1.2, NumericFormat; a leading ``+`` and ``E+`` are read too, as they can mean one thing."""
@@ -55,12 +63,17 @@ class Money:
 
 
 def to_money(text: pa.Array) -> Money:
-    """Texts as amounts. Never raises: what is no amount is marked ``unreadable``."""
+    """Texts as amounts; what is no amount is marked ``unreadable``.
+
+    Raises Broken, never caught, when Arrow's rounding and ours could not both be right.
+    """
     fast = pc.fill_null(pc.match_substring_regex(text, _FAST), False)
     exact = pc.if_else(fast, text, pa.scalar(None, pa.string())).cast(_EXACT)
     rounded = pc.round(exact, ndigits=SCALE, round_mode="half_to_even")
     values = rounded.cast(MONEY)
     moved = pc.abs(pc.subtract_checked(rounded, exact))
+    if pc.any(pc.greater(moved, _HALF_QUANTUM)).as_py():
+        raise Broken("an amount moved by more than half a quantum when it was read")
 
     slow = pc.and_(pc.is_valid(text), pc.invert(fast))
     beyond: dict[int, Decimal] = {}
@@ -75,17 +88,19 @@ def to_money(text: pa.Array) -> Money:
                 unreadable.append(index)
                 replacements.append(None)
         values = pc.replace_with_mask(values, slow, pa.array(replacements, MONEY))
-    beyond = {index: abs(amount) for index, amount in beyond.items() if amount}
+    beyond = {index: amount.copy_abs() for index, amount in beyond.items() if amount}
     return Money(values, _mask(unreadable, len(text)), moved, beyond)
 
 
-def moved_by(money: Money, landed: pa.Array) -> Decimal:
-    """Sum of |rounded - exact| over the rows that ``landed`` (bool) keeps."""
-    total = pc.sum(money.moved.filter(landed)).as_py() or Decimal(0)
-    for index, amount in money.moved_beyond.items():
-        if landed[index].as_py():
-            total += amount
-    return Decimal(total).normalize() if total else Decimal(0)
+def moved_by(columns: Iterable[Money], landed: pa.Array) -> Decimal:
+    """Sum of |rounded - exact| over the rows that ``landed`` (bool) keeps, exactly."""
+    total = Decimal(0)
+    for money in columns:
+        total = _EXACTLY.add(total, pc.sum(money.moved.filter(landed)).as_py() or Decimal(0))
+        for index, amount in money.moved_beyond.items():
+            if landed[index].as_py():
+                total = _EXACTLY.add(total, amount)
+    return _EXACTLY.normalize(total) if total else Decimal(0)
 
 
 def parse_number(text: str) -> Decimal:

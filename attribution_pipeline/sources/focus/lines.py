@@ -126,7 +126,7 @@ def to_lines(
         ],
         schema=CHARGE_LINES,
     )
-    moved = sum((amounts.moved_by(money, landed) for money in costs), Decimal(0))
+    moved = amounts.moved_by(costs, landed)
     return Lines(table.filter(landed) if rejected else table, rejected, moved)
 
 

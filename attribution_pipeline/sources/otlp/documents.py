@@ -22,7 +22,6 @@ from attribution_pipeline.sources.otlp.fields import (
     SPAN_ID_BYTES,
     STATUS_ERROR,
     TRACE_ID_BYTES,
-    Unreadable,
     hex_id,
     kind_number,
     label,
@@ -31,6 +30,7 @@ from attribution_pipeline.sources.otlp.fields import (
     sampling_threshold,
 )
 from attribution_pipeline.sources.otlp.rows import Row, SpanRows, Template, kept_json, settle, text
+from attribution_pipeline.sources.rejection import RecordRejected
 
 TRACE_ID, SPAN_ID, PARENT = INDEX["trace_id"], INDEX["span_id"], INDEX["parent_span_id"]
 LINKS, NAME, KIND = INDEX["links"], INDEX["span_name"], INDEX["kind"]
@@ -114,7 +114,9 @@ def _land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanR
             start = nanoseconds(span.get("startTimeUnixNano"), "startTimeUnixNano")
             end = nanoseconds(span.get("endTimeUnixNano"), "endTimeUnixNano")
             if end < start:
-                raise Unreadable("end_before_start", "endTimeUnixNano is before startTimeUnixNano")
+                raise RecordRejected(
+                    "end_before_start", "endTimeUnixNano is before startTimeUnixNano"
+                )
             row[START], row[END] = start, end
             kept = _take_attributes(span.get("attributes") or (), row, ranks, slots)
             if kept:
@@ -127,8 +129,8 @@ def _land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanR
                 row[LINKS] = _links(links, rows)
             status = span.get("status") or _EMPTY
             settle(row, ranks, template, status.get("code") in STATUS_ERROR)
-        except Unreadable as unreadable:
-            rows.reject(position, unreadable.reason, f"span {position}: {unreadable.detail}")
+        except RecordRejected as wrong:
+            rows.reject(position, wrong.reason, f"span {position}: {wrong.detail}")
         except SHAPE_ERRORS as error:
             rows.reject(
                 position,
@@ -197,7 +199,7 @@ def _links(links: Iterable[dict[str, Any]], rows: SpanRows) -> str | None:
         try:
             trace = hex_id(link.get("traceId"), TRACE_ID_BYTES, "traceId of a link")
             found.append(f"{trace}:{hex_id(link.get('spanId'), SPAN_ID_BYTES, 'spanId of a link')}")
-        except Unreadable as bad:
+        except RecordRejected as bad:
             rows.reject(
                 rows.position, "bad_link", f"span {rows.position} landed without it: {bad.detail}"
             )

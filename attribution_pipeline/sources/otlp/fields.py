@@ -10,6 +10,7 @@ from binascii import unhexlify
 from typing import Any
 
 from attribution_pipeline.sources.otlp.usage import INT64_MAX
+from attribution_pipeline.sources.rejection import RecordRejected
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
@@ -28,38 +29,29 @@ _THRESHOLD = re.compile(r"(?:^|,)\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;,\s]|$
 """W3C tracestate, member ``ot``, sub-key ``th`` (OpenTelemetry, tracestate handling)."""
 
 
-class Unreadable(Exception):
-    """A span that is rejected: the word that is counted, and what to do about it."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
-
-
 def hex_id(text: Any, size: int, name: str) -> str:
-    """An id in lower-case hex. Raises Unreadable: missing, base64, wrong length, not hex, zero."""
+    """An id in lower-case hex. Raises RecordRejected: missing, base64, wrong length, not hex, zero."""
     if not text:
-        raise Unreadable("id_missing", f"{name} is empty")
+        raise RecordRejected("id_missing", f"{name} is empty")
     if not isinstance(text, str):
-        raise Unreadable("id_not_hex", f"{name} is not a string")
+        raise RecordRejected("id_not_hex", f"{name} is not a string")
     try:
         raw = unhexlify(text)
     except ValueError:
         raise _not_hex(text, size, name) from None
     if len(raw) != size:
-        raise Unreadable(
+        raise RecordRejected(
             "id_length", f"{name} has {len(text)} hex digits; OTLP ids have {2 * size}"
         )
     if not any(raw):
-        raise Unreadable("id_zero", f"{name} is all zeros, which OpenTelemetry calls invalid")
+        raise RecordRejected("id_zero", f"{name} is all zeros, which OpenTelemetry calls invalid")
     return text.lower()
 
 
 def raw_id(raw: bytes, size: int, name: str) -> str:
     """The same for an id in bytes (protobuf, Parquet)."""
     if not raw:
-        raise Unreadable("id_missing", f"{name} is empty")
+        raise RecordRejected("id_missing", f"{name} is empty")
     return hex_id(raw.hex(), size, name)
 
 
@@ -74,37 +66,37 @@ def parent_id(value: Any) -> str | None:
         return None
     try:
         return any_id(value, SPAN_ID_BYTES, "parentSpanId")
-    except Unreadable as unreadable:
-        if unreadable.reason == "id_zero":
+    except RecordRejected as wrong:
+        if wrong.reason == "id_zero":
             return None
         raise
 
 
-def _not_hex(text: str, size: int, name: str) -> Unreadable:
+def _not_hex(text: str, size: int, name: str) -> RecordRejected:
     if (
         len(text) == BASE64_LENGTH[size]
         and text.rstrip("=").replace("+", "").replace("/", "").isalnum()
     ):
-        return Unreadable(
+        return RecordRejected(
             "id_base64",
             f"{name} is base64; OTLP/JSON ids are hex: encode with an OTLP exporter, "
             "not with plain protobuf JSON",
         )
-    return Unreadable("id_not_hex", f"{name} is not hex ({len(text)} characters)")
+    return RecordRejected("id_not_hex", f"{name} is not hex ({len(text)} characters)")
 
 
 def nanoseconds(value: Any, name: str) -> int:
-    """Unix nanoseconds: int64 as a number or as decimal text. Raises Unreadable."""
+    """Unix nanoseconds: int64 as a number or as decimal text. Raises RecordRejected."""
     if value is None or value == "":
-        raise Unreadable("time_missing", f"{name} is missing")
+        raise RecordRejected("time_missing", f"{name} is missing")
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     elif type(value) is not int:
-        raise Unreadable("time_unreadable", f"{name} is not a whole number of nanoseconds")
+        raise RecordRejected("time_unreadable", f"{name} is not a whole number of nanoseconds")
     if value == 0:
-        raise Unreadable("time_missing", f"{name} is zero")
+        raise RecordRejected("time_missing", f"{name} is zero")
     if not 0 < value <= INT64_MAX:
-        raise Unreadable("time_unreadable", f"{name} is out of range")
+        raise RecordRejected("time_unreadable", f"{name} is out of range")
     return int(value)
 
 

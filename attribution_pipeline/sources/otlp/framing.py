@@ -18,6 +18,7 @@ import zstandard
 
 from attribution_pipeline.sources.compression import ZSTD_MAGIC
 from attribution_pipeline.sources.otlp.rows import SpanRows
+from attribution_pipeline.sources.rejection import ObjectRefused
 
 BUFFER_BYTES = 1 << 20
 PEEK_BYTES = 4096
@@ -29,8 +30,11 @@ FRAME_PREFIX_BYTES = 4
 """Collector fileexporter: big-endian uint32 length in front of each message, where the format is
 proto or anything is compressed; each payload is compressed by itself."""
 
-FRAME_PLAIN_BYTES = 1 << 30
-"""What one compressed frame may grow to. A collector batch is some MB; above it is a bomb."""
+DOCUMENT_BYTES_MAX = 1 << 30
+"""One document, message or frame, plain. A collector batch is some MB; this is a bomb or no OTLP."""
+
+SIP_BYTES = 16 * 1024
+"""Compressed bytes at a time: a zstd bomb (32,750 : 1) is met at half the limit, not beyond it."""
 
 TRACES_TAG = 0x0A
 """First byte of a protobuf TracesData: field 1 (resource_spans), length-delimited. A frame that
@@ -90,29 +94,46 @@ def is_json(head: bytes) -> bool:
     return _JSON_START.match(head.removeprefix(BYTE_ORDER_MARK)[:PEEK_BYTES]) is not None
 
 
-def messages(stream: io.BufferedReader, layout: Layout, rows: SpanRows) -> Iterator[Message]:
-    """Every message of a stream that is not Parquet. What cannot be framed is rejected."""
+def messages(
+    stream: io.BufferedReader, layout: Layout, rows: SpanRows, where: str
+) -> Iterator[Message]:
+    """Every message of a stream that is not Parquet; frames that cannot be read are rejected.
+
+    Raises ObjectRefused: ``unknown_layout``, ``document_too_large``.
+    """
     if layout is Layout.JSON:
-        yield from _json_messages(stream)
+        yield from _json_messages(stream, where)
     elif layout is Layout.PROTOBUF:
-        yield Message(1, stream.read(), False)
+        yield Message(1, _bounded(stream.read(DOCUMENT_BYTES_MAX + 1), where), False)
     elif layout is Layout.FRAMES:
         yield from _frames(stream, rows)
     elif layout is Layout.UNKNOWN:
-        rows.reject(
-            0,
+        raise ObjectRefused(
             "unknown_layout",
             "not OTLP in JSON, JSON lines, protobuf, length-prefixed frames or Parquet",
+            where=where,
+            remedy="keep other files out of the folder of this source",
         )
 
 
-def _json_messages(stream: io.BufferedReader) -> Iterator[Message]:
+def _bounded(payload: bytes, where: str) -> bytes:
+    if len(payload) > DOCUMENT_BYTES_MAX:
+        raise ObjectRefused(
+            "document_too_large",
+            f"holds one document of more than {DOCUMENT_BYTES_MAX} bytes",
+            where=where,
+            remedy="export in batches, one document a line",
+        )
+    return payload
+
+
+def _json_messages(stream: io.BufferedReader, where: str) -> Iterator[Message]:
     """One message a line, or one in all when the first line only opens a printed document.
 
     Lines are read one at a time: memory does not grow with the object.
     """
     number = 0
-    for line in stream:
+    while line := _bounded(stream.readline(DOCUMENT_BYTES_MAX + 1), where):
         number += 1
         if number == 1:
             line = line.removeprefix(BYTE_ORDER_MARK)
@@ -120,7 +141,7 @@ def _json_messages(stream: io.BufferedReader) -> Iterator[Message]:
         if not payload:
             continue
         if payload.endswith(_OPEN_ENDED):
-            whole = line + stream.read()
+            whole = _bounded(line + stream.read(DOCUMENT_BYTES_MAX + 1), where)
             if _parses(whole):
                 yield Message(number, whole, True)
             else:
@@ -147,8 +168,9 @@ def _frames(stream: io.BufferedReader, rows: SpanRows) -> Iterator[Message]:
     while prefix := stream.read(FRAME_PREFIX_BYTES):
         number += 1
         size = int.from_bytes(prefix, "big")
-        payload = stream.read(size) if len(prefix) == FRAME_PREFIX_BYTES else b""
-        if len(prefix) < FRAME_PREFIX_BYTES or len(payload) < size:
+        whole_prefix = len(prefix) == FRAME_PREFIX_BYTES and size <= DOCUMENT_BYTES_MAX
+        payload = stream.read(size) if whole_prefix else b""
+        if not whole_prefix or len(payload) < size:
             rows.reject(
                 number,
                 "truncated_frame",
@@ -169,8 +191,17 @@ def _frames(stream: io.BufferedReader, rows: SpanRows) -> Iterator[Message]:
 def _decompressed(payload: bytes) -> bytes | None:
     """The whole of one zstd frame; None when it is damaged, cut short or beyond the limit."""
     decoder = zstandard.ZstdDecompressor().decompressobj()
+    plain: list[bytes] = []
+    grown = 0
     try:
-        plain = decoder.decompress(payload)
+        for at in range(0, len(payload), SIP_BYTES):
+            plain.append(decoder.decompress(payload[at : at + SIP_BYTES]))
+            grown += len(plain[-1])
+            if grown > DOCUMENT_BYTES_MAX:
+                return None
+            if decoder.eof:
+                is_all = not decoder.unused_data and at + SIP_BYTES >= len(payload)
+                return b"".join(plain) if is_all else None
     except zstandard.ZstdError:
         return None
-    return plain if decoder.eof and len(plain) <= FRAME_PLAIN_BYTES else None
+    return None  # the streaming decoder ends a frame that is cut short without a word

@@ -39,7 +39,6 @@ from attribution_pipeline.sources.otlp.fields import (
     SPAN_ID_BYTES,
     STATUS_ERROR,
     TRACE_ID_BYTES,
-    Unreadable,
     any_id,
     kind_number,
     label,
@@ -48,6 +47,7 @@ from attribution_pipeline.sources.otlp.fields import (
     sampling_threshold,
 )
 from attribution_pipeline.sources.otlp.rows import SpanRows, Template, kept_json, settle, take
+from attribution_pipeline.sources.rejection import ObjectRefused, RecordRejected
 
 ROWS_AT_A_TIME = 16_384
 
@@ -79,23 +79,29 @@ FIELDS: dict[str, tuple[str, ...]] = {
 REQUIRED = ("trace_id", "span_id", "start", "span_attributes")
 
 
-def parquet_batches(stream: io.BufferedReader, rows: SpanRows) -> Iterator[Batch]:
-    """Batches of one Parquet file of spans; position is its row, from 1."""
+def parquet_batches(stream: io.BufferedReader, rows: SpanRows, where: str) -> Iterator[Batch]:
+    """Batches of one Parquet file of spans; position is its row, from 1.
+
+    Raises ObjectRefused: ``unreadable_parquet``, ``missing_columns``.
+    """
     try:
         file = pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
-        mapping = _mapping(file.schema_arrow.names, rows)
-        if mapping is None:
-            return
+        mapping = _mapping(file.schema_arrow.names, where)
         for group in file.iter_batches(ROWS_AT_A_TIME, columns=list(mapping.values())):
             _land(group, mapping, rows)
             yield from rows.batches(last=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        rows.reject(
-            0, "unreadable_parquet", f"after span {rows.position}: {str(error).splitlines()[0]}"
-        )
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a disk's error; Arrow's own has no number
+        raise ObjectRefused(
+            "unreadable_parquet",
+            f"no readable Parquet, after row {rows.position}",
+            where=where,
+            remedy="deliver the object again, whole",
+        ) from error
 
 
-def _mapping(names: list[str], rows: SpanRows) -> dict[str, str] | None:
+def _mapping(names: list[str], where: str) -> dict[str, str]:
     present = set(names)
     mapping = {
         field: next(name for name in candidates if name in present)
@@ -106,12 +112,12 @@ def _mapping(names: list[str], rows: SpanRows) -> dict[str, str] | None:
     if "end" not in mapping and "duration" not in mapping:
         missing.append("end or duration")
     if missing:
-        rows.reject(
-            0,
+        raise ObjectRefused(
             "missing_columns",
-            f"not a table of spans: no column for {', '.join(missing)}",
+            f"no table of spans: no column for {', '.join(missing)}",
+            where=where,
+            remedy="name them as OpenTelemetry does: trace_id, span_id, start_time_unix_nano, ...",
         )
-        return None
     return mapping
 
 
@@ -151,7 +157,7 @@ def _land(group: pa.RecordBatch, mapping: dict[str, str], rows: SpanRows) -> Non
                 end = row[START] + durations[at]
             row[END] = nanoseconds(end, "end")
             if row[END] < row[START]:
-                raise Unreadable("end_before_start", "the end is before the start")
+                raise RecordRejected("end_before_start", "the end is before the start")
             for key, value in _pairs(column("span_attributes")[at]):
                 slot = slot_of(key)
                 if slot is not None:
@@ -163,10 +169,8 @@ def _land(group: pa.RecordBatch, mapping: dict[str, str], rows: SpanRows) -> Non
             if kept:
                 row[columns.KEPT] = kept_json({**template.kept, **kept})
             settle(row, ranks, template, _folded(column("status_code")[at]) in STATUS_ERROR)
-        except Unreadable as unreadable:
-            rows.reject(
-                rows.position, unreadable.reason, f"row {rows.position}: {unreadable.detail}"
-            )
+        except RecordRejected as wrong:
+            rows.reject(rows.position, wrong.reason, f"row {rows.position}: {wrong.detail}")
         except (TypeError, ValueError, AttributeError) as error:
             rows.reject(
                 rows.position,
@@ -203,7 +207,7 @@ def _pairs(attributes: Any) -> Iterable[tuple[str, Any]]:
         try:
             attributes = orjson.loads(attributes)
         except orjson.JSONDecodeError:
-            raise Unreadable("unreadable_json", "attributes are not a JSON object") from None
+            raise RecordRejected("unreadable_attributes", "attributes are no JSON object") from None
     if isinstance(attributes, dict):
         return attributes.items()
     if isinstance(attributes, list) and all(isinstance(pair, tuple) for pair in attributes):
@@ -212,7 +216,7 @@ def _pairs(attributes: Any) -> Iterable[tuple[str, Any]]:
         isinstance(pair, dict) and "key" in pair for pair in attributes
     ):
         return [(pair["key"], pair.get("value")) for pair in attributes]
-    raise Unreadable("unreadable_attributes", "attributes are neither a map nor a JSON object")
+    raise RecordRejected("unreadable_attributes", "attributes are neither a map nor a JSON object")
 
 
 def _scalar(value: Any) -> Any:
@@ -231,7 +235,7 @@ def _links(traces: Any, spans: Any, rows: SpanRows) -> str | None:
                 f"{any_id(trace, TRACE_ID_BYTES, 'trace id of a link')}:"
                 f"{any_id(span, SPAN_ID_BYTES, 'span id of a link')}"
             )
-        except Unreadable as bad:
+        except RecordRejected as bad:
             rows.reject(
                 rows.position, "bad_link", f"row {rows.position} landed without it: {bad.detail}"
             )

@@ -29,7 +29,6 @@ from attribution_pipeline.sources.otlp.fields import (
     SPAN_ID_BYTES,
     STATUS_ERROR,
     TRACE_ID_BYTES,
-    Unreadable,
     kind_number,
     nanoseconds,
     parent_id,
@@ -37,6 +36,7 @@ from attribution_pipeline.sources.otlp.fields import (
     sampling_threshold,
 )
 from attribution_pipeline.sources.otlp.rows import SpanRows, Template, kept_json, settle, take
+from attribution_pipeline.sources.rejection import RecordRejected
 
 SCALARS = frozenset({"string_value", "int_value", "double_value", "bool_value"})
 
@@ -78,7 +78,7 @@ def _land_spans(spans: Iterable[Span], template: Template, rows: SpanRows) -> No
             row[START] = nanoseconds(span.start_time_unix_nano, "start_time_unix_nano")
             row[END] = nanoseconds(span.end_time_unix_nano, "end_time_unix_nano")
             if row[END] < row[START]:
-                raise Unreadable("end_before_start", "end_time_unix_nano is before its start")
+                raise RecordRejected("end_before_start", "end_time_unix_nano is before its start")
             for attribute in span.attributes:
                 key = attribute.key
                 slot = slot_of(key)
@@ -91,10 +91,8 @@ def _land_spans(spans: Iterable[Span], template: Template, rows: SpanRows) -> No
             if kept:
                 row[columns.KEPT] = kept_json({**template.kept, **kept})
             settle(row, ranks, template, span.status.code in STATUS_ERROR)
-        except Unreadable as unreadable:
-            rows.reject(
-                rows.position, unreadable.reason, f"span {rows.position}: {unreadable.detail}"
-            )
+        except RecordRejected as wrong:
+            rows.reject(rows.position, wrong.reason, f"span {rows.position}: {wrong.detail}")
         else:
             rows.rows.append(row)
 
@@ -114,7 +112,7 @@ def _links(links: Iterable[Span.Link], rows: SpanRows) -> str | None:
         try:
             trace = raw_id(link.trace_id, TRACE_ID_BYTES, "trace_id of a link")
             found.append(f"{trace}:{raw_id(link.span_id, SPAN_ID_BYTES, 'span_id of a link')}")
-        except Unreadable as bad:
+        except RecordRejected as bad:
             rows.reject(
                 rows.position, "bad_link", f"span {rows.position} landed without it: {bad.detail}"
             )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.compression import (
     LIMITS,
-    ObjectRefused,
     compression_of,
     plain_stream,
 )
@@ -51,20 +50,18 @@ def read(
     land in ``attributes``; nothing else of a span's own attributes does.
 
     Positions count spans from 1 through the whole object; a line, frame or document that cannot
-    be read is rejected under its own number, 0 is the object. Nothing that is wrong with a record
-    raises. Memory stays flat for JSON lines and frames; one document is held whole.
+    be read is rejected under its own number. Raises ObjectRefused where the object itself is
+    broken: ``unknown_layout``, ``damaged_compression``, ``decompression_limit``,
+    ``document_too_large``, ``unreadable_parquet``, ``missing_columns``. Memory stays flat for JSON
+    lines and frames; one document is held whole, its objects are not.
     """
     rows = SpanRows(object_id, keep_attributes)
-    try:
-        stream = _plain(data, obj)
-        layout = layout_of(stream.peek(PEEK_BYTES)[:PEEK_BYTES])
-        if layout is Layout.PARQUET:
-            yield from parquet_batches(stream, rows)
-        else:
-            yield from _message_batches(messages(stream, layout, rows), rows)
-    except ObjectRefused as refused:
-        # what came before the damage is evidence; a new delivery of it is the same spans again
-        rows.reject(0, refused.reason, refused.what)
+    stream = _plain(data, obj)
+    layout = layout_of(stream.peek(PEEK_BYTES)[:PEEK_BYTES])
+    if layout is Layout.PARQUET:
+        yield from parquet_batches(stream, rows, obj.uri)
+    else:
+        yield from _message_batches(messages(stream, layout, rows, obj.uri), rows)
     yield from rows.batches(last=True)
 
 

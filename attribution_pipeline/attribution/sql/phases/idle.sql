@@ -1,5 +1,5 @@
 -- Phase 4. Idle of a kind over the distinct operations on the scope's pods with cost of that kind.
--- in:  idle_todo, slice_nodes, pods_numbered, pod_weights, pod_operations, ops, actors, portions
+-- in:  idle_todo, slice_nodes, pods_numbered, pod_weights, pod_operations, worked, actors, portions
 -- out: idle_weights (grain: slice, kind, who), shared_amounts and members for the kernel;
 --      rows of staged where no operation answers
 create or replace table idle_weights as
@@ -9,11 +9,11 @@ from (
     from (
         select distinct s.slice_id, w.kind, w.pod_id
         from (select distinct slice_id, cluster, node from {scope}) s
-        join (select * from pods_numbered p {only_gpu}) p on p.cluster = s.cluster and p.node = s.node
+        join pods_numbered p on p.cluster = s.cluster and p.node = s.node
         join pod_weights w on w.pod_id = p.pod_id and w.weight > 0
     ) k
     join pod_operations m on m.pod_id = k.pod_id
-    join ops o on o.op_id = m.op_id
+    join worked o on o.op_id = m.op_id
 )
 where weight > 0
 group by slice_id, kind, who_id;

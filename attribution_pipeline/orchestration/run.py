@@ -1,0 +1,251 @@
+"""Days through Dagster without a server: what ``attribution run`` drives.
+
+Belongs here: landing once, then day by day, and what a caller is told. Does not: printing
+(``commands.run``), the assets themselves.
+
+Runs are recorded in ``$DAGSTER_HOME`` where it is set, so that the UI shows them; else only the
+lake remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from attribution_pipeline.config import Deployment
+
+QUIET = "CRITICAL"
+"""Dagster tells every event on the console; what people need is in the report."""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """One asset check of one day. ``description`` says what to do where it failed."""
+
+    name: str
+    passed: bool
+    blocking: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class DayOutcome:
+    """One day: ``recorded``, ``unchanged`` (the recorded state was this one already), ``failed``.
+
+    ``tie_out``: one row per currency and cost, amounts as Decimal; see ``views.tie_out``.
+    """
+
+    day: date
+    status: str
+    checks: Sequence[CheckOutcome] = ()
+    tie_out: Sequence[Mapping[str, Any]] = ()
+    error: str = ""
+    is_refusal: bool = False
+
+    def line(self) -> str:
+        """For the console."""
+        if self.error:
+            return f"{self.day}  {self.status}: {self.error}"
+        failed = [check.name for check in self.checks if not check.passed]
+        checks = f"{len(self.checks) - len(failed)} of {len(self.checks)} checks passed"
+        return f"{self.day}  {self.status}, {checks}" + (
+            f"; see {', '.join(failed)}" if failed else ""
+        )
+
+
+@dataclass
+class RunReport:
+    """What a run did: landing as lines, then every day."""
+
+    landing: list[str] = field(default_factory=list)
+    days: list[DayOutcome] = field(default_factory=list)
+
+    @property
+    def tie_out(self) -> list[Mapping[str, Any]]:
+        """Rows of every recorded day, for ``views.tie_out.lines``."""
+        return [row for outcome in self.days for row in outcome.tie_out]
+
+    @property
+    def failures(self) -> list[str]:
+        """One line for each day that is not recorded and each blocking check that failed."""
+        return [
+            line
+            for outcome in self.days
+            for line in (
+                [f"{outcome.day}: {outcome.error}"]
+                if outcome.error
+                else [
+                    f"{outcome.day} {check.name}: {check.description}"
+                    for check in outcome.checks
+                    if check.blocking and not check.passed
+                ]
+            )
+        ]
+
+    @property
+    def alerts(self) -> list[str]:
+        """One line for each alerting check that failed: the day is exact, its evidence is not."""
+        return [
+            f"{outcome.day} {check.name}: {check.description}"
+            for outcome in self.days
+            for check in outcome.checks
+            if not check.blocking and not check.passed
+        ]
+
+
+def run_days(
+    deployment: Deployment,
+    first: date,
+    last: date,
+    progress: Callable[[str], None] | None = None,
+) -> RunReport:
+    """Land what is new, then materialize every day in [first, last], oldest first.
+
+    A day that fails stops no other. Raises Refusal for days that cannot be asked for, for sources
+    or policies that cannot be used, and where every day was refused.
+    """
+    _require_days(deployment, first, last)
+    tell = progress or (lambda _: None)
+    report = RunReport()
+    with _instance() as instance:
+        session = _Session(deployment, instance)
+        report.landing = session.land()
+        for line in report.landing:
+            tell(line)
+        for offset in range((last - first).days + 1):
+            outcome = session.make(first + timedelta(days=offset))
+            report.days.append(outcome)
+            tell(outcome.line())
+    if all(outcome.is_refusal for outcome in report.days):
+        raise Refusal(report.days[0].error)
+    return report
+
+
+class _Session:
+    """The deployment's definitions, and in-process runs of their one job on one instance."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+        from attribution_pipeline.orchestration.composition import compose
+        from attribution_pipeline.orchestration.house import House
+        from attribution_pipeline.orchestration.schedules import DAILY
+
+        self._job = compose(deployment).resolve_job_def(DAILY)
+        self._instance = instance
+        self._house = House(deployment)
+
+    def land(self) -> list[str]:
+        """Land, and read the policies; returns the landing report as lines."""
+        from attribution_pipeline.orchestration.assets.landing import LINES, landed_objects
+
+        result = self._execute(None)
+        if not result.success:
+            raise Refusal(_failure(result)[0])
+        (metadata,) = _metadata(result, landed_objects.key)
+        return [str(line) for line in metadata[LINES].value]
+
+    def make(self, day: date) -> DayOutcome:
+        """Materialize a day, and ask its checks."""
+        import dagster as dg
+
+        from attribution_pipeline.orchestration.assets.ledger import LEDGER
+        from attribution_pipeline.orchestration.ledger_figures import tie_out_rows
+
+        result = self._execute(day)
+        checks = [_check(found) for found in result.get_asset_check_evaluations()]
+        recorded = _metadata(result, dg.AssetKey(LEDGER))
+        if not recorded or not checks:
+            error, is_refusal = _failure(result)
+            return DayOutcome(day, "failed", error=error, is_refusal=is_refusal)
+        return DayOutcome(
+            day,
+            "unchanged" if recorded[0]["unchanged"].value else "recorded",
+            checks,
+            tie_out_rows(self._house.lake.manifest(day)["output"]["tie_out"]),
+        )
+
+    def _execute(self, day: date | None) -> dg.ExecuteInProcessResult:
+        """A run of the partitioned assets and their checks, or of the others without a day."""
+        layer = self._job.asset_layer
+        chosen = [
+            key
+            for key in layer.executable_asset_keys
+            if (layer.get(key).partitions_def is None) == (day is None)
+        ]
+        return self._job.execute_in_process(
+            partition_key=None if day is None else day.isoformat(),
+            asset_selection=chosen,
+            instance=self._instance,
+            run_config={"loggers": {"console": {"config": {"log_level": QUIET}}}},
+            raise_on_error=False,
+        )
+
+
+def _require_days(deployment: Deployment, first: date, last: date) -> None:
+    """Days that can be asked for: from ``first_day`` to the last one that is over, in UTC."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    if first > last:
+        raise Refusal(f"the range ends on {last}, before it begins on {first}")
+    if first < deployment.first_day:
+        raise Refusal(
+            f"{first} is before the deployment's first day, {deployment.first_day}",
+            where=deployment.where("first_day"),
+            remedy=f"start at {deployment.first_day}, or move `first_day`",
+        )
+    if last > yesterday:
+        raise Refusal(
+            f"{last} is not over yet (UTC)",
+            remedy=f"end at {yesterday}: a day is computed when all of it is past",
+        )
+
+
+@contextlib.contextmanager
+def _instance() -> Iterator[dg.DagsterInstance]:
+    import dagster as dg
+
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    else:
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+
+
+def _metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> list[Mapping[str, Any]]:
+    return [
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == key
+    ]
+
+
+def _check(found: dg.AssetCheckEvaluation) -> CheckOutcome:
+    import dagster as dg
+
+    return CheckOutcome(
+        name=found.check_name,
+        passed=found.passed,
+        blocking=found.severity == dg.AssetCheckSeverity.ERROR,
+        description=found.description or "",
+    )
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
+    """Why a run failed, on one line, and whether it is a refusal: an input to put right."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None and data.user_failure_data.description:
+                return data.user_failure_data.description, True
+            if data.error is not None:
+                cause = data.error.cause or data.error
+                return " ".join(cause.message.split()), False
+    return "the run failed without a step that says why; see its log in Dagster's UI", False

@@ -1,0 +1,371 @@
+"""A landing happens when its index file appears: before that nothing, after that all of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from attribution_pipeline.lake.landed import LandedStore, LandingWriter, index, parquet, writer
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.evidence import ALLOCATIONS, CHARGE_LINES, SPANS, USAGE
+
+CLOCK = lambda: datetime(2026, 10, 6, tzinfo=UTC)  # noqa: E731 - a value of this test
+NANOS_PER_DAY = 86_400 * 10**9
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["attribution_pipeline.lake.landed"])  # Arrow imports slowly
+
+
+def usage(object_id: str, *quantities: str, day: date = date(2026, 10, 5)) -> pa.Table:
+    rows = [
+        {
+            "object_id": object_id, "position": n, "date": day, "service": "S", "metric": "m",
+            "quantity": q,
+        }
+        for n, q in enumerate(quantities, start=1)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=USAGE)
+
+
+def spans(object_id: str, *end_days: float) -> pa.Table:
+    rows = [
+        {
+            "object_id": object_id, "position": n, "span_id": f"{n:016x}",
+            "end_unix_nano": int(day * NANOS_PER_DAY),
+        }
+        for n, day in enumerate(end_days, start=1)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=SPANS)
+
+
+def keep(batch: LandingWriter, object_id: str, kind: str = "usage", **changes: Any) -> None:
+    fields: dict[str, Any] = {
+        "kind": kind, "source": "s", "uri": f"/in/{object_id}", "path": object_id,
+        "fingerprint": "1-1", "size": 1, "object_id": object_id,
+    }  # fmt: skip
+    batch.add_object(**{**fields, **changes})
+
+
+def land_one(store: LandedStore, object_id: str, *quantities: str, **changes: Any) -> None:
+    with store.open_batch() as batch:
+        batch.add("usage", "s", usage(object_id, *quantities))
+        keep(batch, object_id, **changes)
+        batch.commit()
+
+
+def landed_quantities(storage: Path) -> list[str]:
+    found: list[str] = []
+    for path in LandedStore(storage).paths("usage"):
+        found += pq.read_table(path, partitioning=None)["quantity"].to_pylist()
+    return sorted(found)
+
+
+# -- what a landing leaves ---------------------------------------------------------------------------
+
+
+def test_many_small_objects_become_one_file_with_source_in_front(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    with store.open_batch() as batch:
+        for number in range(200):
+            batch.add("usage", "s", usage(f"o{number}", str(number)))
+            keep(batch, f"o{number}")
+        batch.commit()
+    (file,) = LandedStore(tmp_path).files("usage")
+    assert (file.rows, file.day_from, file.day_to) == (200, date(2026, 10, 5), date(2026, 10, 5))
+    table = pq.read_table(tmp_path / file.path, partitioning=None)
+    assert table.column_names == ["source", *USAGE.names]
+    assert table.schema.field("date").type == pa.date32()
+    assert len(list((tmp_path / "landed" / "usage").rglob("*.parquet"))) == 1
+    assert len(list((tmp_path / "landed" / "index").glob("*.json"))) == 1
+
+
+def test_same_objects_give_the_same_bytes(tmp_path: Path) -> None:
+    for place in ("x", "y"):
+        land_one(LandedStore(tmp_path / place), "o1", "1", "2")
+    first, second = (LandedStore(tmp_path / place).files("usage")[0] for place in ("x", "y"))
+    assert (first.sha256, first.path) == (second.sha256, second.path)
+
+
+def test_spans_are_split_by_the_utc_day_in_which_they_end(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    day = (date(2026, 10, 5) - date(1970, 1, 1)).days
+    with store.open_batch() as batch:
+        batch.add("spans", "s", spans("o1", day, day + 0.99, day + 1, day - 0.01))
+        keep(batch, "o1", "spans")
+        batch.commit()
+    files = {str(file.day_from): file.rows for file in store.files("spans")}
+    assert files == {"2026-10-04": 1, "2026-10-05": 2, "2026-10-06": 1}
+    assert [f.rows for f in store.files("spans", date(2026, 10, 5), date(2026, 10, 5))] == [2]
+    assert all(f"/day={f.day_from}/" in f.path for f in store.files("spans"))
+    (record,) = store.objects("spans")
+    assert (record.day_from, record.day_to) == (date(2026, 10, 4), date(2026, 10, 6))
+
+
+def test_period_that_ends_at_midnight_does_not_touch_the_next_day() -> None:
+    start, end = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 6, tzinfo=UTC)
+    for table, schema, first, last in (
+        ("billing", CHARGE_LINES, "ChargePeriodStart", "ChargePeriodEnd"),
+        ("opencost_allocations", ALLOCATIONS, "window_start", "window_end"),
+    ):
+        rows = pa.Table.from_pylist([{first: start, last: end}], schema=schema)
+        assert parquet.days_of(table, rows) == (date(2026, 10, 5), date(2026, 10, 5))
+        assert parquet.days_of(table, rows.slice(1)) is None
+
+
+def test_object_larger_than_a_file_is_written_in_parts_and_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "FILE_ROWS", 10)
+    store = LandedStore(tmp_path)
+    with store.open_batch() as batch:
+        for discarded in (True, False):
+            for part in range(3):
+                batch.add("usage", "s", usage("o1", *(f"{part}{n}" for n in range(12))))
+            if discarded:
+                batch.discard_object()
+        keep(batch, "o1")
+        batch.commit()
+    assert sorted(file.rows for file in store.files("usage")) == [12, 12, 12]
+    assert len(landed_quantities(tmp_path)) == 36
+    (record,) = store.objects()
+    assert (record.records, record.day_from) == (36, date(2026, 10, 5))
+
+
+def test_discarded_object_leaves_nothing(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    with store.open_batch() as batch:
+        batch.add("usage", "s", usage("bad", "666"))
+        batch.add_rejected("usage", "s", "bad", "/in/bad", [(1, "x", "y")])
+        batch.discard_object()
+        batch.add("usage", "s", usage("good", "1"))
+        keep(batch, "good")
+        batch.commit()
+    assert landed_quantities(tmp_path) == ["1"]
+    assert (store.rejected_counts(), store.rejected_paths()) == ({}, [])
+
+
+def test_batch_without_objects_writes_no_index(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    with store.open_batch() as batch:
+        assert batch.commit() is None
+    assert list((tmp_path / "landed" / "index").glob("*.json")) == []
+
+
+def test_opening_a_store_creates_nothing(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path / "lake")
+    assert (store.files("spans"), store.current_objects("spans"), store.days("spans")) == (
+        [],
+        {},
+        None,
+    )
+    assert not (tmp_path / "lake").exists()
+
+
+def test_rows_of_another_schema_are_a_fault(tmp_path: Path) -> None:
+    with LandedStore(tmp_path).open_batch() as batch, pytest.raises(TypeError, match="usage"):
+        batch.add("usage", "s", usage("o1", "1").drop_columns(["metric"]))
+
+
+# -- what stands -------------------------------------------------------------------------------------
+
+
+def test_newest_readable_content_of_a_path_stands_and_order_is_of_landing(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path, clock=CLOCK)
+    land_one(store, "a1", "1", path="a")
+    land_one(store, "b1", "2", path="b")
+    land_one(store, "a2", "3", path="a")
+    assert store.current_objects("usage") == {"s": ["b1", "a2"]}
+    assert [file.objects for file in store.files("usage")] != []
+    assert {one for file in store.files("usage") for one in file.objects} == {"b1", "a2"}
+    with store.open_batch() as batch:  # a1 again: known, newer than all
+        keep(batch, "a1", path="a", read=False)
+        keep(batch, "broken", path="b", refused=True)
+        batch.commit()
+    assert store.current_objects("usage") == {"s": ["b1", "a1"]}
+
+
+def test_files_are_found_by_day(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    for number, day in enumerate((4, 5, 6)):
+        with store.open_batch() as batch:
+            batch.add("usage", "s", usage(f"o{number}", str(day), day=date(2026, 10, day)))
+            keep(batch, f"o{number}")
+            batch.commit()
+    days = [f.day_from for f in store.files("usage", date(2026, 10, 5), date(2026, 10, 6))]
+    assert sorted(str(day) for day in days) == ["2026-10-05", "2026-10-06"]
+    assert len(store.files("usage", None, date(2026, 10, 4))) == 1
+    assert store.days("usage") == (date(2026, 10, 4), date(2026, 10, 6))
+
+
+def test_store_that_is_open_sees_a_later_landing_only_after_refresh(tmp_path: Path) -> None:
+    reader = LandedStore(tmp_path)
+    land_one(LandedStore(tmp_path), "o1", "1")
+    assert reader.objects() == []
+    reader.refresh()
+    assert [record.object_id for record in reader.objects()] == ["o1"]
+
+
+# -- damage ------------------------------------------------------------------------------------------
+
+
+def test_changed_or_missing_file_is_noticed_by_its_digest(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    land_one(store, "o1", "1")
+    files = store.files("usage")
+    store.verify(files)
+    path = tmp_path / files[0].path
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(Refusal, match="missing or was changed"):
+        store.verify(files)
+    path.unlink()
+    with pytest.raises(Refusal, match="missing or was changed"):
+        store.verify(files)
+
+
+def index_files(storage: Path) -> list[Path]:
+    return sorted((storage / "landed" / "index").glob("*.json"))
+
+
+def damage_by_edit(files: list[Path]) -> None:
+    files[1].write_text(files[1].read_text().replace('"quantity"', '"quality"').replace("o1", "oX"))
+
+
+DAMAGES: dict[str, Callable[[list[Path]], object]] = {
+    "edited": damage_by_edit,
+    "first missing": lambda files: files[0].unlink(),
+    "middle missing": lambda files: files[1].unlink(),
+    "doubled": lambda files: (
+        files[1].with_name(files[1].name[:11] + "0" * 16 + ".json").write_bytes(b"{}")
+    ),
+}
+
+
+@pytest.mark.parametrize("how", sorted(DAMAGES))
+def test_damaged_index_is_refused_by_the_name_of_its_file(tmp_path: Path, how: str) -> None:
+    store = LandedStore(tmp_path)
+    for number in range(3):
+        land_one(store, f"o{number}", str(number))
+    DAMAGES[how](index_files(tmp_path))
+    with pytest.raises(Refusal) as refused:
+        LandedStore(tmp_path)
+    assert "landed/index/" in refused.value.line()
+
+
+def test_landing_that_vanished_under_an_open_store_is_refused(tmp_path: Path) -> None:
+    store = LandedStore(tmp_path)
+    land_one(store, "o1", "1")
+    index_files(tmp_path)[0].unlink()
+    with pytest.raises(Refusal, match="missing"):
+        store.refresh()
+
+
+# -- crashes -----------------------------------------------------------------------------------------
+
+STEPS = {
+    "while a file is encoded": (parquet, "write"),
+    "before a file is placed": (writer, "place"),
+    "before the index is written": (index, "create"),
+    "before the index appears": (os, "link"),
+}
+
+
+class Killed(BaseException):
+    """A kill, as far as Python code can tell."""
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_crash_before_the_index_leaves_the_old_state_and_a_rerun_converges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    land_one(LandedStore(tmp_path), "o1", "1")
+    with monkeypatch.context() as patched:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Killed
+
+        patched.setattr(*STEPS[step], killed)
+        with pytest.raises(Killed):
+            land_one(LandedStore(tmp_path), "o2", "2")
+    assert landed_quantities(tmp_path) == ["1"]
+    land_one(LandedStore(tmp_path), "o2", "2")
+    assert landed_quantities(tmp_path) == ["1", "2"]
+
+
+def test_crash_after_the_index_appeared_leaves_the_new_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+
+        def killed(*_: object) -> None:
+            raise Killed
+
+        link = os.link
+
+        def link_then_die(*names: Path) -> None:
+            link(*names)
+            raise Killed
+
+        patched.setattr(os, "link", link_then_die)
+        with pytest.raises(Killed):
+            land_one(LandedStore(tmp_path), "o1", "1")
+    store = LandedStore(tmp_path)
+    assert landed_quantities(tmp_path) == ["1"]
+    assert store.object_ids("s") == {"o1"}  # the rerun knows that there is nothing to do
+    land_one(store, "o2", "2")
+    assert landed_quantities(tmp_path) == ["1", "2"]
+
+
+def _land_for_ever(storage: Path, ready: Any) -> None:
+    for number in range(10_000):
+        store = LandedStore(storage)
+        land_one(store, f"o{len(store.objects())}", str(number))
+        ready.set()
+
+
+def test_killed_process_leaves_whole_landings_and_no_lock(tmp_path: Path) -> None:
+    landings = 0
+    for round_ in range(5):
+        ready = PROCESSES.Event()
+        child = PROCESSES.Process(target=_land_for_ever, args=(tmp_path, ready))
+        child.start()
+        assert ready.wait(60)
+        time.sleep(0.013 * round_)
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        store = LandedStore(tmp_path)
+        assert len(store.objects()) > landings, "the child landed nothing: nothing was tested"
+        landings = len(store.objects())
+        store.verify(store.files("usage"))
+        assert len(landed_quantities(tmp_path)) == landings
+    land_one(LandedStore(tmp_path), "last", "1")  # the lock went with its holder
+
+
+def _land_ten(storage: Path, name: str) -> None:
+    for number in range(10):
+        land_one(LandedStore(storage), f"{name}{number}", str(number))
+
+
+def test_two_landing_runs_wait_for_each_other_and_lose_nothing(tmp_path: Path) -> None:
+    children = [PROCESSES.Process(target=_land_ten, args=(tmp_path, name)) for name in ("a", "b")]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(120)
+        assert child.exitcode == 0
+    assert [landing.split("-")[0] for landing in (f.name for f in index_files(tmp_path))] == [
+        f"{number:010d}" for number in range(1, 21)
+    ]
+    assert len(LandedStore(tmp_path).object_ids("s")) == 20
