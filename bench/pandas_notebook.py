@@ -84,6 +84,7 @@ def share(amount: int, weights: np.ndarray, ties: np.ndarray) -> np.ndarray:
 
 def share_few(amount: int, weights: Mapping) -> dict:
     """The same for few recipients with weights of any size; keys break ties."""
+    amount, weights = int(amount), {key: int(w) for key, w in weights.items()}  # numpy overflows
     total = sum(weights.values())
     sign = 1 if amount >= 0 else -1
     parts = {key: sign * (abs(amount) * w // total) for key, w in weights.items()}

@@ -39,9 +39,10 @@ def run(first: From, last: To = None, config: Config = None) -> None:
     from attribution_pipeline.views import tie_out
 
     report = run_days(deployment, first, last, typer.echo)
-    typer.echo("")
-    for line in tie_out.lines(report.tie_out):
-        typer.echo(line)
+    if report.tie_out:
+        typer.echo("")
+        for line in tie_out.lines(report.tie_out):
+            typer.echo(line)
     for alert in report.alerts:
         typer.echo(f"alert: {alert}", err=True)
     for failure in report.failures:

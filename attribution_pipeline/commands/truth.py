@@ -144,13 +144,12 @@ def table(runs: Sequence[Run]) -> list[str]:
     ]  # fmt: skip
     lines += _aligned([head, *rows], left=2)
     lines += ["", "Unallocated effective cost by reason, beside what truth expects", ""]
-    head = ("faults", "reason", "ledger", "expected", "apart")
-    rows = [
+    reasons = [
         (_name(run.faults), row.reason, text(row.said), text(row.expected), text(row.apart))
         for run in runs
         for row in run.accuracy.by_cost["effective_cost"].reasons
     ]
-    lines += _aligned([head, *rows], left=2)
+    lines += _aligned([("faults", "reason", "ledger", "expected", "apart"), *reasons], left=2)
     missed = sum(bool(run.accuracy.failures) for run in runs)
     lines += ["", f"{len(runs) - missed} of {len(runs)} runs meet every goal"]
     return lines

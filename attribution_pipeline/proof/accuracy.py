@@ -85,7 +85,9 @@ class CostAccuracy:
         if not self.knowable:
             return Decimal(1)
         share = _EXACT.divide(self.on_cause, self.knowable)
-        return share.quantize(Decimal(1).scaleb(-SHARE_DIGITS), rounding="ROUND_DOWN", context=_EXACT)
+        return share.quantize(
+            Decimal(1).scaleb(-SHARE_DIGITS), rounding="ROUND_DOWN", context=_EXACT
+        )
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,7 @@ class Machine:
     @property
     def hourly(self) -> int:
         """On-demand price of an hour in nano-USD."""
-        return (
-            self.cores * self.core_price + self.gib * self.gib_price + self.gpus * self.gpu_price
-        )
+        return self.cores * self.core_price + self.gib * self.gib_price + self.gpus * self.gpu_price
 
 
 P4D = Machine("p4d.24xlarge", 96, 1152, 8, 34_610_000, 4_410_000, 3_046_250_000)
@@ -249,7 +247,9 @@ def _request(rng, node: Node, pods: list[Pod], crowded: bool) -> None:  # type: 
     """Requests so that a node is well used; the crowded one is over-allocated in cpu."""
     cpu_fill = 1.03 if crowded else rng.uniform(0.55, 0.9)
     ram_fill = rng.uniform(0.5, 0.9)
-    weights = rng.uniform(0.5, 2.0, len(pods)) * [0.15 if p.namespace == "monitoring" else 1 for p in pods]
+    weights = rng.uniform(0.5, 2.0, len(pods)) * [
+        0.15 if p.namespace == "monitoring" else 1 for p in pods
+    ]
     weights = weights / weights.sum()
     for pod, weight in zip(pods, weights, strict=True):
         mcpu = int(node.machine.cores * 1000 * cpu_fill * weight)

@@ -148,9 +148,7 @@ def usage_texts(model: Model, buckets: np.ndarray) -> list[str]:
         return [f'{asked}{n}"}}}}' for n in inputs]
     answered = number("gen_ai.usage.output_tokens")
     outputs = buckets[:, 5:].sum(axis=1).tolist()
-    texts = [
-        f'{asked}{i}"}}}},{answered}{o}"}}}}' for i, o in zip(inputs, outputs, strict=True)
-    ]
+    texts = [f'{asked}{i}"}}}},{answered}{o}"}}}}' for i, o in zip(inputs, outputs, strict=True)]
     read = "," + number("gen_ai.usage.cache_read.input_tokens")
     if any(kind == "cache_read" for kind, _ in model.prices):
         texts = [f'{t}{read}{n}"}}}}' for t, n in zip(texts, buckets[:, 1].tolist(), strict=True)]
@@ -180,7 +178,9 @@ def call_usage(chunk: Chunk) -> list[str]:
     for place, model in enumerate(MODELS):
         rows = np.flatnonzero((chunk.call_model == place) & ~chunk.unmetered)
         if len(rows):
-            for row, usage in zip(rows.tolist(), usage_texts(model, chunk.buckets[rows]), strict=True):
+            for row, usage in zip(
+                rows.tolist(), usage_texts(model, chunk.buckets[rows]), strict=True
+            ):
                 found[row] = usage
     return found
 
@@ -228,7 +228,12 @@ def server_spans(
         f'"name":"llm_request","kind":2,"startTimeUnixNano":"{a}000000",'
         f'"endTimeUnixNano":"{b}000000",{said[m]}{callers[r]}"}}}}{usage[r]}],"status":{{}}}}'
         for r, s, m, a, b in zip(
-            rows, ids, models[rows].tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True
+            rows,
+            ids,
+            models[rows].tolist(),
+            starts[rows].tolist(),
+            ends[rows].tolist(),
+            strict=True,
         )
     ]
 
@@ -240,8 +245,10 @@ def _root_heads() -> tuple[str, ...]:
         workflow = WORKFLOWS[who % len(WORKFLOWS)]
         if workflow.agent:
             name, kind = f"invoke_agent {workflow.agent}", 1
-            said = text("gen_ai.operation.name", "invoke_agent") + "," + text(
-                "gen_ai.agent.name", workflow.agent
+            said = (
+                text("gen_ai.operation.name", "invoke_agent")
+                + ","
+                + text("gen_ai.agent.name", workflow.agent)
             )
         else:
             name, kind = f"POST /v1/{workflow.feature}", 2

@@ -124,7 +124,9 @@ class Exports:
             name = f"{AWS_EXPORT}-{number:05d}.snappy.parquet"
             path = root / "data" / part / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(_aws_table(rows[first : first + AWS_CHUNK_ROWS]), path, compression="snappy")
+            pq.write_table(
+                _aws_table(rows[first : first + AWS_CHUNK_ROWS]), path, compression="snappy"
+            )
             names.append(f"s3://acme-billing/bill-aws/{AWS_EXPORT}/data/{part}/{name}")
         manifest = {
             "exportArn": f"arn:aws:bcm-data-exports:us-east-1:111122223333:export/{AWS_EXPORT}",
@@ -132,7 +134,10 @@ class Exports:
             "billingPeriod": {"start": f"{period}T00:00:00Z", "end": f"{next_month(period)}T00:00:00Z"},
             "contentType": "Parquet", "compression": "Parquet", "dataFiles": names,
         }  # fmt: skip
-        _write(root / "metadata" / part / f"{AWS_EXPORT}-Manifest.json", json.dumps(manifest, indent=1).encode())
+        _write(
+            root / "metadata" / part / f"{AWS_EXPORT}-Manifest.json",
+            json.dumps(manifest, indent=1).encode(),
+        )
 
     def _write_azure(self, period: date, rows: list[Row], last_day: date) -> None:
         span = f"{period:%Y%m%d}-{next_month(period) - timedelta(days=1):%Y%m%d}"
@@ -202,7 +207,9 @@ def exact_double(text: str | None) -> float | None:
 
 
 def _csv_text(rows: list[Row]) -> str:
-    names = sorted({name for row in rows for name in row}, key=lambda name: (name.startswith("x_"), name))
+    names = sorted(
+        {name for row in rows for name in row}, key=lambda name: (name.startswith("x_"), name)
+    )
     out = io.StringIO()
     writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
     writer.writeheader()

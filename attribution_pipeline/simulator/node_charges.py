@@ -181,4 +181,3 @@ def _bound(clusters: Clusters, number: int, bodies: list[_Body], amount: int) ->
             bound += cost * Fraction(body.moved_ms, longest)
         bound += 2 * (body.calls + 2)
     return bound
-

@@ -14,6 +14,7 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ SMALL_FLUSH_MS, FLUSH_MS = 300_000, 60_000
 """How long a collector gathers: longer where a day is small, so that objects are not tiny."""
 SMALL_DAY_SPANS = 2_000_000
 
+RESEND_MS = 5_000
+"""How much later an object is uploaded again that got no answer."""
 RETRY_MS = 900_000
 """How much later a repeated span is uploaded again."""
 
@@ -62,7 +65,7 @@ class SpanWriter:
     faults: frozenset[str]
     flush_ms: int
     objects: int = 0
-    bytes: int = 0
+    stored_bytes: int = 0
     deliveries: int = 0
     _folders: set[Path] = field(default_factory=set)
 
@@ -88,16 +91,18 @@ class SpanWriter:
         changes = np.flatnonzero((np.diff(bucket) != 0) | (np.diff(gpu) != 0)) + 1
         edges = [0, *changes.tolist(), len(rows)]
         prefixes = _resources(self.clusters, day_number)
-        for first, end in zip(edges, edges[1:], strict=False):
+        for first, end in pairwise(edges):
             for start in range(first, end, MAX_OBJECT_SPANS):
                 part = rows[start : min(end, start + MAX_OBJECT_SPANS)]
                 flushed = (int(bucket[first]) + 1) * self.flush_ms
                 uploaded = flushed + int(rng.integers(300, 20_000))
                 content = document(batch, part, prefixes)
                 self._put(content, int(gpu[first]), uploaded, len(part))
-                if luck is not None and DUPLICATES in self.faults:
-                    if luck.random() < REPEATED_OBJECT_SHARE:
-                        self._put(content, int(gpu[first]), uploaded + 5_000, len(part))
+                if luck is not None and self._repeated(luck):
+                    self._put(content, int(gpu[first]), uploaded + RESEND_MS, len(part))
+
+    def _repeated(self, luck: np.random.Generator) -> bool:
+        return DUPLICATES in self.faults and bool(luck.random() < REPEATED_OBJECT_SHARE)
 
     def _collector(self, node: int) -> int:
         return int(self.clusters.nodes[node].cluster == GPU_CLUSTER)
@@ -115,7 +120,7 @@ class SpanWriter:
             content = gzip.compress(content, GZIP_LEVEL, mtime=0)
             name += ".gz"
         (folder / name).write_bytes(content)
-        self.bytes += len(content)
+        self.stored_bytes += len(content)
         self.deliveries += spans
 
 

@@ -32,8 +32,8 @@ KINDS_PER_NODE = 3
 
 def _rounded(cost: int, decimals: int) -> float:
     """``cost`` in COST_UNITS as dollars, half-even at ``decimals``."""
-    steps = round(Fraction(cost, COST_UNITS_PER_USD) * 10**decimals)
-    return steps / 10**decimals
+    steps: int = round(Fraction(cost, COST_UNITS_PER_USD) * 10**decimals)
+    return float(steps / 10**decimals)
 
 
 def allocation(clusters: Clusters, cluster: str, day: date, day_number: int, hidden: int) -> Any:

@@ -101,11 +101,15 @@ def _usage(rng: np.random.Generator, workflows: tuple[str, ...], mean: int) -> n
     return quantities
 
 
+_VECTOR_METERS = (
+    ("read-units", "query_units", 16 * MICRO, 2_400_000,
+     ("semantic-search", "doc-qa", "research-agent")),
+    ("storage", "stored_mb", 11 * MICRO, 900_000, ("doc-import", "meeting-summary")),
+)  # fmt: skip
+
+
 def _vectors(rng: np.random.Generator, day: date, report: UsageReport) -> Iterator[Charge]:
-    for meter, metric, price, mean, workflows in (
-        ("read-units", "query_units", 16 * MICRO, 2_400_000, ("semantic-search", "doc-qa", "research-agent")),
-        ("storage", "stored_mb", 11 * MICRO, 900_000, ("doc-import", "meeting-summary")),
-    ):
+    for meter, metric, price, mean, workflows in _VECTOR_METERS:
         quantities = _usage(rng, workflows, mean)
         report.add("Pinecone", "index-main", metric, quantities)
         total = int(quantities.sum())
@@ -173,19 +177,19 @@ def _midnight(day: date) -> datetime:
 
 def _storage(rng: np.random.Generator, day: date) -> Iterator[Charge]:
     """Buckets by tenant tag (one spelled by an alias), and one that nobody tagged."""
-    service = "Amazon Simple Storage Service"
+    buckets = "Amazon Simple Storage Service"
     for number in range(TAGGED_TENANTS):
         tenant = TENANTS[number]
         tag = TAG_ALIAS[0] if tenant == TAG_ALIAS[1] else tenant
         amount = int(rng.integers(800_000, 9_000_000)) * MICRO
-        focus = aws(service, "Usage", "Storage", "standard storage", resource=f"acme-data-{tenant}",
+        focus = aws(buckets, "Usage", "Storage", "standard storage", resource=f"acme-data-{tenant}",
                     sku="s3.standard", meter="TimedStorage", unit="GB-Hours")  # fmt: skip
         yield Charge(
             "aws", focus, {"tenant": tag}, [day_line(day, amount, amount)], key_of(focus, day),
             [Cause(tenant, None, "tag", True, None, amount, amount)],
         )  # fmt: skip
     for service, category, resource, what, most in (
-        (service, "Storage", "acme-artifacts", "standard storage", 4_000_000),
+        (buckets, "Storage", "acme-artifacts", "standard storage", 4_000_000),
         ("Amazon Route 53", "Networking", "hostedzone/Z0123456789", "hosted zones", 900_000),
     ):
         amount = int(rng.integers(300_000, most)) * MICRO

@@ -35,7 +35,7 @@ class DayTally:
     hourly: np.ndarray = field(init=False)
     """sku x hour."""
     calls: np.ndarray = field(init=False)
-    """Calls by sku's model: model."""
+    """Calls that end on the day, by model."""
     ms: np.ndarray = field(init=False)
     evidence_ms: np.ndarray = field(init=False)
     """pod: active time that our spans show."""
@@ -70,7 +70,7 @@ class DayTally:
         for number, sku in enumerate(SKUS):
             rows = np.flatnonzero(here & (chunk.call_model == sku.model))
             if len(rows):
-                tokens = chunk.buckets[np.ix_(rows, sku.buckets)].sum(axis=1)
+                tokens = chunk.buckets[np.ix_(rows, np.array(sku.buckets))].sum(axis=1)
                 np.add.at(self.tokens[number], (who[rows], status[rows]), tokens)
                 np.add.at(self.hourly[number], hour[rows], tokens)
 
@@ -98,7 +98,9 @@ class DayTally:
 
     def _clip(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         last = self.start_ms + DAY_MS
-        return np.maximum(np.minimum(end, last) - np.maximum(start, self.start_ms), 0)
+        clipped: np.ndarray = np.minimum(end, last) - np.maximum(start, self.start_ms)
+        clipped[clipped < 0] = 0
+        return clipped
 
     def _add_to_pods(
         self, pod: np.ndarray, who: np.ndarray, status: np.ndarray, active: np.ndarray,

@@ -58,7 +58,12 @@ UNITS: dict[str, tuple[str, int]] = {
     "openai": ("Tokens", 1),
     "anthropic": ("1M Tokens", 1_000_000),
 }
-EXPORTS = {"aws.bedrock": "aws", "azure.ai.openai": "azure", "openai": "openai", "anthropic": "anthropic"}
+EXPORTS = {
+    "aws.bedrock": "aws",
+    "azure.ai.openai": "azure",
+    "openai": "openai",
+    "anthropic": "anthropic",
+}
 
 SERVICES = {
     "aws.bedrock": "Amazon Bedrock", "azure.ai.openai": "Azure OpenAI",
@@ -123,9 +128,7 @@ def _lines(day: date, number: int, sku: Sku, tally: DayTally, total: int) -> lis
     provider = MODELS[sku.model].provider
     per_unit = UNITS[provider][1]
     if provider != "aws.bedrock":
-        return [
-            day_line(day, total * sku.billed, total * sku.effective, Decimal(total) / per_unit)
-        ]
+        return [day_line(day, total * sku.billed, total * sku.effective, Decimal(total) / per_unit)]
     midnight = datetime(day.year, day.month, day.day)
     lines = []
     for hour in range(HOURS):
@@ -156,7 +159,9 @@ def _columns(sku: Sku) -> dict[str, str]:
             sku=sku_id, meter=meter, unit=unit, more={"x_SkuMeterId": f"meter-{sku_id}"},
         )  # fmt: skip
     vendor = {"openai": "OpenAI", "anthropic": "Anthropic"}[model.provider]
-    project = {"openai": ("proj_prod", "prod"), "anthropic": ("wrkspc_prod", "prod")}[model.provider]
+    project = {"openai": ("proj_prod", "prod"), "anthropic": ("wrkspc_prod", "prod")}[
+        model.provider
+    ]
     return focus_columns(
         issuer=vendor, provider=vendor, account=(f"org-acme-{model.provider}", "Acme AI"),
         sub_account=project, category="Usage", service=service, service_category=AI,

@@ -45,8 +45,12 @@ IDENTITY_LOST_SHARE = 0.003
 """Calls whose context got lost before the span began: a root trace of their own, no who."""
 UNMETERED_SHARE = 0.002
 """Streamed calls whose usage the emitter never saw."""
-MAX_CALL_MS = 170_000
+MIN_CALL_MS, MAX_CALL_MS = 60, 170_000
 MAX_INPUT_TOKENS = 190_000
+
+
+TASTE_SEED = 20261005
+"""What tenants like is part of the company: it does not change with the seed of its traffic."""
 
 
 @dataclass
@@ -73,11 +77,13 @@ class Chunk:
 
     @property
     def call_who(self) -> np.ndarray:
-        return self.root_who[self.call_root]
+        who: np.ndarray = self.root_who[self.call_root]
+        return who
 
     @property
     def call_pod(self) -> np.ndarray:
-        return self.root_pod[self.call_root]
+        pod: np.ndarray = self.root_pod[self.call_root]
+        return pod
 
     @property
     def has_server_span(self) -> np.ndarray:
@@ -113,7 +119,9 @@ def habits() -> Habits:
             shape = diurnal
         intensity[:, number] = workflow.weight * shape
     zipf = 1.0 / np.arange(1, len(TENANTS) + 1) ** ZIPF_EXPONENT
-    taste = np.random.Generator(np.random.PCG64(20261005)).uniform(0.3, 2.0, (len(WORKFLOWS), len(TENANTS)))
+    taste = np.random.Generator(np.random.PCG64(TASTE_SEED)).uniform(
+        0.3, 2.0, (len(WORKFLOWS), len(TENANTS))
+    )
     tenants = zipf * taste
     tenants[:, INTERNAL] = 0.01
     for number, workflow in enumerate(WORKFLOWS):
@@ -130,13 +138,15 @@ def habits() -> Habits:
 
 
 def _cumulative(weights: np.ndarray) -> np.ndarray:
-    rows = np.cumsum(weights, axis=1)
-    return rows / rows[:, -1:]
+    rows: np.ndarray = np.cumsum(weights, axis=1)
+    shares: np.ndarray = rows / rows[:, -1:]
+    return shares
 
 
 def _pick(rng: np.random.Generator, cumulative: np.ndarray) -> np.ndarray:
     """One column for each row of cumulative probabilities."""
-    return (cumulative < rng.random(len(cumulative))[:, None]).sum(axis=1)
+    column: np.ndarray = (cumulative < rng.random(len(cumulative))[:, None]).sum(axis=1)
+    return column
 
 
 def draw(
@@ -235,12 +245,11 @@ def _serving_pods(rng: np.random.Generator, clusters: Clusters, model: np.ndarra
     return pod
 
 
-def _identity_lost(
-    rng: np.random.Generator, clusters: Clusters, pod: np.ndarray
-) -> np.ndarray:
+def _identity_lost(rng: np.random.Generator, clusters: Clusters, pod: np.ndarray) -> np.ndarray:
     """Never in a pod of one tenant: there its label could still answer."""
     shared = np.array([found.tenant < 0 for found in clusters.pods])[pod]
-    return (rng.random(len(pod)) < IDENTITY_LOST_SHARE) & shared
+    lost: np.ndarray = (rng.random(len(pod)) < IDENTITY_LOST_SHARE) & shared
+    return lost
 
 
 def _tokens(rng: np.random.Generator, workflow: np.ndarray, model: np.ndarray) -> np.ndarray:
@@ -275,4 +284,5 @@ def _length_ms(rng: np.random.Generator, model: np.ndarray, buckets: np.ndarray)
     speed = np.array([m.ms_per_token for m in MODELS])[model]
     waiting = 120 + buckets[:, :5].sum(axis=1) * 0.02
     length = (waiting + buckets[:, 5:].sum(axis=1) * speed) * rng.lognormal(0.0, 0.25, len(model))
-    return np.clip(length, 60, MAX_CALL_MS).astype(np.int64)
+    whole: np.ndarray = np.clip(length, MIN_CALL_MS, MAX_CALL_MS).astype(np.int64)
+    return whole

@@ -160,7 +160,9 @@ def apportion(amount: int, weights: np.ndarray) -> np.ndarray:
     if total <= 0 or total * int(weights.max()) >= 2**63:
         raise ValueError(f"cannot apportion over weights that sum to {total}")
     size = abs(amount)
-    parts = (size // total) * weights + (size % total) * weights // total
+    parts: np.ndarray = (size // total) * weights + (size % total) * weights // total
     left = size - int(parts.sum())
     parts[np.flatnonzero(weights)[:left]] += 1
-    return parts if amount >= 0 else -parts
+    if amount < 0:
+        np.negative(parts, out=parts)
+    return parts

@@ -36,7 +36,7 @@ from attribution_pipeline.simulator.objects import SpanBatch, SpanWriter, flush_
 from attribution_pipeline.simulator.other_charges import UsageReport, other_charges
 from attribution_pipeline.simulator.tally import DayTally
 from attribution_pipeline.simulator.token_charges import correction, token_charges
-from attribution_pipeline.simulator.traffic import CHUNK_SPANS, DAY_MS, Chunk, draw
+from attribution_pipeline.simulator.traffic import CHUNK_SPANS, Chunk, draw
 from attribution_pipeline.simulator.truth import TruthTables, write_table
 
 FIRST_DAY = date(2026, 10, 5)
@@ -137,7 +137,9 @@ class _Company:
         self.clusters: Clusters = cluster.build(self._rng(_COMPANY), scale)
         self.hidden = self.clusters.unknown_node if UNKNOWN_NODE in faults else -1
         self.exports = Exports(directory)
-        self.spans = SpanWriter(directory / "spans", self.clusters, faults, flush_for(spans_per_day))
+        self.spans = SpanWriter(
+            directory / "spans", self.clusters, faults, flush_for(spans_per_day)
+        )
         self.totals = [0, 0]
         self.report = Report(
             str(directory), str(self.days[0]), str(self.days[-1]), sorted(faults),
@@ -157,7 +159,9 @@ class _Company:
             self._write_snapshots(number, day)
             self._write_bill(number, day, tally)
             if self.progress:
-                self.progress(f"{day}: {self.spans_per_day:,} spans, {int(tally.calls.sum()):,} calls")
+                self.progress(
+                    f"{day}: {self.spans_per_day:,} spans, {int(tally.calls.sum()):,} calls"
+                )
             tally = following
         self.exports.write(self.days[-1])
         return self._finish()
@@ -195,7 +199,9 @@ class _Company:
         pods = (chunk.call_pod, chunk.serving_pod[server], chunk.root_pod,
                 chunk.root_pod[chunk.tool_root])  # fmt: skip
         kept = [
-            arrives(self.faults, luck, end, pod, lost_hour=hour, silent_pod=self.clusters.silent_pod)
+            arrives(
+                self.faults, luck, end, pod, lost_hour=hour, silent_pod=self.clusters.silent_pod
+            )
             for end, pod in zip(ends, pods, strict=True)
         ]
         server_seen = np.zeros(len(chunk.call_end), dtype=bool)
@@ -246,14 +252,17 @@ class _Company:
         write_table(tables.truth(), self.directory / "truth" / "costs" / f"{day}.parquet")
         write_table(tables.bounds(), self.directory / "truth" / "bounds" / f"{day}.parquet")
         _write(self.directory / "usage" / f"usage-{day}.csv", _usage_text(day, usage).encode())
-        serves = (tally.ms.sum(axis=2).reshape(len(self.clusters.pods), -1, len(WORKFLOWS)).sum(axis=2) > 0).sum(axis=1)
+        serves = (
+            tally.ms.sum(axis=2).reshape(len(self.clusters.pods), -1, len(WORKFLOWS)).sum(axis=2)
+            > 0
+        ).sum(axis=1)
         three = int((serves >= 3).sum())
         self.report.pods_of_three_tenants = min(self.report.pods_of_three_tenants, three)
 
     def _finish(self) -> Report:
         report = self.report
         report.deliveries, report.objects = self.spans.deliveries, self.spans.objects
-        report.span_bytes, report.bill_rows = self.spans.bytes, self.exports.rows
+        report.span_bytes, report.bill_rows = self.spans.stored_bytes, self.exports.rows
         report.billed, report.effective = (to_text(total) for total in self.totals)
         told = {
             **asdict(report), "directory": ".", "seed": self.seed,
@@ -295,7 +304,9 @@ def _texts(
 def _usage_text(day: date, usage: UsageReport) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["date", "service", "resource_id", "tenant_id", "workflow_id", "metric", "quantity"])
+    writer.writerow(
+        ["date", "service", "resource_id", "tenant_id", "workflow_id", "metric", "quantity"]
+    )
     for service, resource, metric, who, quantity in usage.rows:
         said = {} if who == WHO_COUNT else who_columns(who)
         names = [said.get("tenant_id", ""), said.get("workflow_id", "")]

@@ -131,6 +131,8 @@ def table_lines(rows: pa.Table) -> Iterator[str]:
     """Aligned text with a total per currency: of the whole ledger, the columns SHOWN only."""
     whole = "attribution_id" in rows.column_names
     shown = rows.select(SHOWN) if whole else rows
+    if whole:  # for the eye: what belongs together stands together, the unknown (null) last
+        shown = shown.sort_by([(name, "ascending") for name in SHOWN if name not in COSTS])
     records = [[terminal_cell(value) for value in row] for row in _records(shown[:MOST_SHOWN])]
     yield from text_table(shown.column_names, records, right=COSTS).splitlines()
     yield ""

@@ -32,7 +32,8 @@ Entry = tuple[Hashable, ...]
 def differences(world: World, folder: Path, **how: Any) -> list[str]:
     """One line for each thing in which engine and oracle differ; none where they agree."""
     engine = run(world, folder, **how)
-    names, wrong = _charge_ids(world, engine)
+    day = oracle_day(world)
+    names, wrong = _charge_ids(day, engine)
     if wrong:
         return wrong
     keys = {(row["trace_id"], row["span_id"]): row["operation_key"] for row in engine.active}
@@ -40,7 +41,6 @@ def differences(world: World, folder: Path, **how: Any) -> list[str]:
         (row["charge_id"], *(row[column] for column in WHAT)): row["attribution_id"]
         for row in engine.ledger
     }
-    day = oracle_day(world)
     key_of = {op.key: keys.get((op.trace_id, op.span_id), LAST) for op in day.operations}
 
     def row_id(one: Identity) -> str:
@@ -69,7 +69,7 @@ def _short(entry: Entry) -> str:
     return " ".join("-" if value is None else str(value) for value in entry)
 
 
-def _charge_ids(world: World, engine: EngineDay) -> tuple[dict[ChargeKey, str], list[str]]:
+def _charge_ids(day: Day, engine: EngineDay) -> tuple[dict[ChargeKey, str], list[str]]:
     """The engine's id of each charge, found by its lines; and where naming or amounts differ."""
     said: dict[Hashable, list[Any]] = {}
     for row in engine.charges:
@@ -82,7 +82,7 @@ def _charge_ids(world: World, engine: EngineDay) -> tuple[dict[ChargeKey, str], 
     wrong = []
     totals: Counter[Hashable] = Counter()
     lines_of: dict[str, set[Hashable]] = {}
-    for piece in oracle_day(world).pieces:
+    for piece in day.pieces:
         mine = set()
         for part in piece.lines:
             line = part.line

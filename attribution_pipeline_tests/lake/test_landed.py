@@ -23,7 +23,7 @@ CLOCK = lambda: datetime(2026, 10, 6, tzinfo=UTC)  # noqa: E731 - a value of thi
 NANOS_PER_DAY = 86_400 * 10**9
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["attribution_pipeline.lake.landed"])  # Arrow imports slowly
+PROCESSES.set_forkserver_preload([__name__, "pandas"])  # Arrow imports pandas when it is there
 
 
 def usage(object_id: str, *quantities: str, day: date = date(2026, 10, 5)) -> pa.Table:

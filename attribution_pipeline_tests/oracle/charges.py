@@ -110,7 +110,11 @@ def days_of(line: Record) -> list[tuple[date, int]]:
 
 def tags_of(line: Record) -> dict[str, str]:
     parsed = json.loads(line["Tags"]) if line["Tags"] else {}
-    return {key: str(value) for key, value in parsed.items() if value is not None}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in parsed.items()
+        if value is not None
+    }
 
 
 def pieces_of(

@@ -10,13 +10,11 @@ from typing import Any
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.money import to_decimal, to_text
 from attribution_pipeline.model.tokens import KINDS
+from attribution_pipeline_tests.worlds import names
 from attribution_pipeline_tests.worlds.names import MODELS, Setting, instant, landed, month_of
 from attribution_pipeline_tests.worlds.policies import DIRECT, METER_KINDS, SERVICES
 
 Line = dict[str, Any]
-
-MOVED = float(__import__('os').environ.get('MOVED','0.15'))
-EMPTY_TAGS = float(__import__('os').environ.get('EMPTY_TAGS','0.1'))
 
 
 class Bill:
@@ -37,7 +35,7 @@ class Bill:
         first, following = month_of(setting.day)
         tags = dict(tags or {})
         if dice.chance(0.2):
-            tags["tenant"] = setting.tenant(EMPTY_TAGS) or ""
+            tags["tenant"] = setting.tenant(names.EMPTY_TAGS) or ""
         values = {
             "BillingAccountId": dice.pick(setting.accounts),
             "SubAccountId": dice.pick(setting.sub_accounts),
@@ -95,8 +93,10 @@ def billing(
         if dice.chance(0.6):
             bill.charge(service, ChargeCategory=category, SkuId=None)
     _commitments(bill)
+    _purchases(bill)
     _variants(bill)
     _calendar(bill)
+    _splits(bill)
     _deliveries(bill)
     dice.shuffle(bill.lines)
     return [line | {"position": position} for position, line in enumerate(bill.lines, start=1)]
@@ -206,6 +206,28 @@ def _commitments(bill: Bill) -> None:
                     CommitmentDiscountId="sp-1")  # fmt: skip
 
 
+def _purchases(bill: Bill) -> None:
+    """Bought once or by the month: never cut, and no base of anyone's cost."""
+    dice = bill.dice
+    for service in dice.some((*SERVICES.values(), *DIRECT), 0.06):
+        line = bill.charge(service, ChargeCategory="Purchase", ChargeFrequency="Recurring")
+        if dice.chance(0.5):
+            line["ChargePeriodEnd"] += timedelta(days=20)
+
+
+def _splits(bill: Bill) -> None:
+    """Charges that the vendor split (FOCUS 1.3), with the origin row zeroed or at full cost."""
+    dice = bill.dice
+    for line in dice.some(list(bill.lines), 0.03):
+        split = {"AllocatedMethodId": "by-usage"}
+        origin = line | split
+        if dice.chance(0.5):
+            origin |= {"BilledCost": to_decimal(0), "EffectiveCost": to_decimal(0)}
+        for resource in ("pod-a", "pod-b"):
+            bill.like(line, **split, AllocatedResourceId=resource)
+        line |= origin
+
+
 def _variants(bill: Bill) -> None:
     """Charges that differ from another in one naming column, and lines that do not."""
     dice = bill.dice
@@ -218,6 +240,9 @@ def _variants(bill: Bill) -> None:
         bill.like(line, **{column: value})
     for line in dice.some(list(bill.lines), 0.08):
         bill.like(line, Tags=json.dumps({"tenant": bill.setting.tenant(0) or "acme"}))
+    for line in bill.lines:
+        if line["Tags"] == "{}" and dice.chance(0.3):
+            line["Tags"] = None
 
 
 def _calendar(bill: Bill) -> None:

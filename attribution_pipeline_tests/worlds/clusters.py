@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from attribution_pipeline_tests.worlds import names
 from attribution_pipeline_tests.worlds.dice import Dice
 from attribution_pipeline_tests.worlds.names import Setting, instant, landed
 
@@ -46,7 +47,8 @@ def nodes(setting: Setting) -> Nodes:
 
 def _window(setting: Setting) -> dict[str, Any]:
     """Mostly the day; sometimes its neighbour, which must not count."""
-    away = setting.dice.pick((0,) * 12 + (-1, 1))
+    lost = setting.dice.chance(names.LOST_ASSETS)
+    away = setting.dice.pick((-1, 1)) if lost else 0
     start = instant(setting.day + timedelta(days=away))
     return {"window_start": start, "window_end": start + timedelta(days=1)}
 
@@ -70,6 +72,11 @@ def _asset(setting: Setting, found: Nodes, cluster: str, number: int) -> dict[st
         total_cost=sum(cost.values()), gpu_count="0",
     )  # fmt: skip
     found.assets.append(asset)
+    if dice.chance(names.SAME_NODE_TWICE):
+        scaled = dice.pick((1, 1.005, 40))
+        twice = {column: round(asset[column] * scaled)
+                 for column in ("cpu_cost", "gpu_cost", "ram_cost", "total_cost")}  # fmt: skip
+        found.assets.append(asset | twice | {"instance_type": dice.pick(("", None))})
     if dice.chance(0.5):  # OpenCost's own idle row, which is no workload
         found.allocations.append(
             landed(
@@ -102,7 +109,7 @@ def _pod(setting: Setting, found: Nodes, cluster: str, here: list[dict[str, Any]
     found.pods.append((cluster, namespace, pod))
     found.workloads.append((namespace, controller))
     window = _window(setting)
-    moved = dice.chance(__import__('attribution_pipeline_tests.worlds.bills').worlds.bills.MOVED)
+    moved = dice.chance(names.MOVED_PODS)
     for node in dice.some(here, 0.6) if moved else [dice.pick(here)]:
         for container in ("main", "sidecar")[: dice.pick((1, 1, 2))]:
             found.allocations.append(

@@ -17,6 +17,12 @@ PROVIDERS = ("aws.bedrock", "aws.bedrock", "aws.bedrock", "openai", "vllm")
 MODELS = ("claude", "nova")
 CLUSTERS = ("east", "west")
 
+# how often a world has what is rare outside
+EMPTY_TAGS = 0.1
+MOVED_PODS = 0.15
+SAME_NODE_TWICE = 0.05
+LOST_ASSETS = 0.05
+
 
 def instant(day: date, seconds: float = 0) -> datetime:
     """UTC midnight of a day and so many seconds on."""

@@ -147,11 +147,12 @@ def _nodes_pool(dice: Dice) -> dict[str, Any]:
         "name": "nodes",
         "match": {"ServiceCategory": "Compute", "Tags.eks-cluster": "*"},
         "split": "opencost",
-        "driver": "active_time",
+        "driver": dice.pick(("active_time",) * 6 + ("tokens", "requests", "gpu_time")),
         "over_allocation": dice.pick(("show", "show", "scale")),
         "idle": dice.pick(({"driver": "active_time", "within": "node"},
                            {"driver": "active_time", "within": "node"},
                            {"driver": "active_time", "within": "cluster"},
+                           {"driver": dice.pick(("tokens", "requests", "gpu_time", "even", "cost"))},
                            {"keep": "visible"})),
     }  # fmt: skip
     if dice.chance(0.1):

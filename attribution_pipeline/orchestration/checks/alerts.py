@@ -24,7 +24,7 @@ FINDING_COLUMNS = ("check", "severity", "subject", "detail")
 def rejected_records(recorded: RecordedDay) -> Answer:
     """No record that touches the day was rejected at the door."""
     counts = recorded.house.landed.rejected_counts(recorded.day, recorded.day)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"kind": kind, "source": source, "reason": reason, "records": records}
         for (kind, source), reasons in counts.items()
         for reason, records in reasons.items()

@@ -1,0 +1,132 @@
+"""The code location loads, and people find in it what the design promises by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from attribution_pipeline.definitions import build_defs
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
+from attribution_pipeline_tests.cases import REPOSITORY
+
+DAY_ASSETS = {
+    "billing_exports",
+    "opencost_snapshots",
+    "span_partitions",
+    "usage_reports",
+    "workload_identity",
+    "operation_costs",
+    "attribution_ledger",
+}
+OTHER_ASSETS = {"landed_objects", "policy_versions"}
+
+
+@pytest.fixture
+def repository(deployment_file: Path, monkeypatch: pytest.MonkeyPatch) -> dg.RepositoryDefinition:
+    """Loaded as Dagster's code server does: by the module that workspace.yaml names."""
+    from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
+
+    monkeypatch.setenv("ATTRIBUTION_CONFIG", str(deployment_file))
+    workspace = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())
+    (location,) = workspace["load_from"]
+    module = location["python_module"]["module_name"]
+    (target,) = loadable_targets_from_python_module(module, None)
+    definitions = target.target_definition()
+    assert isinstance(definitions, dg.Definitions)
+    return definitions.get_repository_def()
+
+
+def test_assets_stand_under_the_names_of_the_design(repository: dg.RepositoryDefinition) -> None:
+    keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys == DAY_ASSETS | OTHER_ASSETS
+
+
+def test_days_are_utc_and_begin_at_the_deployments_first_day(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    for name in DAY_ASSETS:
+        days = repository.asset_graph.get(dg.AssetKey(name)).partitions_def
+        assert isinstance(days, dg.DailyPartitionsDefinition)
+        assert days.timezone == "UTC"
+        assert days.get_first_partition_key() == date(2026, 10, 5).isoformat()
+    for name in OTHER_ASSETS:
+        assert repository.asset_graph.get(dg.AssetKey(name)).partitions_def is None
+
+
+def test_every_check_stands_on_the_ledger_and_invariants_block(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    graph = repository.asset_graph
+    blocking = {
+        key.name: graph.get_check_spec(key).blocking
+        for key in graph.asset_check_keys
+        if key.asset_key == dg.AssetKey("attribution_ledger")
+    }
+    assert {name for name, blocks in blocking.items() if blocks} == set(BLOCKING)
+    assert {name for name, blocks in blocking.items() if not blocks} == set(ALERTING)
+
+
+def test_a_day_is_one_process_and_the_schedule_makes_yesterday(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    job = repository.get_job("daily")
+    assert job.executor_def is dg.in_process_executor
+    schedule = repository.get_schedule_def("daily")
+    assert schedule.cron_schedule == "0 4 * * *"
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=dg._check.not_none(_instant("2026-10-08T04:00:00+00:00")),
+            repository_def=repository,
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-10-07"
+
+
+def _instant(text: str):  # type: ignore[no-untyped-def]
+    from datetime import datetime
+
+    return datetime.fromisoformat(text)
+
+
+def test_loading_warns_of_nothing(deployment_file: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_defs(deployment_file).get_repository_def()
+
+
+def test_without_a_deployment_file_the_answer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATTRIBUTION_CONFIG", raising=False)
+    with pytest.raises(Refusal) as refused:
+        build_defs()
+    assert refused.value.line() == (
+        "attribution.yaml: there is no deployment file; give --config FILE, "
+        "set $ATTRIBUTION_CONFIG, or write one with `attribution init DIR`"
+    )
+
+
+def test_resources_can_be_replaced(deployment_file: Path) -> None:
+    from attribution_pipeline.orchestration.resources import DeploymentFile
+
+    other = DeploymentFile(path="elsewhere.yaml")
+    definitions = build_defs(deployment_file, resource_overrides={"deployment": other})
+    assert definitions.resources["deployment"] is other
+
+
+def test_the_plain_parts_of_orchestration_do_not_import_dagster() -> None:
+    """A day is plain Python: Dagster is asked only by what is Dagster's."""
+    names = ("house", "planes", "recording", "checks.conservation")
+    modules = ", ".join(f"attribution_pipeline.orchestration.{name}" for name in names[:3])
+    code = f"import {modules}, sys; sys.exit('dagster' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,98 @@
+"""A day's evidence is computed once, and again exactly when what it is computed from changed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from attribution_pipeline.lake import KeptPlane
+from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE, as_plane, plane_of_day
+from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
+
+
+def kept(house: House) -> dict[str, KeptPlane]:
+    fresh = House(house.deployment)
+    return {name: plane_of_day(fresh, name, DAY) for name in ASSET_OF_PLANE}
+
+
+def computed(house: House) -> dict[str, int]:
+    """When each plane was last computed: its pointer is written then."""
+    evidence = house.deployment.storage_folder / "evidence"
+    return {
+        name: (evidence / name / f"charge_date={DAY}" / "newest.json").stat().st_mtime_ns
+        for name in ASSET_OF_PLANE
+    }
+
+
+def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+def inputs(house: House) -> Path:
+    return house.deployment.storage_folder.parent
+
+
+def test_evidence_that_stands_is_not_computed_again(house: House) -> None:
+    before = computed(house)
+    assert {name: plane.digest for name, plane in kept(house).items()} == {
+        name: plane["digest"] for name, plane in house.lake.manifest(DAY)["inputs"].items()
+    }
+    assert computed(house) == before
+
+
+def test_a_new_usage_report_changes_the_usage_plane_alone(house: House) -> None:
+    before = computed(house)
+    rewrite(inputs(house) / "usage" / "usage.csv", "query_units,30", "query_units,60")
+    run_days(house.deployment, DAY, DAY)
+    assert changed(before, computed(house)) == {"usage"}
+
+
+def test_spans_of_a_day_far_away_change_nothing(house: House) -> None:
+    before = computed(house)
+    spans = inputs(house) / "spans" / "traces.jsonl"
+    text = spans.read_text().splitlines()[0]
+    start, end = 1791162000000000000, 1791162020000000000
+    week = int(timedelta(days=7).total_seconds()) * 10**9
+    later = text.replace(str(start), str(start + week)).replace(str(end), str(end + week))
+    (spans.parent / "later.jsonl").write_text(later + "\n")
+    report = run_days(house.deployment, DAY, DAY)
+    assert "spans traces: objects 1 new, 1 known" in report.landing[2]
+    assert computed(house) == before
+    assert [outcome.status for outcome in report.days] == ["unchanged"]
+
+
+def test_a_policy_version_changes_only_the_plane_that_reads_the_policy(house: House) -> None:
+    before = computed(house)
+    first = house.deployment.policies_folder / "policy-1.yaml"
+    second = first.with_name("policy-2.yaml")
+    second.write_text(first.read_text())
+    rewrite(second, "version: 1", "version: 2")
+    run_days(house.deployment, DAY, DAY)
+    assert changed(before, computed(house)) == {"operations"}
+
+
+def test_kept_evidence_that_was_lost_is_computed_again(house: House) -> None:
+    plane = kept(house)["usage"]
+    path = house.lake.storage / plane.files["usage"].path
+    path.unlink()
+    assert kept(house)["usage"].digest == plane.digest
+    assert path.is_file()
+
+
+def test_the_ledger_alone_brings_its_evidence_up_to_date(house: House) -> None:
+    """Materialized by itself, from the UI say, it is never computed from what is out of date."""
+    from attribution_pipeline.orchestration.recording import record_day
+    from attribution_pipeline.sources.landing import land
+
+    rewrite(inputs(house) / "usage" / "usage.csv", "query_units,30", "query_units,60")
+    land(house.sources, house.landed)
+    assert record_day(House(house.deployment), DAY).state == 2
+
+
+def test_a_kept_plane_is_what_the_engine_takes(house: House) -> None:
+    plane = as_plane(house, kept(house)["cluster"])
+    assert plane.name == "cluster"
+    assert {"pods", "nodes"} <= set(plane.files)
+    assert all(Path(path).is_file() for path in plane.files.values())

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# make demo: a made-up company written, its days materialized through Dagster, the bill tied out.
+set -euo pipefail
+folder=$1 days=$2 spans=$3
+
+rm -rf "$folder"
+attribution demo "$folder" --days "$days" --spans-per-day "$spans"
+
+# the UI shows the same runs: they are recorded here
+export DAGSTER_HOME="$PWD/$folder/.dagster"
+mkdir -p "$DAGSTER_HOME"
+cp dagster.yaml "$DAGSTER_HOME/"
+
+first=$(sed -n 's/^first_day: //p' "$folder/attribution.yaml")
+last=$(date -u -d "$first + $((days - 1)) days" +%F)
+attribution run --config "$folder/attribution.yaml" --from "$first" --to "$last"
+
+cat <<TEXT
+
+Who caused it, tenant by tenant:
+  $(command -v attribution | sed "s|^$PWD/||") ledger --config $folder/attribution.yaml --by tenant_id,component
+
+The same days in Dagster, with their checks:
+  make ui        then open http://127.0.0.1:3000/assets/attribution_ledger
+TEXT
