@@ -26,6 +26,7 @@ COMMAND_MODULES = (
     "attribution_pipeline.commands.run",
     "attribution_pipeline.commands.ledger",
     "attribution_pipeline.commands.policy",
+    "attribution_pipeline.commands.truth",
 )
 """Each has ``register(app: typer.Typer) -> None``; a new command is a module and a line here."""
 
@@ -65,7 +66,7 @@ class _OneLine(TyperGroup):
 
 
 def _refused(line: str) -> int:
-    print(f"attribution: {line}", file=sys.stderr)
+    typer.echo(f"attribution: {line}", err=True)
     return REFUSED
 
 

@@ -138,7 +138,8 @@ spans["key"] = (spans["provider"].fillna("") + UNIT + spans["response_id"]).fill
 # best first: with usage, the caller before others before the server, the latest end
 twin = spans["key"].duplicated(keep=False)
 twins = spans[twin].assign(
-    unmetered=~spans["metered"].fillna(False).astype(bool), rank=spans["kind"].map({3: 0, 2: 2}).fillna(1)
+    unmetered=~spans["metered"].fillna(False).astype(bool),
+    rank=spans["kind"].map({3: 0, 2: 2}).fillna(1),
 )
 twins = twins.sort_values(
     ["key", "unmetered", "rank", "end_unix_nano", "trace_id", "span_id"],
@@ -217,7 +218,9 @@ for column in ("BilledCost", "EffectiveCost"):
     bill[column] = [int(amount.scaleb(12)) for amount in bill[column]]
 for line in bill.index[today & cut]:
     edges = np.arange(begin[line] // DAY_MS * DAY_MS, min(end[line], period_end[line]), DAY_MS)
-    per_day = np.minimum(edges + DAY_MS, min(end[line], period_end[line])) - np.maximum(edges, begin[line])
+    per_day = np.minimum(edges + DAY_MS, min(end[line], period_end[line])) - np.maximum(
+        edges, begin[line]
+    )
     for column in ("BilledCost", "EffectiveCost"):
         by_day = share_few(bill.at[line, column], dict(enumerate(per_day.tolist())))
         bill.at[line, column] = by_day[int((START_MS - edges[0]) // DAY_MS)]
@@ -225,8 +228,13 @@ bill = bill[today].reset_index(drop=True)
 
 bill["charge_day"] = str(DAY)
 naming = bill[CHARGE].assign(
-    BillingPeriodStart=bill["BillingPeriodStart"].astype("datetime64[us, UTC]").astype("int64").astype(str),
-    description=bill["ChargeDescription"].where(bill[["SkuId", "SkuPriceId", "ResourceId"]].isna().all(axis=1)),
+    BillingPeriodStart=bill["BillingPeriodStart"]
+    .astype("datetime64[us, UTC]")
+    .astype("int64")
+    .astype(str),
+    description=bill["ChargeDescription"].where(
+        bill[["SkuId", "SkuPriceId", "ResourceId"]].isna().all(axis=1)
+    ),
 )
 bill["charge_id"] = [
     hashlib.sha256(UNIT.join(row).encode()).hexdigest()[:32]
@@ -263,9 +271,12 @@ def rule_of(row: Mapping) -> dict:
 
 bill["Tags"] = bill["Tags"].fillna("")
 charges = []
-for (charge_id, tags), lines in bill.groupby(["charge_id", "Tags"], sort=True):
+for (_, tags), lines in bill.groupby(["charge_id", "Tags"], sort=True):
     row = {**lines.iloc[0].to_dict(), "tags": json.loads(tags or "{}"), "lines": lines}
-    amounts = {"billed": int(lines["BilledCost"].sum()), "effective": int(lines["EffectiveCost"].sum())}
+    amounts = {
+        "billed": int(lines["BilledCost"].sum()),
+        "effective": int(lines["EffectiveCost"].sum()),
+    }
     charges.append({**row, **amounts, **rule_of(row)})
 taken = defaultdict(list)
 for charge in charges:
@@ -291,10 +302,14 @@ def post_operations(charge: dict, component: str, op: np.ndarray, weights: np.nd
     rows = pd.DataFrame({"op": op, "weight": weights, "billed": billed, "effective": effective})
     requests.append(rows[(billed != 0) | (effective != 0)].assign(
         charge_id=charge["charge_id"], component=component, token_kind=token_kind))  # fmt: skip
-    rows[["who", "operation_name", "model"]] = ops[["who", "operation_name", "model"]].take(op).to_numpy()
+    rows[["who", "operation_name", "model"]] = (
+        ops[["who", "operation_name", "model"]].take(op).to_numpy()
+    )
     if model is not None:
         rows["model"] = model
-    sums = rows.groupby(["who", "operation_name", "model"], dropna=False)[["billed", "effective"]].sum()
+    sums = rows.groupby(["who", "operation_name", "model"], dropna=False)[
+        ["billed", "effective"]
+    ].sum()
     for (who, operation, of_model), amounts in sums.iterrows():
         post(charge, component, "own", who, amounts["billed"], amounts["effective"],
              operation=operation, model=of_model, token_kind=token_kind)  # fmt: skip
@@ -313,7 +328,9 @@ for (provider, model, kind), of_slice in slices.items():
     seen = by_model.get((provider, model), calls.iloc[:0])
     seen = seen.assign(weight=seen[KINDS[kind]].fillna(0).sum(axis=1).astype("int64"))
     seen = seen[seen["weight"] > 0]
-    by_region = seen["region"].notna().all() and all(isinstance(c["RegionId"], str) for c in of_slice)
+    by_region = seen["region"].notna().all() and all(
+        isinstance(c["RegionId"], str) for c in of_slice
+    )
     for region in sorted({c["RegionId"] for c in of_slice}) if by_region else [None]:
         billed_here = [c for c in of_slice if region is None or c["RegionId"] == region]
         here = seen if region is None else seen[seen["region"] == region]
@@ -321,7 +338,8 @@ for (provider, model, kind), of_slice in slices.items():
             Decimal(line["ConsumedQuantity"]) * charge["tokens_per_unit"][line["ConsumedUnit"]]
             for charge in billed_here
             for line in charge["lines"].to_dict("records")
-            if isinstance(line["ConsumedQuantity"], str) and not isinstance(line["ChargeClass"], str)
+            if isinstance(line["ConsumedQuantity"], str)
+            and not isinstance(line["ChargeClass"], str)
         ]
         tokens = int(sum(quantities).to_integral_value()) if quantities else 0
         weights = here["weight"].to_numpy()
@@ -366,7 +384,10 @@ unserved = ops[ops["serving_pod"].isna()]
 served = [on_pods("serving", ops)]
 for serving in POLICY["serving"]:
     workload = serving["workload"]
-    of_workload = pods[(pods["namespace"] == workload["namespace"]) & (pods["controller"] == workload["controller"])]
+    of_workload = pods[
+        (pods["namespace"] == workload["namespace"])
+        & (pods["controller"] == workload["controller"])
+    ]
     to_address = unserved.index[unserved["server_address"] == serving["server_address"]]
     served += [pd.DataFrame({"pod_id": pod_id, "op": to_address}) for pod_id in of_workload.index]
 served = pd.concat(served).drop_duplicates()
@@ -374,7 +395,9 @@ called = on_pods("caller", ops)
 pod_ops = pd.concat([served, called[~called["pod_id"].isin(served["pod_id"])]])
 pod_ops[["weight", "who"]] = ops[["active_ms", "who"]].take(pod_ops["op"]).to_numpy()
 pod_ops = pod_ops[pod_ops["weight"] > 0].sort_values(["pod_id", "op"])
-ops_of_pod = {pod_id: (g["op"].to_numpy(), g["weight"].to_numpy()) for pod_id, g in pod_ops.groupby("pod_id")}
+ops_of_pod = {
+    pod_id: (g["op"].to_numpy(), g["weight"].to_numpy()) for pod_id, g in pod_ops.groupby("pod_id")
+}
 pods_of_node = dict(list(pods.groupby(["cluster", "node"])))
 
 
@@ -423,7 +446,9 @@ for charge in taken["split"]:
     if split:
         columns = [np.concatenate(column) for column in zip(*split, strict=True)]
         # an operation may have worked on two pods of the node
-        once = pd.DataFrame(dict(zip(("op", "weight", "billed", "effective"), columns, strict=True)))
+        once = pd.DataFrame(
+            dict(zip(("op", "weight", "billed", "effective"), columns, strict=True))
+        )
         once = once.groupby("op", as_index=False).sum()
         post_operations(charge, "workload", *(once[c].to_numpy() for c in once.columns))
     for index, kind in order.items():
@@ -448,7 +473,16 @@ def post_shares(charge: dict, component: str, leg: str, weights: Mapping[tuple[i
     }
     billed, effective = (share_few(amounts[cost], named) for cost in ("billed", "effective"))
     for key in named:
-        post(charge, component, leg, key[1], billed[key], effective[key], reason=key[2], driver=driver)
+        post(
+            charge,
+            component,
+            leg,
+            key[1],
+            billed[key],
+            effective[key],
+            reason=key[2],
+            driver=driver,
+        )
 
 
 def with_reason(who: Iterable[int]) -> dict[int, str | None]:
@@ -493,14 +527,25 @@ COLUMNS = ["charge_id", "component", "leg", "who", "operation_name", "model", "t
            "driver", "billed", "effective"]  # fmt: skip
 of_charge = pd.DataFrame(charges).drop_duplicates("charge_id").set_index("charge_id")
 tenants = pd.Series([row[0] for row in actors], dtype="str")
-base = pd.DataFrame(ledger, columns=COLUMNS).join(of_charge[["BillingAccountId", "BillingCurrency", "ChargeCategory", "ChargeClass"]], on="charge_id")
-base = base[(base["ChargeCategory"] == "Usage") & base["ChargeClass"].isna() & (base["reason"].fillna("") != "rounding")]
+base = pd.DataFrame(ledger, columns=COLUMNS).join(
+    of_charge[["BillingAccountId", "BillingCurrency", "ChargeCategory", "ChargeClass"]],
+    on="charge_id",
+)
+base = base[
+    (base["ChargeCategory"] == "Usage")
+    & base["ChargeClass"].isna()
+    & (base["reason"].fillna("") != "rounding")
+]
 base["tenant"] = tenants.take(base["who"]).to_numpy()
 metric = POLICY["settlement"]["metric"].removesuffix("_cost")
 cost_of: dict = defaultdict(lambda: defaultdict(int))
-for account, currency, tenant, reason, amount in base[["BillingAccountId", "BillingCurrency", "tenant", "reason", metric]].itertuples(index=False):
+for account, currency, tenant, reason, amount in base[
+    ["BillingAccountId", "BillingCurrency", "tenant", "reason", metric]
+].itertuples(index=False):
     known = not isinstance(reason, str)
-    cost_of[account, currency][who_of(tenant_id=tenant) if known else NOBODY, None if known else reason] += amount
+    cost_of[account, currency][
+        who_of(tenant_id=tenant) if known else NOBODY, None if known else reason
+    ] += amount
 for charge in taken["overhead"]:
     weights = cost_of[charge["BillingAccountId"], charge["BillingCurrency"]]
     positive = {recipient: amount for recipient, amount in weights.items() if amount > 0}
@@ -512,7 +557,9 @@ for charge in taken["overhead"]:
 # %%
 KEY = [c for c in COLUMNS if c not in ("billed", "effective", "driver")]
 rows = pd.DataFrame(ledger, columns=COLUMNS)
-rows = rows.groupby(KEY, dropna=False, as_index=False).agg({"driver": "first", "billed": "sum", "effective": "sum"})
+rows = rows.groupby(KEY, dropna=False, as_index=False).agg(
+    {"driver": "first", "billed": "sum", "effective": "sum"}
+)
 rows = rows[(rows["billed"] != 0) | (rows["effective"] != 0)]
 for cost in ("billed", "effective"):
     difference = rows.groupby("charge_id")[cost].sum().sub(of_charge.index.to_series().map(
@@ -535,14 +582,20 @@ FACTS = ["ServiceName", "ServiceCategory", "BillingAccountId", "SubAccountId", "
          "ChargeCategory", "ChargeClass", "BillingCurrency", "kind"]  # fmt: skip
 rows = rows.join(who_table, on="who").join(of_charge[FACTS], on="charge_id").drop(columns="who")
 detail = pd.concat(requests, ignore_index=True)
-detail = detail.groupby(["charge_id", "op", "component", "token_kind"], dropna=False, as_index=False)[["weight", "billed", "effective"]].sum()
+detail = detail.groupby(
+    ["charge_id", "op", "component", "token_kind"], dropna=False, as_index=False
+)[["weight", "billed", "effective"]].sum()
 detail["operation_key"] = ops["key"].take(detail["op"]).to_numpy()
-detail = detail.drop(columns="op").sort_values(["charge_id", "component", "token_kind", "operation_key"])
+detail = detail.drop(columns="op").sort_values(
+    ["charge_id", "component", "token_kind", "operation_key"]
+)
 SHOWN = ["key", "trace_id", "span_id", "response_id", *TIMES, "active_ms", "provider", "model",
          "operation_name", *KINDS["input"], *KINDS["output"], "metered", "attempt",
          *(f"{s}_{c}" for s in ("caller", "serving") for c in PLACE), *IDENTITY, "scope_name",
          "scope_version", "merged"]  # fmt: skip
-pq.write_table(money(rows.sort_values(["charge_id", *KEY[1:3]])), OUT / "ledger.parquet", compression="zstd")
+pq.write_table(
+    money(rows.sort_values(["charge_id", *KEY[1:3]])), OUT / "ledger.parquet", compression="zstd"
+)
 pq.write_table(money(detail), OUT / "operation_costs.parquet", compression="zstd")
 published = pa.Table.from_pandas(ops.loc[ops["ends_today"], SHOWN], preserve_index=False)
 pq.write_table(published, OUT / "operations.parquet", compression="zstd")

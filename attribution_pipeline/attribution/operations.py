@@ -58,7 +58,6 @@ def operation_plane(
             from_ns=str((day_us - LOOKBACK_DAYS * DAY_US) * 1000),
             to_ns=str((day_us + (1 + LOOKBACK_DAYS) * DAY_US) * 1000),
         )
-        db.execute("drop view if exists landed_spans")
         db.run(
             "planes/operations",
             day_ms=str(day_us // 1000),

@@ -159,7 +159,9 @@ class Clusters:
         weights = {
             pod_id: int(cost)
             for pod_id, cost in self.db.rows(
-                "select p.pod_id, sum(v.cost) from volumes v join pods_numbered p "
+                # a pod that ran on two nodes has its volume once
+                "select p.pod_id, sum(v.cost) from volumes v join (select cluster, namespace, pod, "
+                "min(pod_id) as pod_id from pods_numbered group by cluster, namespace, pod) p "
                 "on p.cluster = v.cluster and p.namespace = v.namespace and p.pod = v.pod "
                 "where lower(v.provider_id) in (?, ?) or lower(v.name) in (?, ?) "
                 "group by p.pod_id order by p.pod_id",

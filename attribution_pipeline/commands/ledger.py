@@ -5,7 +5,6 @@ Belongs here: the command. Does not: sums and formats (``views.ledger``), files 
 
 from __future__ import annotations
 
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,6 +106,7 @@ def _recorded(lake: Lake, first: date | None, last: date | None) -> tuple[date, 
     if missing:
         named = ", ".join(day.isoformat() for day in missing[:DAYS_NAMED])
         more = ", ..." if len(missing) > DAYS_NAMED else ""
-        print(f"not recorded, so not in this: {len(missing)} of {span} days ({named}{more})",
-              file=sys.stderr)  # fmt: skip
+        typer.echo(
+            f"not recorded, so not in this: {len(missing)} of {span} days ({named}{more})", err=True
+        )
     return first, last

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -109,13 +109,14 @@ def measured(
     first = date.fromisoformat(report.first_day)
     last = first + timedelta(days=days - 1)
     deployment = load_deployment(directory / "attribution.yaml")
-    run_days(deployment, first, last, progress=None)
+    run = run_days(deployment, first, last, progress=None)
     ledger = Lake(Path(deployment.storage)).read("ledger", first, last)
     tables = [
         ds.dataset(str(directory / "truth" / name), format="parquet").to_table()
         for name in ("costs", "bounds")
     ]
-    return measure(ledger, *tables)
+    found = measure(ledger, *tables)
+    return replace(found, failures=[*run.failures, *found.failures])
 
 
 def table(runs: Sequence[Run]) -> list[str]:

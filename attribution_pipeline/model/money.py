@@ -6,7 +6,8 @@ divided (``division``) or summed (SQL).
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 SCALE = 12
 """Digits after the point of every ledger amount: DECIMAL(38,12)."""
@@ -15,6 +16,9 @@ QUANTA_PER_UNIT = 10**SCALE
 
 QUANTA_BOUND = 10**38
 """What DECIMAL(38,12) can hold, in quanta."""
+
+_NUMBER = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+"""Decimal itself would take ``+1``, ``1_000``, other scripts' digits, ``NaN`` and ``Infinity``."""
 
 _EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 
@@ -28,13 +32,10 @@ def parse_decimal(text: str) -> Decimal:
 
     FOCUS 1.2, NumericFormat: no thousands separators, no ``+``, no NaN.
     """
-    try:
-        value = _EXACT.create_decimal(text.strip())
-    except InvalidOperation as error:
-        raise NotAnAmount(f"{text!r} is not a number") from error
-    if not value.is_finite():
-        raise NotAnAmount(f"{text!r} is not a finite number")
-    return value
+    text = text.strip()
+    if not _NUMBER.fullmatch(text):
+        raise NotAnAmount(f"{text!r} is not a number")
+    return _EXACT.create_decimal(text)
 
 
 def to_quanta(value: Decimal) -> tuple[int, Decimal]:

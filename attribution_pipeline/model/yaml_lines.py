@@ -166,7 +166,7 @@ class _Build:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         self._refuse_tag(event)
-        before, anchor = self._nodes, event.anchor
+        before, anchor = self._nodes, getattr(event, "anchor", None)
         if anchor is not None:
             self._open.add(anchor)
         if isinstance(event, yaml.ScalarEvent):
@@ -277,9 +277,10 @@ class _Build:
         return text
 
     def _refuse_tag(self, event: yaml.Event) -> None:
-        if event.tag is not None:
+        tag = getattr(event, "tag", None)
+        if tag is not None:
             raise self._refusal(
-                event, f"the tag {event.tag!r} is not allowed", "remove the tag; plain values only"
+                event, f"the tag {tag!r} is not allowed", "remove the tag; plain values only"
             )
 
     def _refusal(self, event: yaml.Event, what: str, remedy: str) -> Refusal:

@@ -18,7 +18,7 @@ from attribution_pipeline.orchestration.assets.policies import policy_versions
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
 from attribution_pipeline.orchestration.partitions import charge_days
 from attribution_pipeline.orchestration.resources import DeploymentFile
-from attribution_pipeline.orchestration.schedules import daily_job, daily_schedule
+from attribution_pipeline.orchestration.schedules import daily_schedule
 
 if TYPE_CHECKING:
     from attribution_pipeline.config import Deployment
@@ -29,12 +29,10 @@ def compose(
 ) -> dg.Definitions:
     """Everything that Dagster knows of ``deployment``."""
     days = charge_days(deployment.first_day)
-    job = daily_job(days)
     return dg.Definitions(
         assets=[landed_objects, policy_versions, *evidence_assets(days), ledger_assets(days)],
         asset_checks=[ledger_checks(days)],
-        jobs=[job],
-        schedules=[daily_schedule(job)],
+        schedules=[daily_schedule(deployment.first_day)],  # brings its job
         resources={
             "deployment": DeploymentFile(path=str(deployment.path.absolute())),
             **(resource_overrides or {}),

@@ -1,9 +1,11 @@
 """When days are made: every night, yesterday.
 
-Belongs here: jobs and schedules. Does not: what a day consists of.
+Belongs here: the job and its schedule. Does not: what a day consists of.
 """
 
-from __future__ import annotations
+# no `from __future__ import annotations`: Dagster reads these annotations at run time
+
+from datetime import UTC, date, timedelta
 
 import dagster as dg
 
@@ -13,22 +15,28 @@ HOUR_UTC = 4
 """Spans of a day have arrived by then; a bill that comes later is late evidence like any other."""
 
 
-def daily_job(days: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:
-    """Land what is new, then make one day: everything in one in-process run."""
-    return dg.define_asset_job(
+def daily_schedule(first_day: date) -> dg.ScheduleDefinition:
+    """Lands what is new and makes yesterday, every night, as one in-process run of its job.
+
+    Off until someone turns it on in the UI: sources come first.
+    """
+    job = dg.define_asset_job(
         DAILY,
         selection=dg.AssetSelection.all(),
         description="Lands what is new, then computes, records and checks one day.",
     )
 
-
-def daily_schedule(
-    job: dg.UnresolvedAssetJobDefinition,
-) -> dg.UnresolvedPartitionedAssetScheduleDefinition:
-    """Yesterday, every night. Off until someone turns it on in the UI: sources come first."""
-    return dg.build_schedule_from_partitioned_job(
-        job,
+    @dg.schedule(
         name=DAILY,
-        hour_of_day=HOUR_UTC,
+        job=job,
+        cron_schedule=f"0 {HOUR_UTC} * * *",
+        execution_timezone="UTC",
         description="Lands and computes yesterday (UTC). Turn it on once the sources deliver.",
     )
+    def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        day = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
+        if day < first_day:
+            return dg.SkipReason(f"{day} is before the deployment's first day, {first_day}")
+        return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
+
+    return daily

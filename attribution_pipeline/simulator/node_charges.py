@@ -148,19 +148,25 @@ def _within(body: _Body, billed: int, effective: int):  # type: ignore[no-untype
         # nothing seen of it, or nothing done: its label answers
         yield (TENANTS[body.tenant], None, "workload", True, None), billed, effective
         return
-    groups = list(zip(*np.nonzero(body.ms), strict=True))
-    if not groups:
+    called = np.flatnonzero(body.ms.sum(axis=1))
+    if not len(called):
         yield (None, None, "platform", False, "no_operation_evidence"), billed, effective
         return
-    weights = np.array([body.ms[group] for group in groups], dtype=np.int64)
-    shares = (apportion(billed, weights), apportion(effective, weights))
-    for place, (who, status) in enumerate(groups):
-        tenant, workflow = divmod(int(who), len(WORKFLOWS))
-        # what was lost goes to the pod's other calls; without any, nobody was seen
-        lost = "no_operation_evidence" if body.seen_ms == 0 else None
-        reason = {KNOWN: None, NAMELESS: "identity_missing", UNSEEN: lost}[int(status)]
-        name = (TENANTS[tenant], WORKFLOWS[workflow].name, "call", bool(status == KNOWN), reason)
-        yield name, int(shares[0][place]), int(shares[1][place])
+    # who first, then what became of the evidence: so a fault moves no quantum between causes
+    by_who = body.ms[called].sum(axis=1)
+    shares = zip(apportion(billed, by_who), apportion(effective, by_who), strict=True)
+    # what was lost goes to the pod's other calls; without any, nobody was seen
+    lost = "no_operation_evidence" if body.seen_ms == 0 else None
+    reasons = {KNOWN: None, NAMELESS: "identity_missing", UNSEEN: lost}
+    for who, (who_billed, who_effective) in zip(called.tolist(), shares, strict=True):
+        tenant, workflow = divmod(who, len(WORKFLOWS))
+        parts = (
+            apportion(int(who_billed), body.ms[who]),
+            apportion(int(who_effective), body.ms[who]),
+        )
+        for status, reason in reasons.items():
+            known = (TENANTS[tenant], WORKFLOWS[workflow].name, "call", status == KNOWN, reason)
+            yield known, int(parts[0][status]), int(parts[1][status])
 
 
 def _bound(clusters: Clusters, number: int, bodies: list[_Body], amount: int) -> Fraction:

@@ -80,8 +80,7 @@ def _charge_ids(day: Day, engine: EngineDay) -> tuple[dict[ChargeKey, str], list
         amounts[2] += quanta(row["effective_cost"])
     names: dict[ChargeKey, str] = {}
     wrong = []
-    totals: Counter[Hashable] = Counter()
-    lines_of: dict[str, set[Hashable]] = {}
+    lines_of: set[Hashable] = set()
     for piece in day.pieces:
         mine = set()
         for part in piece.lines:
@@ -91,16 +90,16 @@ def _charge_ids(day: Day, engine: EngineDay) -> tuple[dict[ChargeKey, str], list
                 wrong.append(f"charge: the engine has no line {where}")
                 continue
             mine |= said[where][0]
-            lines_of.setdefault("all", set()).add(where)
-            totals["billed"] += said[where][1]
-            totals["effective"] += said[where][2]
-        totals["billed"] -= piece.billed
-        totals["effective"] -= piece.effective
+            lines_of.add(where)
         if piece.outside_range:
             continue
         if len(mine) != 1 or names.setdefault(piece.charge, *mine) not in mine:
             wrong.append(f"charge: {piece.charge} is {sorted(mine)} of the engine")
-    wrong += [f"charge: the oracle has no line {where}" for where in set(said) - lines_of.get("all", set())]
+    wrong += [
+        f"charge: the oracle leaves line {where} out, the engine has {billed} / {effective}"
+        for where, (_, billed, effective) in said.items()
+        if where not in lines_of and (billed or effective)
+    ]
     if len(set(names.values())) != len(names):
         wrong.append("charge: two charges under one id")
     return names, wrong

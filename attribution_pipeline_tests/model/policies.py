@@ -77,4 +77,4 @@ pools:
     match: {ChargeCategory: Tax}
     component: overhead
     driver: cost
-"""  # noqa: E501 - as the design writes it
+"""

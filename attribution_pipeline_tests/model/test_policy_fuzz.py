@@ -58,13 +58,14 @@ def test_policy_with_anything_anywhere_is_a_policy_or_one_line(
     elif isinstance(holder, dict):
         holder[f"{place[-1]}x"] = holder.pop(place[-1])
     text = json.dumps(tree, indent=1, default=str, ensure_ascii=True)
+    text = re.sub(r'"(\d{4}-\d\d-\d\d|\d+\.\d+)"', r"\1", text)
+    line = ""
     try:
-        policy = parse_policy(re.sub(r'"(\d{4}-\d\d-\d\d|\d+\.\d+)"', r"\1", text), "p")
-    except Refusal as refusal:
-        line = refusal.line()
-        assert re.match(r"p:\d+: ", line), line
-        assert "\n" not in line
-        assert refusal.remedy
+        policy = parse_policy(text, "p")
+    except Refusal as refused:
+        line = refused.line()
+    if line:
+        assert re.fullmatch(r"p:\d+: [^\n]+; [^\n]+", line), line
         assert "Input should" not in line  # pydantic's own words name no remedy
     else:
         assert render(policy).startswith("# ")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -81,20 +82,21 @@ def test_a_day_is_one_process_and_the_schedule_makes_yesterday(
     assert job.executor_def is dg.in_process_executor
     schedule = repository.get_schedule_def("daily")
     assert schedule.cron_schedule == "0 4 * * *"
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=dg._check.not_none(_instant("2026-10-08T04:00:00+00:00")),
-            repository_def=repository,
-        )
-        (request,) = schedule.evaluate_tick(context).run_requests or []
+    (request,) = _tick(repository, datetime(2026, 10, 8, 4, tzinfo=UTC)).run_requests or []
     assert request.partition_key == "2026-10-07"
 
 
-def _instant(text: str):  # type: ignore[no-untyped-def]
-    from datetime import datetime
+def test_the_schedule_skips_days_before_the_first(repository: dg.RepositoryDefinition) -> None:
+    answer = _tick(repository, datetime(2026, 10, 5, 4, tzinfo=UTC))
+    assert answer.skip_message == "2026-10-04 is before the deployment's first day, 2026-10-05"
 
-    return datetime.fromisoformat(text)
+
+def _tick(repository: dg.RepositoryDefinition, at: datetime) -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=at, repository_def=repository
+        )
+        return repository.get_schedule_def("daily").evaluate_tick(context)
 
 
 def test_loading_warns_of_nothing(deployment_file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -160,6 +161,35 @@ def test_parquet_that_claims_absurdly_many_rows_is_refused(monkeypatch: pytest.M
 
     monkeypatch.setattr(parquet_file, "ROWS_MAX", 39)
     assert refusal(parquet_rows(*MANY)).reason == "object_too_large"
+
+
+def test_parquet_text_that_is_not_utf8_is_refused() -> None:
+    binary = pa.array([b"\xff\xfe"] * len(MANY)).view(pa.string())
+    assert refusal(parquet_rows(*MANY, SkuId=binary)).reason == "broken_parquet"
+
+
+def test_a_csv_header_that_is_not_utf8_is_refused() -> None:
+    assert refusal(csv_bytes(row(x_Z="1")).replace(b"x_Z", b"\xff_Z")).reason == "not_utf8"
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
+def test_random_damage_is_refused_or_read_but_never_anything_else(kind: str) -> None:
+    whole = parquet_rows(*MANY) if kind == "parquet" else csv_bytes(*MANY)
+    whole = gzip.compress(whole, mtime=0) if kind == "csv.gz" else whole
+    dice = random.Random(1202)
+    refused = 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        at = dice.randrange(len(damaged))
+        if dice.random() < 0.6:
+            damaged[at] ^= dice.randrange(1, 256)
+        else:
+            del damaged[at : at + dice.randrange(1, 40)]
+        try:
+            list(read(bytes(damaged), BILL, OBJECT_ID))
+        except ObjectRefused:
+            refused += 1
+    assert refused > 50
 
 
 def test_the_reader_leaves_its_callers_stream_open() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.focus import Deliveries, discover
-from attribution_pipeline.sources.objects import SourceObject
+from attribution_pipeline.sources.objects import SourceObject, list_objects
 
 DATA = b"x" * 10
 
@@ -210,6 +211,29 @@ def test_a_top_level_copy_of_an_aws_manifest_changes_nothing() -> None:
 def test_plain_folders_beside_an_aws_export_are_still_read() -> None:
     found = deliveries({**overwrite(), "openai/costs.csv": DATA})
     assert delivery_of(found)["openai/costs.csv"] == "openai"
+
+
+def test_a_half_written_export_on_disk_is_not_read_until_its_manifest_is_there(
+    tmp_path: Path,
+) -> None:
+    files = create_new("2026-10-05T07:26:43Z-a")
+    (manifest,) = [path for path in files if path.endswith("json")]
+    (data,) = [path for path in files if path.endswith("gz")]
+    _write(tmp_path / data, files[data])
+    before = discover(list_objects("bill", tmp_path).objects, _reader(tmp_path))
+    assert (read_paths(before), held(before)) == ([], [(data, "awaiting_manifest")])
+    _write(tmp_path / manifest, files[manifest])
+    after = discover(list_objects("bill", tmp_path).objects, _reader(tmp_path))
+    assert (read_paths(after), held(after)) == ([data], [])
+
+
+def _reader(folder: Path) -> Callable[[str], bytes]:
+    return lambda path: (folder / path).read_bytes()
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
 
 
 # --- Azure Cost Management -----------------------------------------------------------------------

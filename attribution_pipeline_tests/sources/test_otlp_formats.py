@@ -11,15 +11,18 @@ import orjson
 import pytest
 import zstandard
 
+from attribution_pipeline.sources.otlp import read
 from attribution_pipeline.sources.otlp import rows as rows_module
 from attribution_pipeline_tests.sources.otlp_documents import (
     CASES,
+    OBJECT_ID,
     content,
     frame,
     land,
     lines,
     protobuf,
     request,
+    source_object,
     span,
 )
 
@@ -96,12 +99,15 @@ def test_positions_count_spans_through_the_whole_object() -> None:
 
 def test_batches_stay_small_however_large_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_module, "BATCH_SPANS", 3)
-    from attribution_pipeline.sources.otlp import read
-    from attribution_pipeline_tests.sources.otlp_documents import OBJECT_ID, source_object
-
     data = lines(request(*[span() for _ in range(8)]), request(span()))
     sizes = [batch.rows.num_rows for batch in read(data, source_object(), OBJECT_ID)]
     assert sizes == [3, 3, 3]
+
+
+def test_rejects_are_handed_on_before_they_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "BATCH_REJECTED", 2)
+    sizes = [len(batch.rejected) for batch in read(b"{x\n" * 5, source_object(), OBJECT_ID)]
+    assert sizes == [2, 2, 1]
 
 
 def test_an_empty_object_and_an_empty_request_give_nothing() -> None:

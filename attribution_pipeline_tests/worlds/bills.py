@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Context
 from typing import Any
 
 from attribution_pipeline.model.ledger import WHO
@@ -15,6 +16,7 @@ from attribution_pipeline_tests.worlds.names import MODELS, Setting, instant, la
 from attribution_pipeline_tests.worlds.policies import DIRECT, METER_KINDS, SERVICES
 
 Line = dict[str, Any]
+EXACT = Context(prec=60)
 
 
 class Bill:
@@ -216,16 +218,22 @@ def _purchases(bill: Bill) -> None:
 
 
 def _splits(bill: Bill) -> None:
-    """Charges that the vendor split (FOCUS 1.3), with the origin row zeroed or at full cost."""
+    """Charges that the vendor split (FOCUS 1.3), with the origin row zeroed or at full cost.
+
+    What is summable on the allocated rows sums to the origin's.
+    """
     dice = bill.dice
     for line in dice.some(list(bill.lines), 0.03):
-        split = {"AllocatedMethodId": "by-usage"}
-        origin = line | split
+        first = line | {"AllocatedMethodId": "by-usage", "AllocatedResourceId": "pod-a"}
+        other = first | {"AllocatedResourceId": "pod-b", "ListCost": "0"}
+        other |= {name: line[name] and "0" for name in ("ConsumedQuantity", "PricingQuantity")}
+        for name in ("BilledCost", "EffectiveCost"):
+            first[name] = to_decimal(dice.amount())
+            other[name] = EXACT.subtract(line[name], first[name])
+        bill.lines += [first, other]
+        line["AllocatedMethodId"] = "by-usage"
         if dice.chance(0.5):
-            origin |= {"BilledCost": to_decimal(0), "EffectiveCost": to_decimal(0)}
-        for resource in ("pod-a", "pod-b"):
-            bill.like(line, **split, AllocatedResourceId=resource)
-        line |= origin
+            line |= {"BilledCost": to_decimal(0), "EffectiveCost": to_decimal(0)}
 
 
 def _variants(bill: Bill) -> None:
@@ -240,9 +248,9 @@ def _variants(bill: Bill) -> None:
         bill.like(line, **{column: value})
     for line in dice.some(list(bill.lines), 0.08):
         bill.like(line, Tags=json.dumps({"tenant": bill.setting.tenant(0) or "acme"}))
-    for line in bill.lines:
-        if line["Tags"] == "{}" and dice.chance(0.3):
-            line["Tags"] = None
+    if dice.chance(0.2):  # an export that leaves the column empty where there is no tag
+        for line in bill.lines:
+            line["Tags"] = None if line["Tags"] == "{}" else line["Tags"]
 
 
 def _calendar(bill: Bill) -> None:

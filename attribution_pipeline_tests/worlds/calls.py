@@ -28,7 +28,7 @@ def spans(setting: Setting, pods: Pods, services: list[str]) -> list[dict[str, A
     if dice.chance(0.02):
         many = 1500
     routes = dice.pick(("all", "all", "some", "none"))
-    tokens = dice.pick((1, 10, 1000, 400_000, 400_000, 2 * 10**9))
+    tokens = dice.pick((1, 10, 1000, 400_000, 400_000, 2 * 10**7))
     found: list[dict[str, Any]] = []
     for number in range(many):
         found += _call(setting, number, pods, services, routes, tokens)

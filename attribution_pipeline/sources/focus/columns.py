@@ -64,7 +64,7 @@ def match(names: Sequence[str], where: str) -> Columns:
     taken = set(focus.values())
     for index, name in enumerate(names):
         canonical = _FOLDED.get(name.casefold())
-        if index not in taken and canonical is not None and canonical not in focus:
+        if canonical is not None and canonical not in focus:
             focus[canonical] = index
             taken.add(index)
     missing = [name for name in MANDATORY if name not in focus]

@@ -40,7 +40,10 @@ def names(stream: IO[bytes], where: str) -> list[str]:
         )
     except pa.ArrowInvalid as error:
         raise _refusal(error, where) from error
-    return list(reader.schema.names)
+    try:
+        return list(reader.schema.names)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(where) from error
 
 
 def require_whole(stream: IO[bytes], header: list[str], where: str) -> None:
@@ -56,12 +59,7 @@ def require_whole(stream: IO[bytes], header: list[str], where: str) -> None:
             pass
         checked.end()
     except UnicodeDecodeError as error:
-        raise ObjectRefused(
-            "not_utf8",
-            "is not UTF-8 text",
-            where=where,
-            remedy="export it as CSV in UTF-8, or as Parquet",
-        ) from error
+        raise _not_utf8(where) from error
     except pa.ArrowInvalid as error:
         raise _refusal(error, where) from error
     if checked.quotes % 2:
@@ -165,3 +163,12 @@ def _refusal(error: Exception, where: str) -> ObjectRefused:
 
 def _broken(what: str, where: str) -> ObjectRefused:
     return ObjectRefused("broken_csv", f"is broken CSV: {what}", where=where, remedy=HALF_WRITTEN)
+
+
+def _not_utf8(where: str) -> ObjectRefused:
+    return ObjectRefused(
+        "not_utf8",
+        "is not UTF-8 text",
+        where=where,
+        remedy="export it as CSV in UTF-8, or as Parquet",
+    )

@@ -65,6 +65,7 @@ def discover(
       folder for a new delivery would leave only the last day of a month standing.
     - ``gcp`` and anything else: every folder is one delivery, its files are the parts, and a
       folder that sorts later (numbers by value) is newer.
+      Folders that each hold one day of a period, say, need ``delivery: append`` in the deployment.
 
     Raises Refusal for a format that does not exist.
     """

@@ -28,6 +28,7 @@ def open_file(stream: IO[bytes], where: str) -> pq.ParquetFile:
     """The open file, its footer read. Refuses a file without one: it was not written to its end."""
     try:
         file = pq.ParquetFile(stream, page_checksum_verification=True)
+        file.schema_arrow.names  # noqa: B018 - names that are no UTF-8 raise here
     except _FAULTS as error:
         raise ObjectRefused(
             "broken_parquet",
@@ -46,20 +47,34 @@ def open_file(stream: IO[bytes], where: str) -> pq.ParquetFile:
 
 
 def require_whole(file: pq.ParquetFile, where: str) -> None:
-    """Decode every page once, so that damage shows before the first row lands."""
-    for _ in stretches(file, where):
-        pass
+    """Decode every page once, so that damage shows before the first row lands.
+
+    Decoding takes any bytes for text; only a full validation finds what is not UTF-8.
+    """
+    for batch in _batches(file, where):
+        try:
+            batch.validate(full=True)
+        except pa.ArrowException as error:
+            raise _damaged(where) from error
 
 
 def stretches(file: pq.ParquetFile, where: str) -> Iterator[list[pa.Array]]:
     """The file's columns, row group by row group, in stretches that fit in memory."""
+    for batch in _batches(file, where):
+        yield batch.columns
+
+
+def _batches(file: pq.ParquetFile, where: str) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, use_threads=False):
-            yield batch.columns
+        yield from file.iter_batches(batch_size=ROWS_AT_A_TIME, use_threads=False)
     except _FAULTS as error:
-        raise ObjectRefused(
-            "broken_parquet",
-            "is damaged Parquet: a page does not decode",
-            where=where,
-            remedy=HALF_WRITTEN,
-        ) from error
+        raise _damaged(where) from error
+
+
+def _damaged(where: str) -> ObjectRefused:
+    return ObjectRefused(
+        "broken_parquet",
+        "is damaged Parquet: a page does not decode",
+        where=where,
+        remedy=HALF_WRITTEN,
+    )

@@ -2,7 +2,6 @@
 
 What belongs here: the API's envelope and payload shapes, gates on every row, special names, units.
 What does not: what a node is on the bill, which labels name a tenant, dividing (``attribution``).
-Facts with sources: the OpenCost API, its rounding and its known faults, in ``docs``.
 """
 
 from attribution_pipeline.sources.opencost.reader import read

@@ -157,9 +157,12 @@ def _take_attributes(
         value = attribute.get("value") or _EMPTY
         scalar = value.get("stringValue")
         if type(scalar) is not str:
-            scalar = _scalar(value)
-            if scalar is None:
-                continue
+            # an int64 stays text: identifiers need it so, counts are read where they are added up
+            scalar = value.get("intValue")
+            if type(scalar) is not str or keep:
+                scalar = _scalar(value)
+                if scalar is None:
+                    continue
         elif not scalar:
             continue
         if keep:

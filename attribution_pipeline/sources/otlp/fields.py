@@ -9,8 +9,9 @@ import re
 from binascii import unhexlify
 from typing import Any
 
-from attribution_pipeline.sources.otlp.usage import INT64_MAX
 from attribution_pipeline.sources.rejection import RecordRejected
+
+INT64_MAX = 2**63 - 1
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8

@@ -28,7 +28,7 @@ from attribution_pipeline.sources.otlp.framing import (
 )
 from attribution_pipeline.sources.otlp.parquet import parquet_batches
 from attribution_pipeline.sources.otlp.protobuf import land_message
-from attribution_pipeline.sources.otlp.rows import BATCH_SPANS, SpanRows
+from attribution_pipeline.sources.otlp.rows import SpanRows
 
 if TYPE_CHECKING:
     import io
@@ -90,7 +90,7 @@ def _fill(found: Iterator[Message], rows: SpanRows) -> bool:
             land_document(message.payload, message.number, rows)
         else:
             land_message(message.payload, message.number, rows)
-        if len(rows.rows) >= BATCH_SPANS:
+        if rows.is_full:
             return True
     return False
 

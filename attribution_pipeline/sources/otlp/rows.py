@@ -31,6 +31,9 @@ from attribution_pipeline.sources.otlp.usage import (
 BATCH_SPANS = 50_000
 """Rows that are held as Python objects at a time: about 60 MB."""
 
+BATCH_REJECTED = 10_000
+"""Rejects that are held at a time: a file of nothing else must not fill memory either."""
+
 Row = list[Any]
 
 PROVIDER, OPERATION, MODEL = INDEX["provider"], INDEX["operation_name"], INDEX["model"]
@@ -99,9 +102,13 @@ class SpanRows:
             row[KEPT] = kept_json(kept)
         return Template(row, kept, accounting(None, None))
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.rows) >= BATCH_SPANS or len(self.rejected) >= BATCH_REJECTED
+
     def batches(self, *, last: bool) -> Iterator[Batch]:
         """What is ready, at most ``BATCH_SPANS`` rows each; all that is left when ``last``."""
-        while len(self.rows) >= BATCH_SPANS or (last and (self.rows or self.rejected)):
+        while self.is_full or (last and (self.rows or self.rejected)):
             rows, self.rows = self.rows[:BATCH_SPANS], self.rows[BATCH_SPANS:]
             rejected, self.rejected = self.rejected, []
             yield Batch("spans", _table(rows, self._object_id), rejected)

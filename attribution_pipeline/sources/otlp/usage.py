@@ -13,7 +13,9 @@ import orjson
 
 from attribution_pipeline.sources.otlp.emitters import DISJOINT, Accounting
 
-INT64_MAX = 2**63 - 1
+COUNT_MAX = 10**9
+"""Tokens of one call. Context windows are some 10**7; beyond this a counter is broken, and one
+such span would outweigh, or overflow, everything it is divided with."""
 
 Buckets = tuple[int | None, ...]
 UNKNOWN: Buckets = (None,) * 7
@@ -95,22 +97,18 @@ def _count(value: Any) -> int | None:
     """A count as any encoding gives it: int, decimal text (int64 in JSON), whole double."""
     if value is None or type(value) is int:
         count = value
-    elif _is_whole(value):
+    elif isinstance(value, str) and value.removeprefix("-").isdecimal():
         count = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        count = int(value)  # some SDKs know one number type only
     else:
         raise Anomaly("unreadable_count")
     if count is not None:
         if count < 0:
             raise Anomaly("negative_count")
-        if count > INT64_MAX:
+        if count > COUNT_MAX:
             raise Anomaly("count_out_of_range")
     return count
-
-
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.removeprefix("-").isdecimal()
-    return isinstance(value, float) and value.is_integer()
 
 
 def langfuse_counts(details: str) -> tuple[list[Any], Accounting]:

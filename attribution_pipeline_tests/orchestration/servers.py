@@ -1,0 +1,115 @@
+"""A real Dagster for browser tests: webserver and daemon on loopback, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attribution_pipeline_tests.cases import REPOSITORY
+
+START_S = 180.0
+"""A cold start imports everything three times, on a busy machine."""
+STOP_S = 10.0
+
+
+@dataclass(frozen=True)
+class Dagster:
+    """A running webserver."""
+
+    url: str
+    log: Path
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL answer."""
+        request = urllib.request.Request(
+            f"{self.url}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            said = json.load(answer)
+        assert "errors" not in said, said["errors"]
+        return said["data"]
+
+
+def wait_for(what: str, found: Callable[[], Any], seconds: float, log: Path) -> Any:
+    """The first true answer; fails with the end of the server's log."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if answer := found():
+                return answer
+        time.sleep(0.5)
+    raise AssertionError(f"{what} took more than {seconds:.0f} s\n{log.read_text()[-3000:]}")
+
+
+@contextlib.contextmanager
+def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
+    """``dagster-webserver`` and ``dagster-daemon`` on ``workspace.yaml``, with the repository's own
+    ``dagster.yaml``, each in its own process group: their children would outlive them."""
+    home.mkdir()
+    (home / "dagster.yaml").write_bytes((REPOSITORY / "dagster.yaml").read_bytes())
+    port = _free_port()
+    log = home / "servers.log"
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "ATTRIBUTION_CONFIG": str(deployment_file),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
+    programs = Path(sys.executable).parent
+    commands = [
+        [programs / "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), *workspace],
+        [programs / "dagster-daemon", "run", *workspace],
+    ]
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(log.open("w"))
+        for command in commands:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                env=environment,
+                cwd=home,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            stack.callback(_stop, process)
+        running = Dagster(f"http://127.0.0.1:{port}", log)
+        wait_for("loading the code location", lambda: _is_loaded(running), START_S, log)
+        yield running
+
+
+def _is_loaded(running: Dagster) -> bool:
+    data = running.ask(
+        "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+    )
+    return bool(data["repositoriesOrError"].get("nodes"))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask, then end, the whole group: the code server waits 45 s for a dead parent."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_S if number == signal.SIGTERM else None)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

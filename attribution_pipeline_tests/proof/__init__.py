@@ -1,0 +1,1 @@
+"""What the ledger can show for itself."""
