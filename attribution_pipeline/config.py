@@ -62,9 +62,12 @@ class Source(Strict):
 
 
 class BillingSource(Source):
-    """FOCUS exports. ``replace``: the newest complete delivery of a period stands alone."""
+    """FOCUS exports. ``replace``: the newest complete delivery of a period stands alone.
 
-    format: Literal["focus"] = "focus"
+    ``format``: the layout; ``focus`` recognises AWS's and Azure's by their manifests.
+    """
+
+    format: Literal["focus", "aws", "azure", "gcp", "oci"] = "focus"
     delivery: Literal["replace", "append"] = "replace"
 
 

@@ -37,13 +37,15 @@ def day_scan(company: Path, out: Path) -> Program:
     import scan
 
     threads = _house(company).deployment.compute.threads
-    return lambda: {"rows": scan.scan_landed(company / "lake" / "landed", threads=threads)}
+    queries = scan.scan_queries(company / "lake" / "landed")
+    return lambda: {"rows": scan.scan_landed(queries, threads=threads)}
 
 
 def day_ours(company: Path, out: Path) -> Program:
     """Planes, reconciliation and commit, as an asset of the ledger does them."""
     import deltalake  # noqa: F401
     import duckdb  # noqa: F401
+    import pandas  # noqa: F401 - Arrow imports it at its first array
     import pyarrow.parquet  # noqa: F401
 
     from attribution_pipeline.attribution import (  # noqa: F401
@@ -96,6 +98,9 @@ def landing_scan(company: Path, out: Path) -> Program:
 
 def landing_ours(company: Path, out: Path) -> Program:
     """The span objects landed in an empty storage."""
+    import pandas  # noqa: F401 - Arrow imports it at its first array
+    import pyarrow.parquet  # noqa: F401
+
     from attribution_pipeline.lake.landed import LandedStore
     from attribution_pipeline.sources import otlp  # noqa: F401
     from attribution_pipeline.sources.landing import land

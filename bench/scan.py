@@ -10,32 +10,42 @@ import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
+TABLES = ("spans", "billing", "opencost_allocations", "opencost_assets", "usage")
+
 SPAN_KEYS = ("trace_id", "span_id", "is_call", "attributes")
 """Columns of landed spans that the day needs besides those that tell two deliveries apart."""
 
-SUMMED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
-"""Types that are summed; of the others the smallest is taken, so that every value is decoded."""
 
+def scan_queries(landed: Path) -> list[str]:
+    """SQL that decodes every column that a day is computed from, once; one query a table.
 
-def scan_landed(landed: Path, *, threads: int) -> int:
-    """Every column that a day is computed from, decoded once by DuckDB; the rows that were read.
-
-    One aggregate a column (sum or min), no filter, no grouping: the least work that touches it all.
+    One aggregate a column (a sum of numbers, else the smallest), no filter, no grouping: the least
+    work that touches every value.
     """
+    import pyarrow.parquet as pq
+
+    queries = []
+    for table in TABLES:
+        files = sorted((landed / table).rglob("*.parquet"))
+        schema = pq.read_schema(files[0])
+        aggregates = ", ".join(
+            f"{_aggregate(schema.field(name).type)}({_quoted(name, chr(34))})"
+            for name in _needed(table, schema.names)
+        )
+        listed = ", ".join(_quoted(str(path), "'") for path in files)
+        queries.append(
+            f"select count(*), {aggregates} "
+            f"from read_parquet([{listed}], hive_partitioning = false)"
+        )
+    return queries
+
+
+def scan_landed(queries: Sequence[str], *, threads: int) -> int:
+    """Run the queries in DuckDB; the rows that were read."""
     import duckdb
 
-    rows = 0
     with duckdb.connect(":memory:", config={"threads": threads}) as connection:
-        for table in ("spans", "billing", "opencost_allocations", "opencost_assets", "usage"):
-            files = sorted(str(path) for path in (landed / table).rglob("*.parquet"))
-            source = f"read_parquet([{', '.join(map(_quoted, files))}], hive_partitioning = false)"
-            described = connection.execute(f"describe select * from {source}").fetchall()
-            kinds = {name: kind for name, kind, *_ in described}
-            wanted = _needed(table, list(kinds))
-            aggregates = ", ".join(_aggregate(name, kinds[name]) for name in wanted)
-            found = connection.execute(f"select count(*), {aggregates} from {source}").fetchall()
-            rows += found[0][0]
-    return rows
+        return sum(connection.execute(query).fetchall()[0][0] for query in queries)
 
 
 def _needed(table: str, columns: Sequence[str]) -> Sequence[str]:
@@ -46,12 +56,14 @@ def _needed(table: str, columns: Sequence[str]) -> Sequence[str]:
     return [*SPAN_KEYS, *CONTENT]
 
 
-def _aggregate(name: str, kind: str) -> str:
-    return f'sum("{name}")' if kind.startswith(SUMMED) else f'min("{name}")'
+def _aggregate(kind: object) -> str:
+    import pyarrow as pa
+
+    return "sum" if pa.types.is_integer(kind) or pa.types.is_decimal(kind) else "min"
 
 
-def _quoted(path: str) -> str:
-    return "'" + path.replace("'", "''") + "'"
+def _quoted(text: str, mark: str) -> str:
+    return mark + text.replace(mark, mark * 2) + mark
 
 
 def parse_lines(objects: Path) -> int:

@@ -94,6 +94,23 @@ def bill_by_day(
         )
 
 
+def not_yet_due(
+    landed: Landed, facts: SourceFacts, *, after: date, first_day: date, compute: Compute
+) -> list[dict[str, Any]]:
+    """What the standing bill says of days after ``after``. Grain: currency and cost, as a tie-out."""
+    bill = bill_by_day(landed, facts, first_day=first_day, compute=compute).to_pylist()
+    sums: dict[tuple[str, str], int] = {}
+    for row in bill:
+        if row["charge_date"] > after:
+            for cost in ("billed_cost", "effective_cost"):
+                key = (row["billing_currency"], cost)
+                sums[key] = sums.get(key, 0) + money.to_quanta(row[cost])[0]
+    return [
+        {"billing_currency": currency, "cost": cost, "not_yet_due": money.to_decimal(amount)}
+        for (currency, cost), amount in sorted(sums.items())
+    ]
+
+
 def _load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
     import pyarrow as pa
 

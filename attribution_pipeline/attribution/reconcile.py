@@ -24,6 +24,7 @@ from attribution_pipeline.attribution.nodes import dedicated_tenants
 from attribution_pipeline.attribution.shares import Base, Shares
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import Clusters
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.evidence import KUBERNETES
 from attribution_pipeline.model.ledger import WHO
 
@@ -54,6 +55,7 @@ def reconcile(
 
     Raises Refusal where evidence or policy can't be used, Broken where an invariant fails.
     """
+    _refuse_what_needs_envelopes(policy)
     with session(compute) as db:
         assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
         _load_evidence(db, planes, policy, assignments)
@@ -74,6 +76,16 @@ def reconcile(
             db, policy, day, slices,
             policy_digest=policy_digest, recorded_at=recorded_at, out=out,
         )  # fmt: skip
+
+
+def _refuse_what_needs_envelopes(policy: Policy) -> None:
+    """A policy that demands signatures is not run by an engine that cannot verify any."""
+    if policy.issuers:
+        raise Refusal(
+            "`issuers` demand signed identity envelopes, which this kernel cannot verify",
+            where=f"policy {policy.policy} version {policy.version}",
+            remedy="publish a version without `issuers`: identity is then what spans say",
+        )
 
 
 def _load_evidence(

@@ -15,14 +15,9 @@ from attribution_pipeline.orchestration.metadata import share
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TIE_OUT_COLUMNS = (
-    "currency", "cost", "billed", "direct", "workload", "shared", "idle", "overhead",
-    "unallocated", "not_yet_due", "difference",
-)  # fmt: skip
-
 COVERAGE_COLUMNS = (
-    "provider", "model", "token_kind", "account", "region", "billed_tokens", "seen_tokens",
-    "coverage",
+    "provider", "model", "token_kind", "coverage", "seen_tokens", "billed_tokens", "account",
+    "region",
 )  # fmt: skip
 """Tokens seen over tokens billed, by meter slice."""
 
@@ -45,6 +40,22 @@ def tie_out_rows(recorded: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in recorded
     ]
+
+
+def tie_out_lines(
+    recorded: Iterable[Mapping[str, Any]],
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The tie-out as people read it, a line a row and a column for each cost and currency; and
+    the names of the columns."""
+    from attribution_pipeline.views.tie_out import LINES, summed
+
+    found = summed(tie_out_rows(recorded))
+    columns = {f"{cost} {currency}": amounts for (currency, cost), amounts in found.items()}
+    rows = [
+        {"": line.replace("_", " "), **{name: column[line] for name, column in columns.items()}}
+        for line in LINES
+    ]
+    return rows, ("", *columns)
 
 
 def unallocated_share(recorded: Iterable[Mapping[str, Any]], metric: str) -> Decimal | None:

@@ -22,28 +22,34 @@ SHORT_DIGEST = 12
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
-    """Rows as a metadata table, every cell as text; more than ``MOST_ROWS`` are counted."""
-    shown = [{name: cell(row.get(name)) for name in columns} for row in rows[:MOST_ROWS]]
+    """Rows as a metadata table, every cell as text; more than ``MOST_ROWS`` are counted.
+
+    Columns that say nothing in any row are left out: the page is narrow and cuts what is wide.
+    """
+    said = [name for name in columns if any(row.get(name) is not None for row in rows)]
+    names = said or list(columns)
+    shown = [{name: cell(row.get(name)) for name in names} for row in rows[:MOST_ROWS]]
     if len(rows) > MOST_ROWS:
-        shown.append(dict.fromkeys(columns, ""))
-        shown[-1][columns[0]] = f"and {len(rows) - MOST_ROWS:,} more"
-    schema = dg.TableSchema(columns=[dg.TableColumn(name=name, type="string") for name in columns])
+        shown.append(dict.fromkeys(names, ""))
+        shown[-1][names[0]] = f"and {len(rows) - MOST_ROWS:,} more"
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=name, type="string") for name in names])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in shown], schema=schema)
 
 
 def cell(value: Any) -> str:
-    """A value as people read it: nothing for null, thousands apart for counts."""
+    """A value as people read it: nothing for null, thousands apart, amounts with all decimals so
+    that points stand below each other."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return money(value)
+        return f"{value:,f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
 
 
 def money(value: Decimal) -> str:
-    """An amount with every digit that says something, two after the point at least."""
+    """An amount in a sentence: every digit that says something, two after the point at least."""
     text = f"{value:f}"
     whole, _, rest = text.partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)

@@ -6,6 +6,7 @@ not: reading any of it (``sources``), judging a ledger by it (``proof/accuracy``
 """
 
 from attribution_pipeline.simulator.faults import FAULTS
-from attribution_pipeline.simulator.write import FIRST_DAY, Report, write_company
+from attribution_pipeline.simulator.report import Report
+from attribution_pipeline.simulator.write import FIRST_DAY, write_company
 
 __all__ = ["FAULTS", "FIRST_DAY", "Report", "write_company"]

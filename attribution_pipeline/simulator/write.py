@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,24 +19,20 @@ import orjson
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.money import to_text
-from attribution_pipeline.simulator import cluster, emitters, opencost
+from attribution_pipeline.simulator import cluster, opencost
 from attribution_pipeline.simulator.cluster import APP_CLUSTER, GPU_CLUSTER, Clusters
 from attribution_pipeline.simulator.company import WHO_COUNT, WORKFLOWS, who_columns
 from attribution_pipeline.simulator.deployment import deployment_text, policy_text
+from attribution_pipeline.simulator.emission import Streams, emit
 from attribution_pipeline.simulator.exports import Exports, next_month
-from attribution_pipeline.simulator.faults import (
-    HOUR_MS,
-    LOST_HOUR_OF_DAY,
-    UNKNOWN_NODE,
-    arrives,
-    check,
-)
+from attribution_pipeline.simulator.faults import UNKNOWN_NODE, check
 from attribution_pipeline.simulator.node_charges import node_charges
-from attribution_pipeline.simulator.objects import SpanBatch, SpanWriter, flush_for
+from attribution_pipeline.simulator.objects import SpanWriter, flush_for
 from attribution_pipeline.simulator.other_charges import UsageReport, other_charges
+from attribution_pipeline.simulator.report import Report
 from attribution_pipeline.simulator.tally import DayTally
 from attribution_pipeline.simulator.token_charges import correction, token_charges
-from attribution_pipeline.simulator.traffic import CHUNK_SPANS, Chunk, draw
+from attribution_pipeline.simulator.traffic import CHUNK_SPANS, draw
 from attribution_pipeline.simulator.truth import TruthTables, write_table
 
 FIRST_DAY = date(2026, 10, 5)
@@ -51,42 +47,6 @@ MAX_SCALE = 16
 
 _COMPANY, _TRAFFIC, _DELAYS, _FAULTS, _BILL = range(5)
 """Streams of random numbers: one part of the company never shifts another's draws."""
-
-
-@dataclass
-class Report:
-    """What was written. Amounts in USD as text."""
-
-    directory: str
-    first_day: str
-    last_day: str
-    faults: list[str]
-    spans: int = 0
-    calls: int = 0
-    deliveries: int = 0
-    """Spans as delivered: without the lost ones, with the duplicates."""
-    objects: int = 0
-    span_bytes: int = 0
-    bill_rows: int = 0
-    pods: int = 0
-    pods_of_three_tenants: int = 0
-    """The fewest of any day that serve three tenants or more."""
-    billed: str = "0"
-    effective: str = "0"
-
-    def lines(self) -> list[str]:
-        """What a person wants to know of it."""
-        return [
-            f"wrote {self.directory}: {self.first_day} to {self.last_day}",
-            f"  spans      {self.spans:,} ({self.calls:,} billed or served calls), "
-            f"{self.objects:,} objects, {self.span_bytes / 1e6:,.1f} MB",
-            f"  pods       {self.pods}, of which {self.pods_of_three_tenants} or more a day serve "
-            "three tenants or more",
-            f"  bill       {self.bill_rows:,} rows, billed {self.billed} USD, "
-            f"effective {self.effective} USD",
-            f"  faults     {', '.join(self.faults) or 'none'}",
-            "  truth      truth/costs: what caused each cost; truth/bounds: how exactly it can be known",
-        ]
 
 
 def write_company(
@@ -183,46 +143,12 @@ class _Company:
                 rng, self.clusters, day_start_ms=today.start_ms, spans=spans, part=(part, parts),
                 last_day=last_day,
             )  # fmt: skip
-            self._emit(chunk, number, part, today, tomorrow, rng)
-
-    def _emit(
-        self, chunk: Chunk, number: int, part: int, today: DayTally, tomorrow: DayTally,
-        rng: np.random.Generator,
-    ) -> None:  # fmt: skip
-        luck = self._rng(_FAULTS, number, part)
-        hour = None
-        if number == len(self.days) // 2:
-            start = today.start_ms + LOST_HOUR_OF_DAY * HOUR_MS
-            hour = (start, start + HOUR_MS)
-        server = np.flatnonzero(chunk.has_server_span)
-        ends = (chunk.call_end, chunk.served_end[server], chunk.root_end, chunk.tool_end)
-        pods = (chunk.call_pod, chunk.serving_pod[server], chunk.root_pod,
-                chunk.root_pod[chunk.tool_root])  # fmt: skip
-        kept = [
-            arrives(
-                self.faults, luck, end, pod, lost_hour=hour, silent_pod=self.clusters.silent_pod
-            )
-            for end, pod in zip(ends, pods, strict=True)
-        ]
-        server_seen = np.zeros(len(chunk.call_end), dtype=bool)
-        server_seen[server] = kept[1]
-        today.add_calls(chunk, kept[0], server_seen)
-        tomorrow.add_calls(chunk, kept[0], server_seen)
-        whose = (
-            np.where(chunk.identity_lost, WHO_COUNT, chunk.call_who), chunk.call_who[server],
-            chunk.root_who, chunk.root_who[chunk.tool_root],
-        )  # fmt: skip
-        for who in whose:
-            today.add_spans(who)
-        self.report.spans += sum(map(len, ends))
-        self.report.calls += len(chunk.call_end)
-        texts, scopes = _texts(chunk, server, rng)
-        keep = np.concatenate(kept)
-        batch = SpanBatch(
-            [text for text, wanted in zip(texts, keep.tolist(), strict=True) if wanted],
-            np.concatenate(ends)[keep], np.concatenate(pods)[keep], scopes[keep],
-        )  # fmt: skip
-        self.spans.write(batch, number, self._rng(_DELAYS, number, part), luck)
+            self.report.calls += len(chunk.call_end)
+            self.report.spans += emit(
+                chunk, today, tomorrow, self.clusters, self.spans, day_number=number,
+                loses_an_hour=number == len(self.days) // 2,
+                streams=Streams(rng, self._rng(_DELAYS, number, part), self._rng(_FAULTS, number, part)),
+            )  # fmt: skip
 
     def _write_snapshots(self, number: int, day: date) -> None:
         for name in (APP_CLUSTER, GPU_CLUSTER):
@@ -271,34 +197,6 @@ class _Company:
         }  # fmt: skip
         _write(self.directory / "truth" / "company.json", json.dumps(told, indent=1).encode())
         return report
-
-
-def _texts(
-    chunk: Chunk, server: np.ndarray, rng: np.random.Generator
-) -> tuple[list[str], np.ndarray]:
-    """Every span of a chunk: calls, server spans, roots, tools; and their scopes."""
-    roots, calls, tools = len(chunk.root_who), len(chunk.call_model), len(chunk.tool_root)
-    root_traces, root_ids = emitters.trace_ids(rng, roots), emitters.span_ids(rng, roots)
-    call_ids = emitters.span_ids(rng, calls)
-    lost = chunk.identity_lost.tolist()
-    orphans = emitters.trace_ids(rng, int(chunk.identity_lost.sum()))
-    traces = [orphans.pop() if gone else root_traces[r]
-              for gone, r in zip(lost, chunk.call_root.tolist(), strict=True)]  # fmt: skip
-    parents = ["" if gone else root_ids[r]
-               for gone, r in zip(lost, chunk.call_root.tolist(), strict=True)]  # fmt: skip
-    usage = emitters.call_usage(chunk)
-    texts = emitters.client_spans(chunk, traces, parents, call_ids, usage)
-    texts += emitters.server_spans(
-        chunk, server.tolist(), traces, emitters.span_ids(rng, len(server)), call_ids, usage
-    )
-    texts += emitters.root_spans(chunk, root_traces, root_ids)
-    texts += emitters.tool_spans(chunk, root_traces, root_ids, emitters.span_ids(rng, tools))
-    scopes = np.concatenate([
-        np.array(emitters.SCOPE_OF_MODEL)[chunk.call_model],
-        np.full(len(server), emitters.SERVER_SCOPE),
-        np.full(roots + tools, emitters.APP_SCOPE),
-    ])  # fmt: skip
-    return texts, scopes
 
 
 def _usage_text(day: date, usage: UsageReport) -> str:

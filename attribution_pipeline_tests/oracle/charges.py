@@ -28,10 +28,9 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def standing_lines(evidence: Evidence) -> list[Record]:
-    """Lines that count once: newest delivery of an account and period, origin rows of a split out.
+    """Lines that count: of a source that replaces, the newest delivery of an account and period.
 
-    Of a split charge (FOCUS 1.3) the origin row has a method and no allocated resource; where its
-    allocated rows came with it, it would count them twice.
+    The origin row of a split charge, which would count twice, is the reader's: it never lands.
     """
     lines = evidence.of("billing")
     newest: dict[Any, tuple[str, str]] = {}
@@ -39,27 +38,13 @@ def standing_lines(evidence: Evidence) -> list[Record]:
         bill = (line["source"], line["BillingAccountId"], line["BillingPeriodStart"])
         delivered = (line["delivery_order"] or "", line["delivery"] or "")
         newest[bill] = max(newest.get(bill, ("", "")), delivered)
-    standing = [
+    return [
         line
         for line in lines
         if evidence.delivery.get(line["source"], "append") == "append"
         or (line["delivery"] or "")
         == newest[line["source"], line["BillingAccountId"], line["BillingPeriodStart"]][1]
     ]
-    allocated = {_origin(line) for line in standing if line.get("AllocatedResourceId") is not None}
-    return [
-        line
-        for line in standing
-        if not (
-            line.get("AllocatedMethodId") is not None
-            and line.get("AllocatedResourceId") is None
-            and _origin(line) in allocated
-        )
-    ]
-
-
-def _origin(line: Record) -> Any:
-    return (charge_key(line, date.min), line["ChargePeriodStart"], line["ChargePeriodEnd"])
 
 
 def charge_key(line: Record, day: date) -> ChargeKey:

@@ -205,15 +205,13 @@ def divide_idle(
             )
             for operation in cluster.operations_on(pod)
         ]
-        driver = pool.idle.driver or "none"
-        if driver in ("cost", "even"):
-            weights, missing = drivers.recipients(driver, piece, pool), "no_driver"
-        else:
-            weights, missing = drivers.by_who(driver, beside), "no_operation_evidence"
+        weights = drivers.by_who(pool.idle.driver or "none", beside)
         if weights:
             _share_out(book, piece, costs, weights, ties, "idle", "idle", pool=pool.name)
         else:
-            book.leave_open(piece, "idle", missing, costs, leg="idle", pool=pool.name)
+            book.leave_open(
+                piece, "idle", "no_operation_evidence", costs, leg="idle", pool=pool.name
+            )
 
 
 def divide_pool(book: Book, piece: Piece, pool: Pool, drivers: Drivers, ties: Ties) -> None:

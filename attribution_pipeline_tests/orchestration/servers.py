@@ -92,9 +92,7 @@ def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
 
 
 def _is_loaded(running: Dagster) -> bool:
-    data = running.ask(
-        "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
-    )
+    data = running.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
     return bool(data["repositoriesOrError"].get("nodes"))
 
 

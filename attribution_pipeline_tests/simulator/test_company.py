@@ -229,7 +229,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_memory_does_not_grow_with_the_size_of_a_day(tmp_path: Path) -> None:
     peaks = []
-    for spans in (100_000, 400_000):
+    for spans in (60_000, 240_000):
         done = subprocess.run(
             [sys.executable, "-c", MEMORY_PROBE, str(tmp_path / str(spans)), str(spans)],
             capture_output=True, text=True, check=True,

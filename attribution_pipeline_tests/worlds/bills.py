@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Context
 from typing import Any
 
 from attribution_pipeline.model.ledger import WHO
@@ -16,7 +15,6 @@ from attribution_pipeline_tests.worlds.names import MODELS, Setting, instant, la
 from attribution_pipeline_tests.worlds.policies import DIRECT, METER_KINDS, SERVICES
 
 Line = dict[str, Any]
-EXACT = Context(prec=60)
 
 
 class Bill:
@@ -218,22 +216,13 @@ def _purchases(bill: Bill) -> None:
 
 
 def _splits(bill: Bill) -> None:
-    """Charges that the vendor split (FOCUS 1.3), with the origin row zeroed or at full cost.
-
-    What is summable on the allocated rows sums to the origin's.
-    """
+    """Charges that the vendor split (FOCUS 1.3). Their origin rows do not get past the door."""
     dice = bill.dice
     for line in dice.some(list(bill.lines), 0.03):
-        first = line | {"AllocatedMethodId": "by-usage", "AllocatedResourceId": "pod-a"}
-        other = first | {"AllocatedResourceId": "pod-b", "ListCost": "0"}
-        other |= {name: line[name] and "0" for name in ("ConsumedQuantity", "PricingQuantity")}
-        for name in ("BilledCost", "EffectiveCost"):
-            first[name] = to_decimal(dice.amount())
-            other[name] = EXACT.subtract(line[name], first[name])
-        bill.lines += [first, other]
         line["AllocatedMethodId"] = "by-usage"
-        if dice.chance(0.5):
-            line |= {"BilledCost": to_decimal(0), "EffectiveCost": to_decimal(0)}
+        other = bill.like(line, AllocatedResourceId="pod-b")
+        other |= {name: line[name] and "0" for name in ("ConsumedQuantity", "PricingQuantity")}
+        line["AllocatedResourceId"] = "pod-a"
 
 
 def _variants(bill: Bill) -> None:

@@ -152,7 +152,7 @@ def _nodes_pool(dice: Dice) -> dict[str, Any]:
         "idle": dice.pick(({"driver": "active_time", "within": "node"},
                            {"driver": "active_time", "within": "node"},
                            {"driver": "active_time", "within": "cluster"},
-                           {"driver": dice.pick(("tokens", "requests", "gpu_time", "even", "cost"))},
+                           {"driver": dice.pick(("tokens", "requests", "gpu_time"))},
                            {"keep": "visible"})),
     }  # fmt: skip
     if dice.chance(0.1):

@@ -20,8 +20,8 @@ LINES = "lines"
 """Metadata key of the report as lines for a console."""
 
 COLUMNS = (
-    "source", "kind", "new", "known", "awaiting", "refused", "rows", "rejected", "first day",
-    "last day",
+    "source", "kind", "new", "rows", "rejected", "first day", "last day", "known", "awaiting",
+    "refused",
 )  # fmt: skip
 
 

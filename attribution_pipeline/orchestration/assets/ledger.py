@@ -16,8 +16,7 @@ from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.ledger_figures import (
     COVERAGE_COLUMNS,
-    TIE_OUT_COLUMNS,
-    tie_out_rows,
+    tie_out_lines,
     top_tenants,
     unallocated_by_reason,
     unallocated_share,
@@ -115,7 +114,7 @@ def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], 
         asset_key=LEDGER,
         metadata={
             "dagster/partition_row_count": manifest["files"]["ledger"]["rows"],
-            "tie_out": shown.table(tie_out_rows(output["tie_out"]), TIE_OUT_COLUMNS),
+            "tie_out": shown.table(*tie_out_lines(output["tie_out"])),
             "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
             "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
             "unallocated": shown.table(reasons, ("reason", metric, "currency")),

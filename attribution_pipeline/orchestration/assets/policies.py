@@ -11,11 +11,11 @@ from typing import Any
 
 import dagster as dg
 
-from attribution_pipeline.orchestration.metadata import table
+from attribution_pipeline.orchestration.metadata import digest, table
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 
-COLUMNS = ("policy", "version", "effective from", "digest", "published by", "note")
+COLUMNS = ("version", "effective from", "digest", "policy", "published by", "note")
 
 
 @dg.asset(
@@ -37,7 +37,7 @@ def policy_versions(deployment: DeploymentFile) -> Any:
             "policy": policy.policy,
             "version": policy.version,
             "effective from": policy.effective_from,
-            "digest": policy.digest,
+            "digest": digest(policy.digest),
             "published by": policy.published_by,
             "note": policy.note,
         }

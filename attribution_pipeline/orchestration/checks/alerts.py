@@ -32,7 +32,7 @@ def rejected_records(recorded: RecordedDay) -> Answer:
     total = sum(row["records"] for row in rows)
     metadata: Metadata = {"rejected": total}
     if not total:
-        return Answer(True, "no record was rejected", metadata)
+        return Answer(True, "No record that touches the day was rejected.", metadata)
     metadata["by_reason"] = shown.table(rows, ("kind", "source", "reason", "records"))
     first = rows[0]
     return Answer(
@@ -57,7 +57,7 @@ def telemetry_coverage(recorded: RecordedDay) -> Answer:
         "coverage": shown.table(outside or slices, COVERAGE_COLUMNS),
     }
     if not outside:
-        return Answer(True, f"{len(slices)} slices are within {low} to {high}", metadata)
+        return Answer(True, f"All {len(slices)} meter slices are within {low} to {high}.", metadata)
     worst = min(outside, key=lambda row: Decimal(row["coverage"]))
     return Answer(
         False,
@@ -83,7 +83,7 @@ def unallocated_within_slo(recorded: RecordedDay) -> Answer:
         "by_reason": shown.table(reasons, ("reason", metric, "currency")),
     }
     if found is None or found <= limit:
-        return Answer(True, f"{shown.percent(found)} of {metric} is unallocated", metadata)
+        return Answer(True, f"{shown.percent(found)} of {metric} is unallocated.", metadata)
     worst = reasons[0]
     return Answer(
         False,
@@ -113,7 +113,7 @@ def evidence_gates(recorded: RecordedDay) -> Answer:
     names = sorted({finding["check"] for finding in found})
     metadata: Metadata = {"findings": len(found)}
     if not found:
-        return Answer(True, "no gate noticed anything", metadata)
+        return Answer(True, "No gate noticed anything.", metadata)
     errors = sum(finding["severity"] == "error" for finding in found)
     metadata |= {"errors": errors, "noticed": shown.table(found, FINDING_COLUMNS)}
     first = found[0]

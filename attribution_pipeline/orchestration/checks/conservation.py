@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
-from attribution_pipeline.orchestration.ledger_figures import TIE_OUT_COLUMNS, tie_out_rows
+from attribution_pipeline.orchestration.ledger_figures import tie_out_lines, tie_out_rows
 from attribution_pipeline.orchestration.metadata import Metadata
 
 DEFECT = (
@@ -24,7 +24,13 @@ COLUMNS = ("subject", "detail")
 
 def conservation_per_charge(recorded: RecordedDay) -> Answer:
     """For every charge and each cost the rows sum to the charge (invariant 1)."""
-    return _none_of(recorded, ("charge",), "every charge equals the sum of its rows, both costs")
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    lines = pq.read_table(recorded.charges, columns=["charge_id"])["charge_id"]
+    answer = _none_of(recorded, ("charge",), "Every charge equals the sum of its rows, both costs.")
+    numbers = {"charges": pc.count_distinct(lines).as_py(), "bill_lines": len(lines)}
+    return Answer(answer.passed, answer.description, {**answer.metadata, **numbers})
 
 
 def conservation_per_invoice(recorded: RecordedDay) -> Answer:
@@ -42,7 +48,11 @@ def conservation_per_invoice(recorded: RecordedDay) -> Answer:
         "account", "invoice", "currency", "charges", "billed_cost", "ledger_billed_cost",
         "effective_cost", "ledger_effective_cost",
     )  # fmt: skip
-    answer = _none_of(recorded, ("account",), f"{len(groups)} invoices equal their rows")
+    answer = _none_of(
+        recorded,
+        ("account",),
+        f"Invoices that equal their rows, both costs: {len(groups)} of {len(groups)}.",
+    )
     metadata: Metadata = {**answer.metadata, "invoices": shown.table(wrong or groups, columns)}
     if wrong:
         named = ", ".join(group["invoice"] for group in wrong[:3])
@@ -57,7 +67,7 @@ def conservation_per_day(recorded: RecordedDay) -> Answer:
     rows = tie_out_rows(recorded.manifest["output"]["tie_out"])
     wrong = [row for row in rows if abs(row["difference"]) > recorded.policy.tolerance.tie_out]
     metadata = {
-        "tie_out": shown.table(rows, TIE_OUT_COLUMNS),
+        "tie_out": shown.table(*tie_out_lines(recorded.manifest["output"]["tie_out"])),
         "tolerance": shown.money(recorded.policy.tolerance.tie_out),
     }
     if wrong:
@@ -67,27 +77,29 @@ def conservation_per_day(recorded: RecordedDay) -> Answer:
         text = f"The day differs from the bill: {named}. {DEFECT.format(day=recorded.day)}"
         return Answer(False, text, metadata)
     total = sum((abs(row["difference"]) for row in rows), Decimal(0))
-    return Answer(True, f"billed and recorded differ by {shown.money(total)}", metadata)
+    return Answer(True, f"Billed and recorded differ by {shown.money(total)}.", metadata)
 
 
 def tie_back_to_nodes(recorded: RecordedDay) -> Answer:
     """Workload and idle are the node's cost, signed, each cost (invariant 2)."""
-    return _none_of(recorded, ("node",), "workload + idle equal every node's charge")
+    return _none_of(recorded, ("node",), "Workload and idle equal every node's charge, both costs.")
 
 
 def request_level_sums(recorded: RecordedDay) -> Answer:
     """``operation_costs`` sums to its ledger rows (invariant 3)."""
-    return _none_of(recorded, ("operation_costs",), "operation_costs add up to their ledger rows")
+    return _none_of(
+        recorded, ("operation_costs",), "operation_costs add up to their ledger rows, both costs."
+    )
 
 
 def tenant_only_on_evidence(recorded: RecordedDay) -> Answer:
     """A row has a tenant or a reason why not, never both or neither (invariant 7)."""
-    return _none_of(recorded, ("evidence",), "every row names a tenant, or why it cannot")
+    return _none_of(recorded, ("evidence",), "Every row names a tenant, or why it cannot.")
 
 
 def one_row_per_attribution_id(recorded: RecordedDay) -> Answer:
     """An ``attribution_id`` stands once."""
-    return _none_of(recorded, ("identity",), "every attribution_id stands once")
+    return _none_of(recorded, ("identity",), "Every attribution_id stands once.")
 
 
 def one_policy_digest_per_version(recorded: RecordedDay) -> Answer:
@@ -115,7 +127,9 @@ def one_policy_digest_per_version(recorded: RecordedDay) -> Answer:
             f"that days were recorded under, and publish the change as a version of its own.",
             metadata,
         )
-    return Answer(True, f"one content of {policy} version {version}", metadata)
+    return Answer(
+        True, f"Every state under {policy} version {version} used one content of it.", metadata
+    )
 
 
 def recorded_files(recorded: RecordedDay) -> Answer:
@@ -132,7 +146,7 @@ def recorded_files(recorded: RecordedDay) -> Answer:
             f"attribution run --from {recorded.day} --to {recorded.day}"
         )
         return Answer(False, f"{len(found)} differences: {found[0]}. {remedy}", metadata)
-    return Answer(True, f"{files} files are what the manifest says", metadata)
+    return Answer(True, f"All {files} files are what the manifest says.", metadata)
 
 
 def _none_of(recorded: RecordedDay, invariants: Sequence[str], good: str) -> Answer:

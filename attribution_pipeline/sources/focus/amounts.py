@@ -7,7 +7,6 @@ not: what an amount is for. The definition is ``model.money``; most texts go thr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -41,11 +40,11 @@ _EXACTLY = Context(prec=300)
 
 _HALF_QUANTUM = pa.scalar(Decimal(5).scaleb(-SCALE - 1))
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-"""FOCUS 1.2, NumericFormat; a leading ``+`` and ``E+`` are read too, as they can mean one thing."""
-
 _MOST_CHARACTERS = 110
 """``model.money`` computes with 120 digits; a longer text is not rounded, it is refused."""
+
+_LARGEST_EXPONENT = 38
+"""No amount or quantity has more digits before the point; ``1e9999`` is damage, not a number."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,12 @@ def moved_by(columns: Iterable[Money], landed: pa.Array) -> Decimal:
 
 def parse_number(text: str) -> Decimal:
     """A FOCUS number exactly; raises NotAnAmount for anything else, and for absurd lengths."""
-    stripped = text.strip()
-    if len(stripped) > _MOST_CHARACTERS or not _NUMBER.fullmatch(stripped):
-        raise NotAnAmount(f"{text[:40]!r} is not a number")
-    return parse_decimal(stripped)
+    if len(text) > _MOST_CHARACTERS:
+        raise NotAnAmount(f"{text[:40]!r}... has more than {_MOST_CHARACTERS} characters")
+    value = parse_decimal(text)
+    if value.adjusted() > _LARGEST_EXPONENT:
+        raise NotAnAmount(f"{text!r} is too large")
+    return value
 
 
 def to_number_text(text: pa.Array) -> tuple[pa.Array, pa.Array]:

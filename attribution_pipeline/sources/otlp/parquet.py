@@ -47,7 +47,14 @@ from attribution_pipeline.sources.otlp.fields import (
     parent_id,
     sampling_threshold,
 )
-from attribution_pipeline.sources.otlp.rows import SpanRows, Template, kept_json, settle, take
+from attribution_pipeline.sources.otlp.rows import (
+    SpanRows,
+    Template,
+    collector_paused,
+    kept_json,
+    settle,
+    take,
+)
 from attribution_pipeline.sources.rejection import ObjectRefused, RecordRejected
 
 ROWS_AT_A_TIME = 4_096
@@ -90,7 +97,8 @@ def parquet_batches(stream: io.BufferedReader, rows: SpanRows, where: str) -> It
         file = pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
         mapping = _mapping(file.schema_arrow.names, where)
         for group in file.iter_batches(ROWS_AT_A_TIME, columns=list(mapping.values())):
-            _land(group, mapping, rows)
+            with collector_paused():
+                _land(group, mapping, rows)
             yield from rows.batches(last=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -6,9 +6,7 @@ is walked.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from attribution_pipeline.sources.batch import Batch
@@ -28,7 +26,7 @@ from attribution_pipeline.sources.otlp.framing import (
 )
 from attribution_pipeline.sources.otlp.parquet import parquet_batches
 from attribution_pipeline.sources.otlp.protobuf import land_message
-from attribution_pipeline.sources.otlp.rows import SpanRows
+from attribution_pipeline.sources.otlp.rows import SpanRows, collector_paused
 
 if TYPE_CHECKING:
     import io
@@ -76,7 +74,7 @@ def _plain(data: bytes | BinaryIO, obj: SourceObject) -> io.BufferedReader:
 
 def _message_batches(found: Iterator[Message], rows: SpanRows) -> Iterator[Batch]:
     while True:
-        with _collector_paused():
+        with collector_paused():
             more = _fill(found, rows)
         yield from rows.batches(last=not more)
         if not more:
@@ -93,15 +91,3 @@ def _fill(found: Iterator[Message], rows: SpanRows) -> bool:
         if rows.is_full:
             return True
     return False
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A parsed document is a tree without cycles: looking for some costs a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
