@@ -7,7 +7,7 @@ which stands beside the rule that refuses.
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - it is what it is called everywhere in the product
+class Refusal(Exception):
     """An input that cannot be used: what is wrong, where, and what to do about it.
 
     Printed as one line on stderr by the command line, with exit status 2.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from attribution_pipeline.model.tokens import BUCKETS
+
 WHO: tuple[str, ...] = (
     "tenant_id",
     "consumer_id",
@@ -82,7 +84,7 @@ LEDGER = pa.schema(
             "operation_name",
             "model",
             "token_kind",
-        ),  # fmt: skip
+        ),
         pa.field("billed_cost", _MONEY),
         pa.field("effective_cost", _MONEY),
         *_text("billing_currency", "pool", "method", "driver"),
@@ -126,18 +128,7 @@ OPERATIONS = pa.schema(
         pa.field("ended_at", _INSTANT),
         pa.field("active_ms", pa.int64()),
         *_text("provider", "model", "operation_name"),
-        *[
-            pa.field(bucket, pa.int64())
-            for bucket in (
-                "uncached_input",
-                "cache_read",
-                "cache_write_5m",
-                "cache_write_1h",
-                "cache_write_other",
-                "visible_output",
-                "reasoning",
-            )
-        ],  # fmt: skip
+        *[pa.field(bucket, pa.int64()) for bucket in BUCKETS],
         pa.field("metered", pa.bool_()),
         pa.field("estimated", pa.bool_()),
         pa.field("attempt", pa.int32()),

@@ -46,6 +46,10 @@ class House:
 
         return load_policies(self.deployment.policies_folder)
 
+    def refresh(self) -> None:
+        """See what other runs landed meanwhile. Recorded days are looked up anew each time."""
+        self.landed.refresh()
+
     @property
     def sources(self) -> list[Source]:
         """The deployment file's sources, as landing takes them."""

@@ -6,6 +6,7 @@ Belongs here: Dagster's view of a ``House``. Does not: what is done with it.
 from __future__ import annotations
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from attribution_pipeline.orchestration.house import House
 
@@ -15,11 +16,16 @@ class DeploymentFile(dg.ConfigurableResource):  # type: ignore[type-arg]
     file says then; only ``first_day`` is fixed when definitions are loaded."""
 
     path: str
+    _opened: House | None = PrivateAttr(default=None)
 
     def house(self) -> House:
-        """The deployment, opened. Raises Refusal with file, line and remedy."""
+        """The deployment, opened once a run. Raises Refusal with file, line and remedy."""
         from pathlib import Path
 
         from attribution_pipeline.config import load_deployment
 
-        return House(load_deployment(Path(self.path)))
+        if self._opened is None:
+            self._opened = House(load_deployment(Path(self.path)))
+        else:
+            self._opened.refresh()
+        return self._opened

@@ -49,7 +49,10 @@ class DayOutcome:
     checks: Sequence[CheckOutcome] = ()
     tie_out: Sequence[Mapping[str, Any]] = ()
     error: str = ""
+    """Why it failed, on one line."""
     is_refusal: bool = False
+    """An input is to be put right; else the error is a defect, and ``trace`` says where."""
+    trace: str = ""
 
     def line(self) -> str:
         """For the console."""
@@ -148,7 +151,10 @@ class _Session:
 
         result = self._execute(None)
         if not result.success:
-            raise Refusal(_failure(result)[0])
+            failed = _failure(result)
+            if not failed.is_refusal:
+                raise RuntimeError(failed.trace or failed.error)
+            raise Refusal(failed.error)
         (metadata,) = _metadata(result, landed_objects.key)
         return [str(line) for line in metadata[LINES].value]
 
@@ -163,8 +169,14 @@ class _Session:
         checks = [_check(found) for found in result.get_asset_check_evaluations()]
         recorded = _metadata(result, dg.AssetKey(LEDGER))
         if not recorded or not checks:
-            error, is_refusal = _failure(result)
-            return DayOutcome(day, "failed", error=error, is_refusal=is_refusal)
+            failed = _failure(result)
+            return DayOutcome(
+                day,
+                "failed",
+                error=failed.error,
+                is_refusal=failed.is_refusal,
+                trace=failed.trace,
+            )
         return DayOutcome(
             day,
             "unchanged" if recorded[0]["unchanged"].value else "recorded",
@@ -238,14 +250,21 @@ def _check(found: dg.AssetCheckEvaluation) -> CheckOutcome:
     )
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> tuple[str, bool]:
-    """Why a run failed, on one line, and whether it is a refusal: an input to put right."""
+@dataclass(frozen=True)
+class _Failed:
+    error: str
+    is_refusal: bool = False
+    trace: str = ""
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> _Failed:
+    """Why a run failed: the first step that did."""
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data is not None and data.user_failure_data.description:
-                return data.user_failure_data.description, True
+                return _Failed(data.user_failure_data.description, is_refusal=True)
             if data.error is not None:
                 cause = data.error.cause or data.error
-                return " ".join(cause.message.split()), False
-    return "the run failed without a step that says why; see its log in Dagster's UI", False
+                return _Failed(" ".join(cause.message.split()), trace=data.error.to_string())
+    return _Failed("the run failed without a step that says why")

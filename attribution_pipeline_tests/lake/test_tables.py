@@ -359,7 +359,7 @@ def test_tables_keep_their_history_for_replay(lake: Lake) -> None:
     for table in (*SCHEMAS, tables.MANIFESTS):
         found = DeltaTable(str(lake.storage / table))
         assert found.metadata().configuration == PROPERTIES
-        with pytest.raises(DeltaError, match="36500|876000|minimum retention"):
+        with pytest.raises(DeltaError, match="greater than 876000 hours"):
             found.vacuum(retention_hours=24, dry_run=True)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import signal
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from deltalake import DeltaTable
 
@@ -73,3 +76,34 @@ def test_of_eight_processes_that_want_one_day_exactly_one_records_it(tmp_path: P
     assert [state.manifest_id for state in lake.states()] == winners
     assert len(amounts_of(lake, DAY)) == 1
     assert lake.days() == [date(2026, 10, 5)]
+
+
+def _die_at_the_commit_point(storage: Path) -> None:
+    """Record other rows for the day, and be killed when only the ledger's commit is missing."""
+    commit = DayTable._commit
+
+    def commit_or_die(self: DayTable, *arguments: Any) -> None:
+        if self.name == "ledger":
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(self, *arguments)
+
+    DayTable._commit = commit_or_die  # type: ignore[method-assign]
+    record(Lake(storage), DAY, ["2", "3"])
+
+
+def test_a_writer_killed_at_the_commit_point_leaves_the_old_state_and_no_lock(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path)
+    record(lake, DAY, ["1"])
+    context = multiprocessing.get_context("spawn")
+    writer = context.Process(target=_die_at_the_commit_point, args=(tmp_path,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    assert any("Delta's log names" in text for text in lake.differences(DAY))  # it got that far
+    assert amounts_of(lake, DAY) == ["1"]
+    assert lake.read("operation_costs", DAY, DAY).num_rows == 1
+    assert record(lake, DAY, ["2", "3"]).state == 2
+    assert amounts_of(lake, DAY) == ["2", "3"]
+    assert lake.differences(DAY) == []

@@ -43,12 +43,19 @@ class Book:
         confidence: str = "allocated", pool: str | None = None,
         operation: Operation | None = None,
     ) -> None:  # fmt: skip
-        """Add a part. ``confidence`` is what a row with a known tenant has."""
+        """Add a part. ``confidence`` is what a row with a known tenant has.
+
+        A sampled call is an estimate of the calls that it stands for, and so is its row.
+        """
+        if operation is not None and operation.counted > 1:
+            confidence = "estimated"
         row = self._rows.get(identity)
         if row is None:
             confident = "unallocated" if identity.reason is not None else confidence
             row = Row(identity, basis, confident, pool, piece.line["ProviderName"])
             self._rows[identity] = row
+        if confidence == "estimated" and identity.reason is None:
+            row.confidence = confidence
         assert row.basis == basis, f"two bases in one row: {identity}"
         row.billed += costs[0]
         row.effective += costs[1]

@@ -64,7 +64,9 @@ def reconcile(
     def rule(line: Record, tags: Mapping[str, str]) -> Hashable:
         for index, meter in enumerate(policy.meters):
             if matches(meter.match, line, tags):
-                return metered(policy, index, line, tags)
+                taken = metered(policy, index, line, tags)
+                if taken.model is not None:  # a meter takes what it can read the model of
+                    return taken
         for index, pool in enumerate(policy.pools):
             if matches(pool.match, line, tags):
                 return Pooled(index)

@@ -55,7 +55,7 @@ class Drivers:
             return active_ms(operation, self.day) if operation.key in self._on_gpu else 0
         if not ends_on(operation, self.day):
             return 0
-        return tokens_of(operation, "total") if driver == "tokens" else 1
+        return tokens_of(operation, "total") if driver == "tokens" else operation.counted
 
     def by_who(self, driver: str, operations: Iterable[Operation]) -> dict[Recipient, Fraction]:
         """The distinct operations' weights, by distinct who-columns."""

@@ -83,7 +83,7 @@ def metered(policy: Policy, index: int, line: Record, tags: Mapping[str, str]) -
 def tokens_of(operation: Operation, token_kind: str) -> int:
     if not operation.metered:
         return 0
-    return sum(operation.tokens[bucket] for bucket in KINDS[token_kind])
+    return operation.counted * sum(operation.tokens[bucket] for bucket in KINDS[token_kind])
 
 
 def meter_slices(

@@ -107,11 +107,19 @@ def _merged(
         region=best["region"],
         server_address=best["server_address"],
         metered=bool(best["metered"]),
+        counted=adjusted_count(best["sampling_threshold"]),
         tokens={bucket: best[bucket] or 0 for bucket in BUCKETS},
         who=next((who for who in whose if who[WHO.index("tenant_id")] is not None), whose[0]),
         caller=_pod(caller),
         server=_pod(server),
     )
+
+
+def adjusted_count(threshold: str | None) -> int:
+    """OpenTelemetry, TraceState ``ot=th``: of 2**56 draws those below the threshold were dropped."""
+    rejected = int((threshold or "0").ljust(14, "0"), 16)
+    assert 2**56 % (2**56 - rejected) == 0, "the oracle is given whole counts only"
+    return 2**56 // (2**56 - rejected)
 
 
 def ends_on(operation: Operation, day: date) -> bool:

@@ -132,7 +132,10 @@ class PodName(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One billed call after its twins are merged. Times in ns since 1970."""
+    """One billed call after its twins are merged. Times in ns since 1970.
+
+    ``counted``: how many calls it stands for; more than one where spans were sampled.
+    """
 
     key: tuple[str, ...]
     trace_id: str
@@ -147,6 +150,7 @@ class Operation:
     region: str | None
     server_address: str | None
     metered: bool
+    counted: int
     tokens: Mapping[str, int]
     who: Who
     caller: PodName | None

@@ -68,17 +68,13 @@ def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
         "ATTRIBUTION_CONFIG": str(deployment_file),
         "PYTHONPATH": str(REPOSITORY),
     }
-    workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
     programs = Path(sys.executable).parent
-    commands = [
-        [programs / "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), *workspace],
-        [programs / "dagster-daemon", "run", *workspace],
-    ]
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("w"))
-        for command in commands:
+
+        def start(program: str, *arguments: str) -> None:
             process = subprocess.Popen(
-                [str(part) for part in command],
+                [str(programs / program), *arguments, "-w", str(REPOSITORY / "workspace.yaml")],
                 env=environment,
                 cwd=home,
                 stdout=output,
@@ -86,8 +82,12 @@ def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
                 start_new_session=True,
             )
             stack.callback(_stop, process)
+
+        start("dagster-webserver", "-h", "127.0.0.1", "-p", str(port))
         running = Dagster(f"http://127.0.0.1:{port}", log)
         wait_for("loading the code location", lambda: _is_loaded(running), START_S, log)
+        # not before: two processes that create the same SQLite files end with an alembic error
+        start("dagster-daemon", "run")
         yield running
 
 

@@ -77,6 +77,8 @@ def test_a_day_is_materialized_from_the_ui_and_its_checks_are_green(
     # the ledger alone, from its own page: evidence stands, so nothing changes
     page.goto(f"{server.url}/assets/attribution_ledger")
     page.get_by_text("Materialize…", exact=True).click()
+    # one computation, one commit: Dagster says that operation_costs comes with it
+    page.get_by_role("dialog").get_by_text("Confirm").click()
     _launch(page, "2026-10-05", "launch-ledger")
     _wait_for_runs(server, 2)
     assert _latest_metadata(server)["unchanged"] is True

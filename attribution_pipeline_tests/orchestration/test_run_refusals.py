@@ -87,6 +87,18 @@ def test_a_day_that_fails_stops_no_other(house: House, monkeypatch: pytest.Monke
     report = run_days(house.deployment, DAY, date(2026, 10, 6))
     assert [outcome.status for outcome in report.days] == ["unchanged", "failed"]
     assert report.failures == ["2026-10-06: RuntimeError: disk on fire"]
+    assert "fail_on_the_second" in report.days[1].trace
+
+
+def test_a_defect_in_landing_is_no_refusal(
+    deployment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("in a reader")
+
+    monkeypatch.setattr("attribution_pipeline.sources.landing.land", fail)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: in a reader"):
+        run_days(load_deployment(deployment_file), DAY, DAY)
 
 
 def test_a_race_for_a_day_is_run_again_by_itself(

@@ -108,7 +108,7 @@ def _metered(bill: Bill) -> None:
         for kind in METER_KINDS:
             if dice.chance(0.3):
                 seen = _seen(bill.spans, "aws.bedrock", model, kind)
-                meter = f"{model}-{kind}-tokens"
+                meter = f"{model}-{kind}-tokens" if dice.chance(0.97) else f"-{kind}-tokens"
                 _meter_lines(bill, "Amazon Bedrock", seen, SkuId=f"sku-{meter}", SkuMeter=meter)
     for service in ("OpenAI", "OpenAI API"):
         if dice.chance(0.4):
@@ -192,6 +192,8 @@ def _machines(bill: Bill, nodes: Sequence[tuple[str, str]]) -> None:
             bill.charge("Compute Cloud", tags, **machine, ChargeClass="Correction")
         if dice.chance(0.2):
             bill.charge("Compute Cloud", tags, **machine, ChargeCategory="Credit")
+        if dice.chance(0.1):
+            bill.charge("Compute Cloud", tags, **machine, CommitmentDiscountStatus="Unused")
 
 
 def _commitments(bill: Bill) -> None:

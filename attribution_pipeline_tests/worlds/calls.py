@@ -30,8 +30,12 @@ def spans(setting: Setting, pods: Pods, services: list[str]) -> list[dict[str, A
     routes = dice.pick(("all", "all", "some", "none"))
     tokens = dice.pick((1, 10, 1000, 400_000, 400_000, 2 * 10**7))
     found: list[dict[str, Any]] = []
+    sampled = dice.pick((None,) * 9 + ("8", "c"))  # one of two, one of four is kept
     for number in range(many):
-        found += _call(setting, number, pods, services, routes, tokens)
+        call = _call(setting, number, pods, services, routes, tokens)
+        if sampled is not None and dice.chance(0.7):
+            call = [span | {"sampling_threshold": sampled} for span in call]
+        found += call
     found += [dict(span) for span in dice.some(found, 0.05)]  # delivered twice
     for span in dice.some(found, 0.03):  # delivered again, ended later
         found.append(span | {"end_unix_nano": span["end_unix_nano"] + dice.randint(1, 3 * NS)})
@@ -43,7 +47,7 @@ def _interval(setting: Setting) -> tuple[int, int]:
     """Start and end in ns: on the day, over one of its midnights, or on a neighbour."""
     dice = setting.dice
     midnight = round(instant(setting.day).timestamp()) * NS
-    length = dice.pick((0, 1, 999_999, MS, NS, 10 * NS, 10 * NS, 30 * NS, 86_400 * NS))
+    length = dice.pick((0, 1, 999_999, MS, NS, 10 * NS, 10 * NS, 30 * NS, 86_400 * NS, 200_000 * NS))
     length = dice.pick((length, length, dice.randint(0, 100 * NS)))
     where = dice.random()
     if where < 0.75:
@@ -51,7 +55,7 @@ def _interval(setting: Setting) -> tuple[int, int]:
     elif where < 0.85:
         start = midnight - length // 2
     elif where < 0.93:
-        start = midnight + 86_400 * NS - length // 2
+        start = midnight + 86_400 * NS - length // dice.pick((1, 2))
     else:
         start = midnight + dice.pick((-1, 1)) * 86_400 * NS + dice.randrange(80_000) * NS
     return start, start + length
@@ -76,7 +80,7 @@ def _call(
     routed = {"all": 1.0, "some": 0.7, "none": 0.0}[routes]
     shared = {
         "provider": provider,
-        "model": model,
+        "model": dice.maybe(model, 0.97),
         "operation_name": dice.pick(("chat", "chat", "embeddings")),
         "response_id": dice.maybe(f"resp-{number}", 0.7),
         "server_address": dice.maybe(dice.pick(services), 0.5) if services else None,

@@ -51,13 +51,22 @@ def policy(setting: Setting, servers: list[tuple[str, tuple[str, str]]]) -> Poli
             {"from": "provider_id", "pattern": "^(?P<id>vol-.*)$", "to": "ResourceId"},
             {"from": "node", "pattern": "^(?P<id>lb-.*)$", "to": "ResourceId"},
         ],
-        "serving": [
-            {"server_address": address + "*", "workload": {"namespace": ns, "controller": name}}
-            for address, (ns, name) in servers
-        ],
+        "serving": [_served_by(dice, address, *workload) for address, workload in servers],
         "pools": _pools(setting),
     }  # fmt: skip
     return Policy.model_validate(said)
+
+
+def _served_by(dice: Dice, address: str, namespace: str, controller: str) -> dict[str, Any]:
+    by: dict[str, Any] = dice.pick(({"server_address": address + "*"},
+                                    {"server_address": address + ":*", "model": "claude"},
+                                    {"model": "n?va"}))  # fmt: skip
+    workload = {"namespace": namespace}
+    if dice.chance(0.8):
+        workload["controller"] = controller
+    if dice.chance(0.2):
+        workload["cluster"] = "east"
+    return by | {"workload": workload}
 
 
 def _join(setting: Setting) -> dict[str, Any]:
