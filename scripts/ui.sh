@@ -11,6 +11,9 @@ export DAGSTER_HOME=${DAGSTER_HOME:-$(dirname "$ATTRIBUTION_CONFIG")/.dagster}
 mkdir -p "$DAGSTER_HOME"
 [ -f "$DAGSTER_HOME/dagster.yaml" ] || cp dagster.yaml "$DAGSTER_HOME/"
 
+# once, before two processes would both create the same SQLite files
+python -c "import dagster as dg; dg.DagsterInstance.get().dispose()"
+
 dagster-daemon run -w workspace.yaml &
 daemon=$!
 trap 'kill $daemon 2>/dev/null || true' EXIT

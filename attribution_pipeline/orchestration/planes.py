@@ -16,12 +16,12 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake.manifest import canonical
 
 if TYPE_CHECKING:
-    from attribution_pipeline.attribution.day import Plane
+    from attribution_pipeline.attribution.day import Landed, Plane
     from attribution_pipeline.lake import KeptPlane
     from attribution_pipeline.lake.landed import LandedFile
     from attribution_pipeline.orchestration.house import House
@@ -121,22 +121,42 @@ def _basis(house: House, name: str, day: date, files: Mapping[str, list[LandedFi
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
-def _compute(
-    house: House, name: str, day: date, files: Mapping[str, list[LandedFile]], out: Path
-) -> Plane:
-    from attribution_pipeline.attribution.billing import billing_plane
-    from attribution_pipeline.attribution.cluster import cluster_plane
+def not_yet_due(house: House, newest: date) -> list[dict[str, Any]]:
+    """What the standing bill says of days after ``newest``: see ``attribution.billing``."""
+    from attribution_pipeline.attribution.billing import not_yet_due as due_later
+
+    files = _files(house, "billing", newest)
+    with house.lake.staging(newest) as out:
+        return due_later(
+            _landed(house, files),
+            house.facts,
+            after=newest,
+            first_day=house.deployment.first_day,
+            compute=house.compute(out),
+        )
+
+
+def _landed(house: House, files: Mapping[str, list[LandedFile]]) -> Landed:
     from attribution_pipeline.attribution.day import Landed
-    from attribution_pipeline.attribution.operations import operation_plane
-    from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
 
     storage = house.deployment.storage_folder
-    landed = Landed(
+    return Landed(
         files={
             table: [str(storage / file.path) for file in found] for table, found in files.items()
         },
         current_objects={table: house.landed.current_objects(table) for table in files},
     )
+
+
+def _compute(
+    house: House, name: str, day: date, files: Mapping[str, list[LandedFile]], out: Path
+) -> Plane:
+    from attribution_pipeline.attribution.billing import billing_plane
+    from attribution_pipeline.attribution.cluster import cluster_plane
+    from attribution_pipeline.attribution.operations import operation_plane
+    from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
+
+    landed = _landed(house, files)
     compute = house.compute(out)
     if name == "billing":
         first_day = house.deployment.first_day

@@ -71,11 +71,14 @@ class RunReport:
 
     landing: list[str] = field(default_factory=list)
     days: list[DayOutcome] = field(default_factory=list)
+    not_yet_due: list[Mapping[str, Any]] = field(default_factory=list)
+    """What the bill says of days after the newest recorded one: grain as ``tie_out``."""
 
     @property
     def tie_out(self) -> list[Mapping[str, Any]]:
-        """Rows of every recorded day, for ``views.tie_out.lines``."""
-        return [row for outcome in self.days for row in outcome.tie_out]
+        """Rows of every recorded day and of what is not yet due, for ``views.tie_out.lines``."""
+        days = [row for outcome in self.days for row in outcome.tie_out]
+        return days and [*days, *self.not_yet_due]
 
     @property
     def failures(self) -> list[str]:
@@ -128,6 +131,7 @@ def run_days(
             outcome = session.make(first + timedelta(days=offset))
             report.days.append(outcome)
             tell(outcome.line())
+        report.not_yet_due = session.not_yet_due()
     if all(outcome.is_refusal for outcome in report.days):
         raise Refusal(report.days[0].error)
     return report
@@ -183,6 +187,16 @@ class _Session:
             checks,
             tie_out_rows(self._house.lake.manifest(day)["output"]["tie_out"]),
         )
+
+    def not_yet_due(self) -> list[Mapping[str, Any]]:
+        """The bill's slices after the newest recorded day, billed but no day's yet."""
+        from attribution_pipeline.orchestration.planes import not_yet_due
+
+        days = self._house.lake.days()
+        return [
+            {**row, "billed": row["not_yet_due"]}
+            for row in (not_yet_due(self._house, max(days)) if days else [])
+        ]
 
     def _execute(self, day: date | None) -> dg.ExecuteInProcessResult:
         """A run of the partitioned assets and their checks, or of the others without a day."""

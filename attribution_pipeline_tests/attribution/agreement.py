@@ -31,9 +31,14 @@ Entry = tuple[Hashable, ...]
 
 def differences(world: World, folder: Path, **how: Any) -> list[str]:
     """One line for each thing in which engine and oracle differ; none where they agree."""
-    engine = run(world, folder, **how)
+    return between(run(world, folder, **how), world)
+
+
+def between(engine: EngineDay, world: World) -> list[str]:
+    """What the engine made, against what the oracle makes of ``world``."""
     day = oracle_day(world)
     names, wrong = _charge_ids(day, engine)
+    wrong += _repeated(engine)
     if wrong:
         return wrong
     keys = {(row["trace_id"], row["span_id"]): row["operation_key"] for row in engine.active}
@@ -103,6 +108,15 @@ def _charge_ids(day: Day, engine: EngineDay) -> tuple[dict[ChargeKey, str], list
     if len(set(names.values())) != len(names):
         wrong.append("charge: two charges under one id")
     return names, wrong
+
+
+def _repeated(engine: EngineDay) -> list[str]:
+    """Ids that name two rows, and rows that stand twice."""
+    ids = Counter(row["attribution_id"] for row in engine.ledger)
+    rows = Counter((row["charge_id"], *(row[column] for column in WHAT)) for row in engine.ledger)
+    wrong = [f"row: {many} rows under one id {found}" for found, many in ids.items() if many > 1]
+    wrong += [f"row: {many} times {_short(row)}" for row, many in rows.items() if many > 1]
+    return wrong
 
 
 def _no_money(billed: Any, effective: Any) -> bool:

@@ -17,7 +17,7 @@ from attribution_pipeline.attribution.cluster import cluster_plane
 from attribution_pipeline.attribution.day import Compute, Landed, Outcome, Plane, SourceFacts
 from attribution_pipeline.attribution.operations import operation_plane
 from attribution_pipeline.attribution.reconcile import reconcile
-from attribution_pipeline.attribution.reports import usage_plane
+from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
 from attribution_pipeline_tests.worlds import World
 from attribution_pipeline_tests.worlds.write import landed
 
@@ -38,9 +38,7 @@ class EngineDay:
     outcome: Outcome
 
 
-def run(
-    world: World, folder: Path, *, threads: int = 1, files_per_table: int = 1
-) -> EngineDay:
+def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 1) -> EngineDay:
     """The engine's day. Folder must be empty."""
     at = folder / "landed"
     at.mkdir(parents=True)
@@ -62,6 +60,7 @@ def run(
             here, world.day, world.policy, out=out("operations"), compute=compute
         ),
         "usage": usage_plane(here, world.day, out=out("usage"), compute=compute),
+        "kubernetes": kubernetes_plane(here, world.day, out=out("kubernetes"), compute=compute),
     }  # fmt: skip
     outcome = reconcile(
         planes, world.policy, world.day, policy_digest=world.policy.digest,

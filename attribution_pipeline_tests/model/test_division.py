@@ -182,4 +182,3 @@ def test_ten_thousand_bills_conserve_to_the_quantum() -> None:
             assert rest == 0 or (rest > 0) == (amount > 0), "an open rest has the charge's sign"
             divided += 1
     assert divided > BILLS
-

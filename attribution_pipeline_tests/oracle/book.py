@@ -7,7 +7,14 @@ who gets what.
 from __future__ import annotations
 
 from attribution_pipeline.model.ledger import WHO
-from attribution_pipeline_tests.oracle.words import NOBODY, ChargeKey, Identity, Operation, Piece, Row, Who
+from attribution_pipeline_tests.oracle.words import (
+    NOBODY,
+    Identity,
+    Operation,
+    Piece,
+    Row,
+    Who,
+)
 
 TENANT = WHO.index("tenant_id")
 
@@ -75,6 +82,3 @@ class Book:
                 piece, component, leg, NOBODY, model=model, token_kind=token_kind, reason=reason
             )
             self.write(piece, identity, "none", costs, pool=pool)
-
-    def of_charge(self, charge: ChargeKey) -> list[Row]:
-        return [row for row in self.rows if row.identity.charge == charge]

@@ -98,6 +98,11 @@ def cluster_of(
             on_node[kind] += row[f"{kind}_cost"] or 0
         for source in ("labels", "namespace_labels", "annotations", "namespace_annotations"):
             pod.labels.setdefault(source, {}).update(json.loads(row[source] or "{}"))
+        for kept in evidence.of("kubernetes"):
+            if kept["date"] == day and _controls(kept, row):
+                pod.labels.setdefault("workload_labels", {}).update(
+                    json.loads(kept["labels"] or "{}")
+                )
     served: dict[PodName, list[Operation]] = {}
     called: dict[PodName, list[Operation]] = {}
     for operation in operations:
@@ -135,6 +140,16 @@ def _attached(evidence: Evidence, policy: Policy, day: date) -> dict[tuple[str, 
     return found
 
 
+def _controls(kept: Record, row: Record) -> bool:
+    """Whether a snapshot's object is the controller of an allocation. OpenCost writes its kind small."""
+    return (kept["cluster"], kept["namespace"], kept["name"], kept["kind"].lower()) == (
+        row["cluster"],
+        row["namespace"],
+        row["controller"],
+        row["controller_kind"],
+    )
+
+
 def _is(pod: PodName, said: PodName | None) -> bool:
     """Whether a span names this pod. One without a cluster names it by namespace and pod alone."""
     return (
@@ -160,9 +175,7 @@ def _serves(pod: Pod, operation: Operation, policy: Policy) -> bool:
     return False
 
 
-def _node_sets(
-    evidence: Evidence, policy: Policy, day: date
-) -> dict[tuple[str, str], NodeSet]:
+def _node_sets(evidence: Evidence, policy: Policy, day: date) -> dict[tuple[str, str], NodeSet]:
     seen: dict[tuple[str | None, str], list[Record]] = {}
     for asset in _of_day(evidence.of("opencost_assets"), day):
         if asset["asset_type"] == "Node":
@@ -217,7 +230,7 @@ def dedicated_tenant(pod: Pod, policy: Policy) -> str | None:
     label = policy.join.tenant_label
     said = {
         "pod_label": pod.labels["labels"].get(label),
-        "workload_label": None,  # from the kubernetes snapshot, which the oracle is not given
+        "workload_label": pod.labels.get("workload_labels", {}).get(label),
         "namespace_label": pod.labels["namespace_labels"].get(label),
         "pod_annotation": pod.labels["annotations"].get(label),
         "namespace_annotation": pod.labels["namespace_annotations"].get(label),

@@ -25,7 +25,14 @@ from attribution_pipeline_tests.oracle.drivers import Drivers
 from attribution_pipeline_tests.oracle.meters import Metered, meter_slices, metered
 from attribution_pipeline_tests.oracle.operations import ends_on, operations_of
 from attribution_pipeline_tests.oracle.patterns import matches
-from attribution_pipeline_tests.oracle.words import Evidence, Identity, Operation, Piece, Record, Row
+from attribution_pipeline_tests.oracle.words import (
+    Evidence,
+    Identity,
+    Operation,
+    Piece,
+    Record,
+    Row,
+)
 
 
 class Pooled(NamedTuple):
@@ -89,7 +96,9 @@ def reconcile(
     for piece in sorted(_taken(rest, policy, "shared"), key=lambda piece: piece.rule):
         pool = policy.pools[piece.rule.pool]
         if pool.split == "opencost":
-            idle.append((piece, pool, divide_node(book, piece, pool, cluster, drivers, policy, ties)))
+            idle.append(
+                (piece, pool, divide_node(book, piece, pool, cluster, drivers, policy, ties))
+            )
         else:
             divide_pool(book, piece, pool, drivers, ties)
 

@@ -171,9 +171,7 @@ def _divide_pod(
                 operation_name=operation.operation_name, model=operation.model,
             )  # fmt: skip
             part = (billed[operation], effective[operation])
-            book.write(
-                piece, identity, "operations", part, pool=pool.name, operation=operation
-            )
+            book.write(piece, identity, "operations", part, pool=pool.name, operation=operation)
         return
     tenant = dedicated_tenant(pod, policy)
     if tenant is not None:

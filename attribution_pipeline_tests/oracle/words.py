@@ -38,6 +38,7 @@ class Evidence:
     allocations: Sequence[Record] = ()
     assets: Sequence[Record] = ()
     usage: Sequence[Record] = ()
+    kubernetes: Sequence[Record] = ()
     delivery: Mapping[str, str] = field(default_factory=dict)
     standing: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
@@ -49,6 +50,7 @@ class Evidence:
             "opencost_allocations": self.allocations,
             "opencost_assets": self.assets,
             "usage": self.usage,
+            "kubernetes": self.kubernetes,
         }[table]
         stands = self.standing.get(table, {})
         return [

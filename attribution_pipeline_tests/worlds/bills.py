@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.money import to_decimal, to_text
 from attribution_pipeline.model.tokens import KINDS
 from attribution_pipeline_tests.worlds import names
@@ -231,11 +230,19 @@ def _variants(bill: Bill) -> None:
     """Charges that differ from another in one naming column, and lines that do not."""
     dice = bill.dice
     for line in dice.some(list(bill.lines), 0.12):
-        column, value = dice.pick((("SkuPriceId", "price-2"), ("AvailabilityZone", "zone-b"),
-                                   ("PricingCategory", "Dynamic"), ("native_id", "native-2"),
-                                   ("InvoiceIssuerName", "Reseller"), ("InvoiceId", "invoice-2"),
-                                   ("ChargeDescription", "worded otherwise"),
-                                   ("ListUnitPrice", "1.5"), ("CommitmentDiscountId", "sp-9")))
+        column, value = dice.pick(
+            (
+                ("SkuPriceId", "price-2"),
+                ("AvailabilityZone", "zone-b"),
+                ("PricingCategory", "Dynamic"),
+                ("native_id", "native-2"),
+                ("InvoiceIssuerName", "Reseller"),
+                ("InvoiceId", "invoice-2"),
+                ("ChargeDescription", "worded otherwise"),
+                ("ListUnitPrice", "1.5"),
+                ("CommitmentDiscountId", "sp-9"),
+            )
+        )
         bill.like(line, **{column: value})
     for line in dice.some(list(bill.lines), 0.08):
         bill.like(line, Tags=json.dumps({"tenant": bill.setting.tenant(0) or "acme"}))
@@ -294,8 +301,14 @@ def usage(setting: Setting) -> list[dict[str, Any]]:
     dice = setting.dice
     rows = []
     for position in range(1, dice.pick((0, 2, 6, 12)) + 1):
-        metric, service = dice.pick((("query_units", "Pinecone"), ("bytes", "Object Storage"),
-                                     ("query_units", "Object Storage"), ("bytes", "Pinecone")))
+        metric, service = dice.pick(
+            (
+                ("query_units", "Pinecone"),
+                ("bytes", "Object Storage"),
+                ("query_units", "Object Storage"),
+                ("bytes", "Pinecone"),
+            )
+        )
         quantity = dice.pick((str(dice.weight(1000)), "0.25", "1.5", "12345678901234", "3"))
         rows.append(
             landed(
@@ -307,6 +320,3 @@ def usage(setting: Setting) -> list[dict[str, Any]]:
             )
         )  # fmt: skip
     return rows
-
-
-assert "tenant_id" in WHO

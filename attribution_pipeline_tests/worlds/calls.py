@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
-from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.tokens import BUCKETS
 from attribution_pipeline_tests.worlds.dice import Dice
 from attribution_pipeline_tests.worlds.names import MODELS, PROVIDERS, Setting, instant, landed
@@ -47,7 +45,9 @@ def _interval(setting: Setting) -> tuple[int, int]:
     """Start and end in ns: on the day, over one of its midnights, or on a neighbour."""
     dice = setting.dice
     midnight = round(instant(setting.day).timestamp()) * NS
-    length = dice.pick((0, 1, 999_999, MS, NS, 10 * NS, 10 * NS, 30 * NS, 86_400 * NS, 200_000 * NS))
+    length = dice.pick(
+        (0, 1, 999_999, MS, NS, 10 * NS, 10 * NS, 30 * NS, 86_400 * NS, 200_000 * NS)
+    )
     length = dice.pick((length, length, dice.randint(0, 100 * NS)))
     where = dice.random()
     if where < 0.75:
@@ -137,17 +137,3 @@ def _pod(dice: Dice, pods: Pods) -> dict[str, str | None]:
     if dice.chance(0.05):
         pod = "gone-1"
     return {"cluster": dice.maybe(cluster, 0.9), "namespace": namespace, "pod": pod}
-
-
-def day_of_end(span: dict[str, Any]) -> str:
-    """The UTC day on which a span ends, for writing it where landing would."""
-    return str((instant_of(span["end_unix_nano"])).date())
-
-
-def instant_of(ns: int) -> Any:
-    from datetime import UTC, datetime
-
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
-
-
-assert set(("tenant_id", "workflow_id", "feature", "environment")) <= set(WHO)

@@ -23,6 +23,7 @@ class Nodes:
     workloads: list[tuple[str, str]] = field(default_factory=list)
     allocations: list[dict[str, Any]] = field(default_factory=list)
     assets: list[dict[str, Any]] = field(default_factory=list)
+    kubernetes: list[dict[str, Any]] = field(default_factory=list)
     attached: list[tuple[str, str]] = field(default_factory=list)
     namespace_labels: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -104,9 +105,17 @@ def _pod(setting: Setting, found: Nodes, cluster: str, here: list[dict[str, Any]
         "labels": json.dumps(labels),
         "annotations": json.dumps({"tenant": "from-annotation"} if dice.chance(0.1) else {}),
         "namespace_labels": found.namespace_labels[cluster, namespace],
-        "namespace_annotations": None,
+        "namespace_annotations": None if namespace != "jobs" else '{"tenant": "corvid"}',
     }
     found.pods.append((cluster, namespace, pod))
+    if (namespace, controller) not in found.workloads and dice.chance(0.3):
+        found.kubernetes.append(
+            landed(
+                "kubernetes", "kubernetes", position=len(found.kubernetes) + 1,
+                date=setting.day, cluster=cluster, namespace=namespace, kind="Deployment",
+                name=controller, labels=json.dumps({"tenant": setting.tenant(0) or "acme"}),
+            )
+        )  # fmt: skip
     found.workloads.append((namespace, controller))
     window = _window(setting)
     moved = dice.chance(names.MOVED_PODS)

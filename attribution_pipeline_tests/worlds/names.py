@@ -93,4 +93,8 @@ def landed(table: str, source: str, **values: Any) -> dict[str, Any]:
     """A landed record; what is not given is null."""
     columns = SCHEMAS[table].names
     assert not set(values) - set(columns), set(values) - set(columns)
-    return {"source": source, **dict.fromkeys(columns), "object_id": f"{table}-of-{source}"} | values
+    return {
+        "source": source,
+        **dict.fromkeys(columns),
+        "object_id": f"{table}-of-{source}",
+    } | values

@@ -11,7 +11,15 @@ from attribution_pipeline_tests.worlds.dice import Dice
 from attribution_pipeline_tests.worlds.names import ALIASES, Setting
 
 UNITS = {"Tokens": 1, "1000 Tokens": 1000, "1M Tokens": 1_000_000}
-METER_KINDS = ("uncached_input", "input", "cache_read", "cache_write", "output", "reasoning", "total")
+METER_KINDS = (
+    "uncached_input",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "reasoning",
+    "total",
+)
 SERVICES = {
     "tokens": "Gateway",
     "requests": "Tracing",
@@ -142,8 +150,13 @@ def _pools(setting: Setting) -> list[dict[str, Any]]:
 def _with_switches(setting: Setting, pool: dict[str, Any]) -> dict[str, Any]:
     dice = setting.dice
     if pool["driver"] == "fixed":
-        pool["fixed"] = dice.pick(({"acme": 100}, {"acme": 60, "bolt": 40},
-                                   {"acme": Decimal("33.333"), "zebra": Decimal("66.667")}))
+        pool["fixed"] = dice.pick(
+            (
+                {"acme": 100},
+                {"acme": 60, "bolt": 40},
+                {"acme": Decimal("33.333"), "zebra": Decimal("66.667")},
+            )
+        )
     if dice.chance(0.4):
         pool["within"] = "all"
     if dice.chance(0.2):

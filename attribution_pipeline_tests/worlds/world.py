@@ -50,6 +50,7 @@ def world(seed: int) -> World:
             allocations=cluster.allocations,
             assets=cluster.assets,
             usage=usage(about),
+            kubernetes=cluster.kubernetes,
             delivery={"bill": "replace", "second": "append"},
             standing={"billing": {source: [f"billing-of-{source}"] for source in sources}},
         ),

@@ -27,7 +27,7 @@ def landed(evidence: Evidence, folder: Path, *, files_per_table: int = 1) -> tup
         "opencost_allocations": evidence.allocations,
         "opencost_assets": evidence.assets,
         "usage": evidence.usage,
-        "kubernetes": (),
+        "kubernetes": evidence.kubernetes,
     }
     files: Files = {}
     objects: Objects = {}
