@@ -119,7 +119,7 @@ MISTAKES = [
     ("delivery: replace", "delivery: replce",
      "7: `sources.billing[1].delivery` cannot be 'replce'; did you mean `replace`?"),
     ("format: focus", "format: csv",
-     "7: `sources.billing[1].format` cannot be 'csv'; use one of: focus"),
+     "7: `sources.billing[1].format` cannot be 'csv'; use one of: focus, aws, azure, gcp, oci"),
     ("name: azure, ", "", "8: `sources.billing[2]`: key `name` is missing; add `name: main`"),
     ("name: azure", "name: az ure", "8: `sources.billing[2].name` cannot be 'az ure'; it must "
      "match ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"),

@@ -5,149 +5,51 @@
 # file, the same exact amounts as the ledger, to the quantum. It is the yardstick of `make bench`,
 # so it is written to be fast in pandas: integers, whole columns, loops over charges and pods, never
 # over operations. Left out, because this day has none of it: superseded deliveries, sampled spans,
-# volumes, two prices of one node. Opens as a notebook in any editor that knows `# %%` cells:
+# volumes, two prices of one node. Its inputs are prepared in `pandas_inputs`.
+#
+# Opens as a notebook in any editor that knows `# %%` cells, and runs as a script:
 # `python bench/pandas_notebook.py LANDED POLICY DAY OUT`.
 
 # %%
-import hashlib
 import json
 import re
 import sys
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
+from pandas_inputs import (
+    COSTS,
+    IDENTITY,
+    PLACE,
+    SAID,
+    TIMES,
+    WHO,
+    calls_of_day,
+    charges_of_day,
+    matches,
+    named_by,
+    read,
+)
 
-from attribution_pipeline.model import ledger as names  # of columns; every formula is below
-from attribution_pipeline.model.tokens import BUCKETS, KINDS
+from pandas_inputs import parts_of, share, share_few  # isort: skip
+
+from attribution_pipeline.model.tokens import BUCKETS, KINDS  # names of columns
 
 LANDED, POLICY, OUT = Path(sys.argv[1]), yaml.safe_load(Path(sys.argv[2]).read_text()), sys.argv[4]
 DAY = date.fromisoformat(sys.argv[3])
-DAY_MS = 86_400_000
-START_MS = (DAY - date(1970, 1, 1)).days * DAY_MS
-END_MS = START_MS + DAY_MS
-WHO = list(names.WHO)
-UNIT, NULL = "\x1f", "\x1e"
-COSTS = ["billed", "effective"]
-
-
-def read(table, columns=None, where=None):
-    files = sorted((LANDED / table).rglob("*.parquet"))
-    return pq.read_table(files, columns=columns, filters=where, partitioning=None).to_pandas()
-
 
 # %% [markdown]
-# ## Dividing
-# Integers of 1e-12, `part = amount x w / D` truncated toward zero, without a product over 64 bits.
-
+# ## Calls, and who caused them
 
 # %%
-def parts_of(amount, weights, total):
-    whole, rest = divmod(abs(amount), total)
-    return (whole * weights + rest * weights // total) * (1 if amount >= 0 else -1)
-
-
-def share(amount, weights, ties):
-    """Largest remainder: sums to the amount; leftover quanta by remainder, then by tie."""
-    total = int(weights.sum())
-    parts = parts_of(amount, weights, total)
-    left = abs(amount - int(parts.sum()))
-    remainders = (abs(amount) % total) * weights % total
-    parts[np.lexsort((ties, -remainders))[:left]] += 1 if amount >= 0 else -1
-    return parts
-
-
-def share_few(amount, weights):
-    """The same for few recipients with weights of any size; keys break ties."""
-    amount, weights = int(amount), {key: int(w) for key, w in weights.items()}  # numpy overflows
-    total, sign = sum(weights.values()), 1 if amount >= 0 else -1
-    parts = {key: sign * (abs(amount) * w // total) for key, w in weights.items()}
-    left = abs(amount - sum(parts.values()))
-    for key in sorted(weights, key=lambda k: (-(abs(amount) * weights[k] % total), k))[:left]:
-        parts[key] += sign
-    return parts
-
-
-# %% [markdown]
-# ## Spans to calls: each span once, twins merged by response id
-
-# %%
-PLACE, TIMES = ["cluster", "namespace", "pod"], ["start_unix_nano", "end_unix_nano"]
-IDENTITY = [*WHO, "originator_id"]
-SAID = ["trace_id", "span_id", "response_id", "provider", "model", "operation_name", "region",
-        "server_address", "scope_name", "scope_version", "metered", "attempt"]  # fmt: skip
-around = (
-    pc.field("is_call")
-    & (pc.field("end_unix_nano") >= (START_MS - DAY_MS) * 1_000_000)
-    & (pc.field("start_unix_nano") < (END_MS + DAY_MS) * 1_000_000)
-)
-columns = [*SAID, *PLACE, *TIMES, *BUCKETS, *IDENTITY, "kind", "attributes"]
-spans = read("spans", columns, around)
-
-# delivered at least once: of spans that came again the latest end stands
-again = spans.duplicated(["trace_id", "span_id"], keep=False)
-last = spans[again].sort_values("end_unix_nano", ascending=False, kind="stable")
-surplus = last.index[last.duplicated(["trace_id", "span_id"])]
-spans = spans.drop(index=surplus)
-
-# the policy's other names of a tenant
-for column, names in POLICY["join"]["attributes"].items():
-    unnamed = spans[column].isna() & spans["attributes"].notna()
-    said = {text: json.loads(text) for text in spans.loc[unnamed, "attributes"].unique()}
-    found = {t: next((d[n] for n in names if n in d), None) for t, d in said.items()}
-    spans.loc[unnamed, column] = spans.loc[unnamed, "attributes"].map(found)
-aliases = POLICY["join"]["tenant_aliases"]
-spans["tenant_id"] = spans["tenant_id"].replace(aliases)
-spans["metered"] = spans["metered"].fillna(False).astype(bool)
-by_response = spans["provider"].fillna("") + UNIT + spans["response_id"]
-spans["key"] = by_response.fillna(spans["trace_id"] + ":" + spans["span_id"])
-
-# of twins the best speaks: with usage, the caller before others before the server, the latest end
-twin = spans["key"].duplicated(keep=False)
-twins = spans[twin].assign(rank=spans["kind"].map({3: 0, 2: 2}).fillna(1))
-twins = twins.sort_values(
-    ["key", "metered", "rank", "end_unix_nano", "trace_id", "span_id"],
-    ascending=[True, False, True, False, True, True],
-)
-
-
-def first(rows, columns, prefix=""):
-    return rows.drop_duplicates("key").set_index("key")[columns].add_prefix(prefix)
-
-
-best = first(twins, [*SAID, *TIMES, *BUCKETS, *IDENTITY])
-named = first(twins[twins["tenant_id"].notna()], IDENTITY)
-best.loc[named.index, IDENTITY] = named
-server = twins["kind"] == 2
-exact = dict.fromkeys(TIMES, "Int64")  # a missing value would make floats of nanoseconds
-rest = twins.loc[twins["key"].duplicated(), ["key", "span_id"]].sort_values(["key", "span_id"])
-best = best.join([
-    first(twins[server].astype(exact), PLACE + TIMES, "serving_"),
-    first(twins[~server], PLACE, "caller_"),
-    rest.groupby("key", sort=False)["span_id"].agg(" ".join).rename("merged"),
-])  # fmt: skip
-single = spans[~twin]
-server = single["kind"] == 2
-single = single[["key", *SAID, *TIMES, *BUCKETS, *IDENTITY]].assign(
-    **{f"caller_{c}": single[c].mask(server) for c in PLACE},
-    **{f"serving_{c}": single[c].where(server) for c in PLACE},
-)
-ops = pd.concat([single, best.reset_index()]).sort_values("key", ignore_index=True)
-for column in TIMES:
-    ops[f"active_{column}"] = ops[f"serving_{column}"].fillna(ops[column]).astype("int64")
-begin, end = (ops[f"active_{column}"] // 1_000_000 for column in TIMES)
-ops["ends_today"] = ops["end_unix_nano"].between(START_MS * 10**6, END_MS * 10**6 - 1)
-ops["active_ms"] = (np.minimum(end, END_MS) - np.maximum(begin, START_MS)).clip(lower=0)
-ops = ops[ops["ends_today"] | ((begin < END_MS) & (end > START_MS))].reset_index(drop=True)
-
+ops = calls_of_day(LANDED, POLICY, DAY)
 # who caused it, and who did what, each as one number
 ops["who"] = ops.groupby(WHO, dropna=False, sort=False).ngroup()
 WHAT = ["who", "operation_name", "model"]
@@ -172,68 +74,14 @@ def who_of(**said):
 NOBODY = who_of()
 
 # %% [markdown]
-# ## The bill: what falls on the day, who each charge is, which rule takes it
+# ## Charges by the rule that takes them, and where their parts are posted
 
 # %%
-INSTANTS = ["ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd"]
-NAMING = ["InvoiceIssuerName", "BillingAccountId", "SubAccountId", "BillingPeriodStart",
-          "charge_day", "ChargeCategory", "ChargeClass", "BillingCurrency", "ServiceName", "SkuId",
-          "SkuPriceId", "ResourceId", "RegionId", "AvailabilityZone", "PricingCategory",
-          "CommitmentDiscountId", "CommitmentDiscountStatus", "native_id", "description"]  # fmt: skip
-bill = read("billing").rename(columns={"BilledCost": "billed", "EffectiveCost": "effective"})
-bill[INSTANTS] = bill[INSTANTS].astype("datetime64[us, UTC]").astype("int64")
-begin, end, period_end = (bill[INSTANTS[i]] // 1000 for i in (0, 1, 3))
-whole = (bill["ChargeFrequency"].str.lower() == "one-time") | (bill["ChargeCategory"] == "Purchase")
-cut = (end - begin > DAY_MS) & ~whole
-today = (begin < END_MS) & ((begin >= START_MS) | (cut & (end > START_MS)))
-assert (begin[today] >= START_MS).all(), "this notebook begins with the first day"
-for cost in COSTS:
-    bill[cost] = [int(amount.scaleb(12)) for amount in bill[cost]]
-    for line in bill.index[today & cut]:
-        edges = [begin[line], *range(START_MS + DAY_MS, period_end[line], DAY_MS), period_end[line]]
-        by_day = share_few(bill.at[line, cost], dict(enumerate(np.diff(edges).tolist())))
-        assert begin[line] == START_MS, "a cut charge begins on the day"
-        bill.at[line, cost] = by_day[0]
-bill = bill[today].assign(charge_day=str(DAY), Tags=bill["Tags"].fillna(""))
-unnamed = bill[["SkuId", "SkuPriceId", "ResourceId"]].isna().all(axis=1)
-bill["description"] = bill["ChargeDescription"].where(unnamed)
-bill["charge_id"] = [
-    hashlib.sha256(UNIT.join(NULL if pd.isna(v) else str(v) for v in row).encode()).hexdigest()[:32]
-    for row in bill[NAMING].itertuples(index=False)
-]
-
-
-def matches(conditions, row):
-    def said(name):
-        return row["tags"].get(name[5:]) if name.startswith("Tags.") else row[name]
-
-    return all(isinstance(v := said(k), str) and fnmatchcase(v, p) for k, p in conditions.items())
-
-
-def rule_of(row):
-    """Meters, then pools, then the charge's own tag, then what no rule takes."""
-    for meter in POLICY["meters"]:
-        model = meter["model"]
-        if matches(meter["match"], row) and (m := re.search(model["pattern"], row[model["from"]])):
-            return {**meter, "rule": "meter", "model": m["model"]}
-    for pool in POLICY["pools"]:
-        if matches(pool["match"], row):
-            return {**pool, "rule": pool.get("split", pool.get("component", "shared"))}
-    if tenant := row["tags"].get(POLICY["join"]["tenant_tag"]):
-        return {"rule": "tag", "tenant": aliases.get(tenant, tenant)}
-    if row["CommitmentDiscountStatus"] == "Unused":
-        return {"rule": "unused"}
-    return {"rule": "purchase" if row["ChargeCategory"] == "Purchase" else "unmatched"}
-
-
-portions, taken = [], defaultdict(list)
-for (charge_id, tags), lines in bill.groupby(["charge_id", "Tags"]):
-    row = {**lines.iloc[0].to_dict(), "tags": json.loads(tags or "{}"), "lines": lines}
-    row |= {"number": len(portions), **{cost: int(lines[cost].sum()) for cost in COSTS}}
-    portions.append(row | rule_of(row) | {"id": charge_id})
-    taken[portions[-1]["rule"]].append(portions[-1])
-facts = pd.DataFrame(portions).drop(columns=["lines", "tags", "who"], errors="ignore")
-
+portions, taken = charges_of_day(LANDED, POLICY, DAY), defaultdict(list)
+for charge in portions:
+    taken[charge["rule"]].append(charge)
+facts = pd.DataFrame(portions).drop(columns=["lines", "tags"])
+aliases = POLICY["join"]["tenant_aliases"]
 ledger, requests = [], []
 
 
@@ -298,12 +146,12 @@ for (provider, model, kind), charged in slices.items():
 
 # %%
 KIND_COSTS = ["cpu_cost", "gpu_cost", "ram_cost"]
-pods = read("opencost_allocations").query("row_kind != 'idle'")
+pods = read(LANDED, "opencost_allocations").query("row_kind != 'idle'")
 least = ["row_kind", "controller", "labels", "namespace_labels"]
 pods = pods.groupby(["cluster", "node", "namespace", "pod"], dropna=False, as_index=False).agg(
     {**dict.fromkeys(KIND_COSTS, "sum"), **dict.fromkeys(least, "min")}
 )
-nodes = read("opencost_assets").query("asset_type == 'Node'")
+nodes = read(LANDED, "opencost_assets").query("asset_type == 'Node'")
 pattern = re.compile(POLICY["nodes"][0]["pattern"])
 nodes["resource"] = [pattern.search(text)["id"] for text in nodes["provider_id"]]
 nodes = nodes.set_index("resource")
@@ -386,8 +234,7 @@ for charge in taken["opencost"]:
 def row_id(charge, component, leg, who, reason):
     """What the ledger calls the row: only to break ties as it does."""
     said = [str(DAY), charge["id"], component, leg, *actors[who], None, None, None, reason]
-    text = UNIT.join(NULL if word is None else word for word in said)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return named_by(said)
 
 
 def post_shares(charge, component, leg, weights, amounts, driver):
@@ -407,7 +254,7 @@ def with_reason(weights):
     }
 
 
-usage = read("usage")
+usage = read(LANDED, "usage")
 usage["tenant_id"] = usage["tenant_id"].replace(aliases)
 usage["who"] = [
     who_of(**{c: None if pd.isna(v) else v for c, v in zip(WHO, row, strict=True)})

@@ -195,11 +195,15 @@ def _tokens(kind: str) -> str:
 
 
 def weight(kind: str) -> str:
-    """An operation's tokens of a kind, times its adjusted count, rounded half up, as SQL."""
-    tokens = _tokens(kind)
+    """An operation's tokens of a kind, times its adjusted count, as SQL."""
+    return adjusted(_tokens(kind))
+
+
+def adjusted(quantity: str) -> str:
+    """A quantity of an operation for all the calls that a sampled one stands for, rounded half up."""
     return (
-        f"case when counted = of_sampled then {tokens} else cast("
-        f"(cast({tokens} as hugeint) * counted * 2 + of_sampled) // (cast(of_sampled as hugeint) * 2)"
+        f"case when counted = of_sampled then {quantity} else cast("
+        f"(cast({quantity} as hugeint) * counted * 2 + of_sampled) // (cast(of_sampled as hugeint) * 2)"
         f" as bigint) end"
     )
 

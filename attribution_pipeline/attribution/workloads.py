@@ -20,7 +20,7 @@ from attribution_pipeline.attribution.kernel import (
     what_key,
 )
 from attribution_pipeline.attribution.matching import Assignment
-from attribution_pipeline.attribution.meters import weight as tokens_weight
+from attribution_pipeline.attribution.meters import adjusted, weight
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.model.division import largest_remainder
 from attribution_pipeline.model.errors import Refusal
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
 
 OPERATION_WEIGHTS = {
-    "active_time": ("active_ms", "ms"),
-    "gpu_time": ("case when on_gpu then active_ms else 0 end", "ms"),
-    "requests": ("case when ends_today then 1 else 0 end", "requests"),
-    "tokens": (f"case when ends_today then {tokens_weight('total')} else 0 end", "tokens"),
+    "active_time": (adjusted("active_ms"), "ms"),
+    "gpu_time": (f"case when on_gpu then {adjusted('active_ms')} else 0 end", "ms"),
+    "requests": (f"case when ends_today then {adjusted('1')} else 0 end", "requests"),
+    "tokens": (f"case when ends_today then {weight('total')} else 0 end", "tokens"),
 }
 """Driver to an operation's weight as SQL, and its unit.
 
 Time is clipped to each day that it touches; tokens and requests belong to the day of the end. GPU
 time is active time of operations on a pod with GPU cost.
+A sampled call weighs its adjusted count.
 """
 
 

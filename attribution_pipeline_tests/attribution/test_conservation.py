@@ -8,11 +8,21 @@ from decimal import Decimal
 
 import pytest
 
-from attribution_pipeline_tests.attribution.days import METERS, call, day, line, node, pod, token_line
+from attribution_pipeline_tests.attribution.days import (
+    METERS,
+    call,
+    day,
+    line,
+    node,
+    pod,
+    token_line,
+)
 
 BILLS = 10_000
 QUANTUM = Decimal("0.000000000001")
-POLICY = METERS + """
+POLICY = (
+    METERS
+    + """
 nodes: [{from: provider_id, pattern: "(?P<id>i-[a-z0-9]+)$"}]
 pools:
   - {name: nodes, match: {ServiceCategory: Compute}, split: opencost, driver: active_time,
@@ -21,6 +31,7 @@ pools:
   - {name: support, match: {ServiceName: Support}, component: overhead, driver: cost, within: all}
   - {name: even, match: {ServiceName: Even}, component: overhead, driver: even}
 """
+)
 
 
 def amount(dice: random.Random) -> str:

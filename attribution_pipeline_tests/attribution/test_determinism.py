@@ -32,9 +32,7 @@ def run(folder: Path, *, shuffle: int, files: int, threads: int):
     lines, spans = evidence()
     random.Random(shuffle).shuffle(lines)
     random.Random(shuffle).shuffle(spans)
-    found = day(
-        folder, METERS, lines=lines, spans=spans, files_per_table=files, threads=threads
-    )
+    found = day(folder, METERS, lines=lines, spans=spans, files_per_table=files, threads=threads)
     bytes_of = {
         name: hashlib.sha256(Path(path).read_bytes()).hexdigest()
         for name, path in found.outcome.files.items()
@@ -61,7 +59,8 @@ def test_a_quantum_more_changes_the_digest(tmp_path):
         folder.mkdir()
         lines = [token_line(1, cost, "m-uncached", 10)]
         digests.add(
-            day(folder, METERS, lines=lines, spans=[call(1, "a", uncached_input=5)])
-            .outcome.content_digest
+            day(
+                folder, METERS, lines=lines, spans=[call(1, "a", uncached_input=5)]
+            ).outcome.content_digest
         )
     assert len(digests) == 2

@@ -11,7 +11,13 @@ from attribution_pipeline.attribution.engine import SQL
 
 PASSES = sorted(SQL.rglob("*.sql"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-WORDS = {"int": "bigint", "day": "2026-10-05", "scope": "slice_nodes", "only_gpu": "", "who": "tenant_id"}
+WORDS = {
+    "int": "bigint",
+    "day": "2026-10-05",
+    "scope": "slice_nodes",
+    "only_gpu": "",
+    "who": "tenant_id",
+}
 
 
 @pytest.mark.parametrize("path", PASSES, ids=lambda path: path.stem)

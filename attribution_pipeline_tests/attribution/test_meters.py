@@ -8,7 +8,14 @@ from decimal import Decimal
 import pytest
 
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline_tests.attribution.days import METERS, MIDNIGHT, call, day, line, token_line
+from attribution_pipeline_tests.attribution.days import (
+    METERS,
+    MIDNIGHT,
+    call,
+    day,
+    line,
+    token_line,
+)
 
 
 def rows(found):
@@ -89,7 +96,9 @@ def test_a_sampled_span_weighs_its_adjusted_count_and_is_estimated(tmp_path):
 
 def test_a_unit_that_the_meter_does_not_convert_is_refused_by_name(tmp_path):
     with pytest.raises(Refusal, match=r"'Gigatokens'.*tokens_per_unit"):
-        day(tmp_path, METERS, lines=[token_line(1, "1", "m-uncached", 1, ConsumedUnit="Gigatokens")])
+        day(
+            tmp_path, METERS, lines=[token_line(1, "1", "m-uncached", 1, ConsumedUnit="Gigatokens")]
+        )
 
 
 def test_a_slice_beyond_64_bits_is_refused_by_name(tmp_path):

@@ -49,10 +49,9 @@ class Drivers:
 
     def of_operation(self, driver: str, operation: Operation) -> int:
         """What one operation weighs. Tokens and requests belong to the day on which it ends."""
-        if driver == "active_time":
-            return active_ms(operation, self.day)
-        if driver == "gpu_time":
-            return active_ms(operation, self.day) if operation.key in self._on_gpu else 0
+        if driver in ("active_time", "gpu_time"):
+            on_driver = driver == "active_time" or operation.key in self._on_gpu
+            return active_ms(operation, self.day) * operation.counted if on_driver else 0
         if not ends_on(operation, self.day):
             return 0
         return tokens_of(operation, "total") if driver == "tokens" else operation.counted
