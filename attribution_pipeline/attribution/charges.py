@@ -31,6 +31,7 @@ def load_portions(db: Session, charges: str, policy: Policy, day: date) -> list[
         create table lines as
         select *, {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
                {_list_quanta()} as list,
+               concat_ws(chr(31), nullif(Tags, '{{}}'), nullif(AllocatedTags, '{{}}')) as tag_set,
                concat_ws(chr(31), cast(outside_range as varchar), {key}) as match_key
         from charges
         """

@@ -79,5 +79,5 @@ class Outcome:
     totals: Sequence[Mapping[str, Any]]
     tie_out: pa.Table
     coverage: pa.Table
-    checks: Sequence[Finding]
+    findings: Sequence[Finding]
     stats: Mapping[str, Any]

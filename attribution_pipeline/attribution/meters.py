@@ -244,7 +244,7 @@ def _count_billed_tokens(
         from lines l
         join matched m on m.match_key = l.match_key
         join portions p on p.charge_id = l.charge_id and p.assignment_id = m.assignment_id
-            and p.tags = coalesce(l.Tags, '') || coalesce(l.AllocatedTags, '')
+            and p.tag_set = l.tag_set
         join meter_portions mp on mp.portion_id = p.portion_id
         where l.ChargeCategory = 'Usage' and l.ChargeClass is null
           and coalesce(l.CommitmentDiscountStatus, '') <> 'Unused'

@@ -95,17 +95,11 @@ def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
             }
         ),
     )
-    unpivoted = " union all ".join(
-        f"select pod_id, '{kind}' as kind, {kind}_cost as weight, cluster, node from pods_numbered"
-        for kind in KINDS
-    )
     db.execute(
         "create table pod_weights as "
         "select s.slice_id, p.kind, p.pod_id, cast(sum(p.weight) as bigint) as weight "
-        f"from ({unpivoted}) p "
-        "join (select distinct slice_id, cluster, node from slice_nodes) s "
-        "on s.cluster = p.cluster and s.node = p.node where p.weight > 0 "
-        "group by s.slice_id, p.kind, p.pod_id"
+        "from pod_kinds p join (select distinct slice_id, cluster, node from slice_nodes) s "
+        "on s.cluster = p.cluster and s.node = p.node group by s.slice_id, p.kind, p.pod_id"
     )
     for slice_id, kind, largest in db.rows(
         "select slice_id, kind, max(weight) from pod_weights group by 1, 2"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution import KERNEL
-from attribution_pipeline.attribution.day import Outcome
+from attribution_pipeline.attribution.day import Finding, Outcome
 from attribution_pipeline.attribution.engine import Session, sql_text
 from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
@@ -41,6 +41,7 @@ def publish(
     policy: Policy,
     day: date,
     slices: Sequence[Slice],
+    findings: Sequence[Finding],
     *,
     policy_digest: str,
     recorded_at: datetime,
@@ -68,7 +69,7 @@ def publish(
         totals=_totals(db),
         tie_out=db.table(sql_text("publish/tie_out")),
         coverage=_coverage(slices),
-        checks=(),
+        findings=findings,
         stats={"lines": db.one("select count(*) from lines"), "integer": db.integer},
     )
 

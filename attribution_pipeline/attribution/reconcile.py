@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution import publish
 from attribution_pipeline.attribution.charges import load_portions
-from attribution_pipeline.attribution.day import Compute, Outcome, Plane
+from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.attribution.kernel import who_key
 from attribution_pipeline.attribution.matching import Assignment
@@ -69,11 +69,17 @@ def reconcile(
         _divide_pools(policy, assignments, "shared", clusters, shares, base)
         _tagged(db)
         _built_in(db, assignments)
-        clusters.idle()
+        clusters.idle(shares)
         base = Base.freeze(shares, policy.settlement.metric)
         _divide_pools(policy, assignments, "overhead", clusters, shares, base)
+        findings = [
+            *_without_bill(db, day),
+            *clusters.findings,
+            *clusters.nodes_without_charge(),
+            *_usage_without_charge(db, policy, assignments),
+        ]
         return publish.publish(
-            db, policy, day, slices,
+            db, policy, day, slices, findings,
             policy_digest=policy_digest, recorded_at=recorded_at, out=out,
         )  # fmt: skip
 
@@ -101,11 +107,7 @@ def _load_evidence(
         db.view("kubernetes", [planes["kubernetes"].files["kubernetes"]])
     else:
         db.load("kubernetes", KUBERNETES.empty_table())
-    # one order of pods everywhere: ties between pods of a volume go by it
-    db.execute(
-        "create table pods_named as select row_number() over (order by cluster, node, namespace, pod)"
-        " as pod_id, * from pods"
-    )
+    db.run("phases/pods_named")
     db.execute("create view pods_numbered as select *, null as tenant_who_id from pods_named")
     dedicated = dedicated_tenants(db, policy)
     tenants = {found.tenant for found in assignments if found.tenant}
@@ -174,7 +176,12 @@ def _tagged(db: Session) -> None:
     db.execute(
         f"""
         insert into staged
-        select p.portion_id, 'direct', 'own', 'tag', a.who_id, null, null, null, null, null,
+        select p.portion_id,
+               -- whoever's it is, an unused commitment is idle and a purchase is overhead
+               case when p.commitment_status = 'Unused' then 'idle'
+                    when p.charge_category = 'Purchase' then 'overhead' else 'direct' end,
+               case when p.commitment_status = 'Unused' then 'idle' else 'own' end,
+               'tag', a.who_id, null, null, null, null, null,
                'tag', null, null, null, null, 'allocated', p.billed, p.effective
         from portions p
         join assignments n on n.assignment_id = p.assignment_id
@@ -198,3 +205,42 @@ def _built_in(db: Session, assignments: Sequence[Assignment]) -> None:
                     )
                 ],
             )
+
+
+def _without_bill(db: Session, day: date) -> list[Finding]:
+    if db.one("select count(*) from lines") or not db.one("select count(*) from ops"):
+        return []
+    detail = "operations were seen but no charge falls on the day: is its bill delivered?"
+    return [Finding("day_without_bill", "warn", day.isoformat(), detail)]
+
+
+def _usage_without_charge(
+    db: Session, policy: Policy, assignments: Sequence[Assignment]
+) -> list[Finding]:
+    """Reported quantities that weigh on no charge: a misspelt service or metric, mostly."""
+    read = [
+        (pool.driver.removeprefix("usage."), number)
+        for number, found in enumerate(assignments)
+        if found.pool >= 0
+        and (pool := policy.pools[found.pool]).driver.startswith("usage.")
+        and not pool.split
+    ]
+    used = {
+        (metric, service)
+        for metric, number in read
+        for (service,) in db.rows(
+            "select distinct service from portions where assignment_id = ?", [number]
+        )
+    }
+    return [
+        Finding(
+            "usage_without_charge",
+            "warn",
+            f"{service} {metric}",
+            f"{rows} report rows weigh on no charge: no pool reads usage.{metric} for a charge of it",
+        )
+        for service, metric, rows in db.rows(
+            "select service, metric, count(*) from usage group by all order by all"
+        )
+        if (metric, service) not in used
+    ]

@@ -253,9 +253,37 @@ class Shares:
             """
         )
 
-    def divide_over(self, portion: Portion, weights: Weights, stamp: Stamp) -> None:
-        """One amount over given recipients; ``flush`` afterwards."""
-        self._divide(portion, weights, stamp)
+    def divide_idle(self, pool_index: int, pool: Pool, base: Base) -> None:
+        """Idle of a pool by a driver over tenants (``cost``, ``even``), each kind on its own."""
+        assert pool.idle is not None  # only such pools leave idle_todo to a driver
+        driver = str(pool.idle.driver)
+        stamp = Stamp("idle", "idle", driver, _unit(driver))
+        open_rows = []
+        for portion in self._idle_portions(pool_index):
+            weights: Weights = (
+                base.cost(portion, within=pool.within)
+                if driver == "cost"
+                else {self._tenant(name): 1 for name in base.tenants}
+            )
+            if any(weights.values()):
+                self._divide(portion, weights, stamp)
+            else:
+                amounts = (portion.billed, portion.effective)
+                open_rows.append(OpenRow(portion.portion_id, "idle", "idle", "no_driver", amounts))
+        self.flush()
+        add_open_rows(self.db, open_rows)
+
+    def _idle_portions(self, pool_index: int) -> list[Portion]:
+        return [
+            Portion(portion_id, charge_id, int(billed), int(effective), *names)
+            for portion_id, charge_id, billed, effective, *names in self.db.rows(
+                "select p.portion_id, p.charge_id, i.billed, i.effective, p.service, p.resource_id, "
+                "p.billing_account_id, p.billing_currency from idle_todo i "
+                "join portions p on p.portion_id = i.portion_id where i.pool = ? "
+                "order by p.portion_id, i.slice_id, i.kind",
+                [pool_index],
+            )
+        ]
 
 
 @dataclass(frozen=True)
@@ -322,43 +350,3 @@ def _unit(driver: str) -> str:
     return {"cost": "1e-12", "even": "tenants", "fixed": "percent"}.get(
         driver, driver.removeprefix("usage.")
     )
-
-
-def idle_over_tenants(
-    db: Session, policy: Policy, day: date, pool_index: int, driver: str, within: str
-) -> None:
-    """Idle by ``cost`` or ``even``: over the tenants with workload rows on the node, or cluster."""
-    shares = Shares(db, policy, day)
-    column = {"billed_cost": "billed", "effective_cost": "effective"}[policy.settlement.metric]
-    scope = "slice_id" if within == "node" else "cluster"
-    cluster = "join (select distinct slice_id, cluster from slice_nodes) c using (slice_id)"
-    db.execute(
-        "create or replace table idle_scopes as select distinct k.portion_id, k.slice_id, c.cluster "
-        f"from (select portion_id, slice_id from idle_todo where pool = {pool_index}) k {cluster}"
-    )
-    costs: dict[object, dict[Recipient, int]] = defaultdict(dict)
-    for place, tenant, amount in db.rows(
-        f"select i.{scope}, a.tenant_id, sum(s.{column}) from staged s "
-        "join idle_scopes i on i.portion_id = s.portion_id join actors a on a.who_id = s.who_id "
-        "where s.component = 'workload' and s.reason is null group by all order by all"
-    ):
-        if amount > 0:
-            recipient = Recipient(shares.tenants[tenant], None)
-            costs[place][recipient] = int(amount) if driver == "cost" else 1
-    open_rows = []
-    for portion_id, charge_id, place, billed, effective in db.rows(
-        f"select i.portion_id, p.charge_id, c.{scope}, sum(i.billed), sum(i.effective) "
-        "from idle_todo i join portions p on p.portion_id = i.portion_id "
-        "join idle_scopes c on c.portion_id = i.portion_id and c.slice_id = i.slice_id "
-        f"where i.pool = {pool_index} group by all order by all"
-    ):
-        amounts = (int(billed), int(effective))
-        portion = Portion(portion_id, charge_id, *amounts, *[None] * 4)
-        if costs[place]:
-            stamp = Stamp("idle", "idle", driver, _unit(driver))
-            shares.divide_over(portion, costs[place], stamp)
-        else:
-            reason = "no_operation_evidence"
-            open_rows.append(OpenRow(portion_id, "idle", "idle", reason, amounts))
-    shares.flush()
-    add_open_rows(db, open_rows)

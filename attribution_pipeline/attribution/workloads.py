@@ -6,11 +6,12 @@ nodes and tenants (``nodes``), the formulas (``kernel``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution import nodes as cluster_nodes
+from attribution_pipeline.attribution.day import Finding
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.kernel import (
     WEIGHT_BOUND,
@@ -23,9 +24,9 @@ from attribution_pipeline.attribution.matching import Assignment
 from attribution_pipeline.attribution.meters import adjusted, weight
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.model.division import largest_remainder
-from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
+    from attribution_pipeline.attribution.shares import Shares
     from attribution_pipeline.model.policy import Policy
 
 OPERATION_WEIGHTS = {
@@ -42,6 +43,14 @@ A sampled call weighs its adjusted count.
 """
 
 
+PODS_BESIDE_IDLE = {
+    "node": "pod_weights",
+    "cluster": "(select distinct s.slice_id, p.kind, p.pod_id from slice_nodes s "
+    "join pod_kinds p on p.cluster = s.cluster)",
+}
+"""``within`` of a pool's idle: the pods with cost of a kind, as (slice, kind, pod)."""
+
+
 class Clusters:
     """The clusters of one day. ``divide`` once per pool that splits by OpenCost, then ``idle``."""
 
@@ -51,12 +60,14 @@ class Clusters:
         self.day = day
         self.slices = cluster_nodes.load_node_slices(db, policy)
         self.allocated = cluster_nodes.allocated(db)
+        self.findings: list[Finding] = []
+        self._charged: set[int] = set()
         cluster_nodes.load_serving_map(db, policy)
         db.run("phases/pods")
         db.execute(
             "create table worked as select o.*, g.op_id is not null as on_gpu from ops o left join ("
             "select distinct m.op_id from pod_operations m join pods_numbered p on p.pod_id = m.pod_id "
-            "where p.gpu_cost > 0) g on g.op_id = o.op_id"
+            "where p.on_gpu) g on g.op_id = o.op_id"
         )
         db.execute(
             f"create table idle_todo (pool bigint, portion_id bigint, slice_id bigint, kind varchar, "
@@ -76,7 +87,6 @@ class Clusters:
             billed_part=part("k.billed", "w.weight", denominator),
             effective_part=part("k.effective", "w.weight", denominator),
         )
-        _require_bound(db)
         share(db)
         unit = OPERATION_WEIGHTS[pool.driver][1] if pool.driver != "none" else ""
         db.run("phases/workload_rows", int=integer, driver=pool.driver, unit=unit)
@@ -103,8 +113,17 @@ class Clusters:
         kinds: list[tuple[Any, ...]] = []
         volumes: list[tuple[Any, ...]] = []
         open_rows: list[OpenRow] = []
-        for portion_id, assignment_id, billed, effective, resource_id, *others in self.db.rows(
-            f"select portion_id, assignment_id, billed, effective, resource_id{extra} "
+        for (
+            portion_id,
+            assignment_id,
+            billed,
+            effective,
+            status,
+            resource_id,
+            *others,
+        ) in self.db.rows(
+            "select portion_id, assignment_id, billed, effective, commitment_status, "
+            f"resource_id{extra} "
             "from portions p order by portion_id"
         ):
             if assignment_id not in mine:
@@ -122,9 +141,13 @@ class Clusters:
             if number is None:
                 found = self._volume_parts(portion_id, amounts, resource_id)
                 volumes += found
-                if not found:
+                if status == "Unused" and not found:
+                    open_rows.append(OpenRow(portion_id, "idle", "idle", "unused_commitment"))
+                elif not found:
                     open_rows.append(OpenRow(portion_id, "workload", "open", "no_driver"))
+                    self.findings.append(_without_node(named))
                 continue
+            self._charged.add(number)
             node = self.slices.slices[number]
             if node.quarantined:
                 open_rows.append(OpenRow(portion_id, "workload", "open", "quarantined"))
@@ -134,6 +157,26 @@ class Clusters:
                 kinds += self._by_kind(pool_index, portion_id, amounts, number)
         _load_amounts(self.db, kinds, volumes)
         add_open_rows(self.db, open_rows)
+
+    def nodes_without_charge(self) -> list[Finding]:
+        """Nodes that no charge of the day pays for, as the bill would call them where it could."""
+        unpaid = [
+            (
+                f"{found.cluster}/{found.resource}",
+                "no charge that a pool splits by OpenCost names it",
+            )
+            for number, found in enumerate(self.slices.slices)
+            if number not in self._charged
+        ]
+        unnamed = self.db.rows(
+            "select n.cluster || '/' || n.name from nodes n where not exists (select 1 from "
+            "slice_nodes s where s.cluster = n.cluster and s.node = n.name) order by 1"
+        )
+        unpaid += [(subject, "no rule under `nodes:` names its resource") for (subject,) in unnamed]
+        return [
+            Finding("node_without_charge", "warn", subject, f"OpenCost lists the node, {detail}")
+            for subject, detail in unpaid
+        ]
 
     def _by_kind(
         self, pool_index: int, portion_id: int, amounts: tuple[int, int], number: int
@@ -160,9 +203,7 @@ class Clusters:
         weights = {
             pod_id: int(cost)
             for pod_id, cost in self.db.rows(
-                # a pod that ran on two nodes has its volume once
-                "select p.pod_id, sum(v.cost) from volumes v join (select cluster, namespace, pod, "
-                "min(pod_id) as pod_id from pods_numbered group by cluster, namespace, pod) p "
+                "select p.pod_id, sum(v.cost) from volumes v join pods_numbered p "
                 "on p.cluster = v.cluster and p.namespace = v.namespace and p.pod = v.pod "
                 "where lower(v.provider_id) in (?, ?) or lower(v.name) in (?, ?) "
                 "group by p.pod_id order by p.pod_id",
@@ -174,34 +215,29 @@ class Clusters:
         billed, effective = (largest_remainder(amount, weights) for amount in amounts)
         return [(portion_id, pod_id, billed[pod_id], effective[pod_id]) for pod_id in weights]
 
-    def idle(self) -> None:
+    def idle(self, shares: Shares) -> None:
         """Phase 4: what no pod used, over the operations of the node's (or cluster's) pods."""
+        from attribution_pipeline.attribution.shares import Base
+
         db = self.db
+        base = Base.freeze(shares, self.policy.settlement.metric)
         for (pool_index,) in db.rows("select distinct pool from idle_todo order by 1"):
-            idle = self.policy.pools[pool_index].idle
-            if idle is None or idle.keep == "visible":
+            pool = self.policy.pools[pool_index]
+            if pool.idle is None or pool.idle.keep == "visible":
                 _keep(db, pool_index, "no_driver")
-            elif idle.driver in OPERATION_WEIGHTS:
-                self._idle_over_operations(pool_index, idle.driver, idle.within)
+            elif pool.idle.driver in OPERATION_WEIGHTS:
+                self._idle_over_operations(pool_index, pool.idle.driver, pool.idle.within)
             else:
-                self._idle_over_tenants(pool_index, str(idle.driver), idle.within)
+                shares.divide_idle(pool_index, pool, base)
 
     def _idle_over_operations(self, pool_index: int, driver: str, within: str) -> None:
         db = self.db
         expression, unit = OPERATION_WEIGHTS[driver]
-        scope = (
-            "slice_nodes"
-            if within == "node"
-            else (
-                "(select distinct s.slice_id, n.cluster, n.node from slice_nodes s "
-                "join slice_nodes n on n.cluster = s.cluster)"
-            )
-        )
         db.run(
             "phases/idle",
             int=db.integer,
             pool=str(pool_index),
-            scope=scope,
+            scope=PODS_BESIDE_IDLE[within],
             weight=expression,
             tie=attribution_id(
                 self.day.isoformat(), "p.charge_id", "'idle'", "'idle'", "a.who_key",
@@ -209,19 +245,32 @@ class Clusters:
                 "(case when a.tenant_id is null then 'identity_missing' end)",
             ),
         )  # fmt: skip
-        _require_bound(db)
         share(db)
         db.run("phases/idle_rows", int=db.integer, driver=driver, unit=unit)
 
-    def _idle_over_tenants(self, pool_index: int, driver: str, within: str) -> None:
-        from attribution_pipeline.attribution.shares import idle_over_tenants
 
-        idle_over_tenants(self.db, self.policy, self.day, pool_index, driver, within)
+def _without_node(named: Mapping[str, str | None]) -> Finding:
+    said = ", ".join(f"{column} {value}" for column, value in named.items() if value is not None)
+    return Finding(
+        "charge_without_node",
+        "warn",
+        said or "(no resource)",
+        "its pool splits by OpenCost, but no node or volume there is this resource: see `nodes:`",
+    )
 
 
 def share(db: Session) -> None:
-    """Largest remainder over ``shared_amounts`` and ``members``, into ``shares``."""
-    total = f"cast(a.total as {db.integer})"
+    """Largest remainder over ``shared_amounts`` and ``members``, into ``shares``.
+
+    In 64 bits where every slice's weights allow it. A busy model server's active time passes them
+    (40 calls at once, all day), so these sums may be wider; what is divided stays the same.
+    """
+    wide = db.one(
+        "select count(*) from (select a.amount_id from shared_amounts a "
+        "join members m on m.amount_id = a.amount_id group by a.amount_id, a.total "
+        f"having cast(a.total as hugeint) * max(m.weight) >= {WEIGHT_BOUND})"
+    )
+    total = f"cast(a.total as {'hugeint' if wide else db.integer})"
     db.run(
         "kernel/share",
         int=db.integer,
@@ -230,18 +279,6 @@ def share(db: Session) -> None:
         billed_remainder=remainder("a.billed", "m.weight", total),
         effective_remainder=remainder("a.effective", "m.weight", total),
     )
-
-
-def _require_bound(db: Session) -> None:
-    for amount_id, total, largest in db.rows(
-        "select a.amount_id, a.total, max(m.weight) from shared_amounts a "
-        "join members m on m.amount_id = a.amount_id group by all "
-        f"having cast(a.total as hugeint) * max(m.weight) >= {WEIGHT_BOUND} limit 1"
-    ):
-        raise Refusal(
-            f"weights of share {amount_id} are too large for 64-bit division ({total} x {largest})",
-            remedy="use a driver with smaller quantities",
-        )
 
 
 def _keep(db: Session, pool_index: int, reason: str) -> None:

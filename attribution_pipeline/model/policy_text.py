@@ -179,6 +179,8 @@ def _join(policy: Policy) -> str:
         ("window", f"one UTC {join.window}"),
         ("keys of a meter slice", _list(("provider", "model", "token kind", *join.route_keys))),
         ("identity, first that answers", _list(join.identity, " > ")),
+        ("of these applied so far", f"{code('attributes')}; calls that need another step stand as "
+                                    f"{code('identity_missing')}"),
         ("labels, first that answers", _list(join.label_precedence, " > ")),
         ("tenant label and tag", f"{code(join.tenant_label)}, {code(join.tenant_tag)}"),
         ("dedicated workloads", "; ".join(conditions(rule.model_dump(exclude_none=True))
@@ -198,7 +200,8 @@ def _late(policy: Policy) -> str:
         "## Late data",
         f"A day is provisional for {duration(settlement.provisional_for)} after it ends, and "
         "settled once its charges are closed after that. "
-        + words.CLOSED_PERIOD[settlement.closed_period],
+        + words.CLOSED_PERIOD[settlement.closed_period]
+        + " Closing comes with revisions: until then every day is provisional.",
         words.LATE_UNDER_A_METER,
     ))  # fmt: skip
 

@@ -7,6 +7,7 @@ Does not: Dagster (``assets``), formulas (``attribution``), how a commit is made
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,9 @@ def _manifest(
             "totals": [dict(row) for row in outcome.totals],
             "tie_out": outcome.tie_out.to_pylist(),
             "coverage": outcome.coverage.to_pylist(),
-            "findings": [dict(f) for plane in kept.values() for f in plane.findings],
+            "findings": [
+                *(dict(found) for plane in kept.values() for found in plane.findings),
+                *(asdict(found) for found in outcome.findings),
+            ],
         },
     }

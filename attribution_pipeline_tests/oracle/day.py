@@ -145,7 +145,13 @@ def _tagged(piece: Piece, policy: Policy) -> str | None:
 def _tag_or_open(book: Book, piece: Piece, policy: Policy) -> None:
     tenant = _tagged(piece, policy)
     if tenant is not None:
-        identity = book.identity(piece, "direct", "own", tenant_alone(tenant))
+        # page 10: an unused commitment is idle and a purchase overhead; whose it is is another matter
+        component, leg = "direct", "own"
+        if piece.charge.commitment_status == "Unused":
+            component, leg = "idle", "idle"
+        elif piece.charge.category == "Purchase":
+            component = "overhead"
+        identity = book.identity(piece, component, leg, tenant_alone(tenant))
         book.write(piece, identity, "tag", piece.costs)
     elif piece.charge.commitment_status == "Unused":
         book.leave_open(piece, "idle", "unused_commitment", piece.costs, leg="idle")

@@ -98,6 +98,9 @@ def divide_node(
     if nodes is None and attached is not None and any(attached.shares.values()):
         _divide_attached(book, piece, pool, attached, cluster, drivers, policy, ties)
         return {}
+    if nodes is None and piece.charge.commitment_status == "Unused":
+        book.leave_open(piece, "idle", "unused_commitment", piece.costs, leg="idle", pool=pool.name)
+        return {}
     if nodes is not None and nodes.quarantined:
         book.leave_open(piece, "workload", "quarantined", piece.costs, pool=pool.name)
         return {}
@@ -191,6 +194,13 @@ def divide_idle(
         assert nodes is not None
         if pool.idle is None or pool.idle.keep == "visible":
             book.leave_open(piece, "idle", "no_driver", costs, leg="idle", pool=pool.name)
+            continue
+        if pool.idle.driver in ("cost", "even"):
+            weights = drivers.recipients(pool.idle.driver, piece, pool)
+            if weights:
+                _share_out(book, piece, costs, weights, ties, "idle", "idle", pool=pool.name)
+            else:
+                book.leave_open(piece, "idle", "no_driver", costs, leg="idle", pool=pool.name)
             continue
         beside = [
             operation

@@ -175,6 +175,7 @@ def _nodes_pool(dice: Dice) -> dict[str, Any]:
                            {"driver": "active_time", "within": "node"},
                            {"driver": "active_time", "within": "cluster"},
                            {"driver": dice.pick(("tokens", "requests", "gpu_time"))},
+                           {"driver": dice.pick(("cost", "even"))},
                            {"keep": "visible"})),
     }  # fmt: skip
     if dice.chance(0.1):

@@ -59,10 +59,12 @@ def telemetry_coverage(recorded: RecordedDay) -> Answer:
     if not outside:
         return Answer(True, f"All {len(slices)} meter slices are within {low} to {high}.", metadata)
     worst = min(outside, key=lambda row: Decimal(row["coverage"]))
+    names = ("provider", "model", "token_kind", "account", "region")
+    called = " ".join(worst[name] for name in names if worst[name])
     return Answer(
         False,
         f"{len(outside)} of {len(slices)} slices are outside {low} to {high}, lowest "
-        f"{worst['coverage']} for {worst['provider']} {worst['model']} {worst['token_kind']}. "
+        f"{worst['coverage']} for {called}. "
         "Their rows are `estimated`. Find the emitters that do not report (compare billed with "
         "seen by region and account), deliver their spans, and run the day again.",
         metadata,
@@ -120,7 +122,7 @@ def evidence_gates(recorded: RecordedDay) -> Answer:
     return Answer(
         False,
         f"{len(found)} findings ({', '.join(names)}), first {first['subject']}: "
-        f"{first['detail']}. Compare with OpenCost's own answer for the day, mend the source or the "
-        "policy's `nodes`, and run the day again.",
+        f"{first['detail']}. Mend the source, or the policy's rule that names it, and run the day "
+        "again.",
         metadata,
     )

@@ -5,7 +5,7 @@ select 'node' as invariant, l.charge_id as subject,
        'bill ' || cast(b.billed as varchar) || ', workload + idle ' || cast(l.billed as varchar) as detail
 from (
     select charge_id, sum(billed_cost) as billed, sum(effective_cost) as effective
-    from ledger where component in ('workload', 'idle') and method in ('node', 'share', 'none')
+    from ledger where component in ('workload', 'idle')
       and charge_id in (select charge_id from ledger where component = 'workload')
     group by charge_id
 ) l

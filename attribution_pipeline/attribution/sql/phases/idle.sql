@@ -1,17 +1,12 @@
 -- Phase 4. Idle of a kind over the distinct operations on the scope's pods with cost of that kind.
--- in:  idle_todo, slice_nodes, pods_numbered, pod_weights, pod_operations, worked, actors, portions
+-- in:  idle_todo, the scope's pods (slice, kind, pod), pod_operations, worked, actors, portions
 -- out: idle_weights (grain: slice, kind, who), shared_amounts and members for the kernel;
 --      rows of staged where no operation answers
 create or replace table idle_weights as
 select slice_id, kind, who_id, cast(sum(weight) as bigint) as weight
 from (
     select distinct k.slice_id, k.kind, o.op_id, o.who_id, cast({weight} as bigint) as weight
-    from (
-        select distinct s.slice_id, w.kind, w.pod_id
-        from (select distinct slice_id, cluster, node from {scope}) s
-        join pods_numbered p on p.cluster = s.cluster and p.node = s.node
-        join pod_weights w on w.pod_id = p.pod_id and w.weight > 0
-    ) k
+    from {scope} k
     join pod_operations m on m.pod_id = k.pod_id
     join worked o on o.op_id = m.op_id
 )

@@ -3,11 +3,11 @@
 -- out: portions (grain: charge, tag set, assignment), amounts in quanta
 create table portions as
 select
-    row_number() over (order by charge_id, tags, assignment_id) as portion_id, *
+    row_number() over (order by charge_id, tag_set, assignment_id) as portion_id, *
 from (
     select
         l.charge_id,
-        coalesce(l.Tags, '') || coalesce(l.AllocatedTags, '') as tags,
+        l.tag_set,
         m.assignment_id,
         min(l.billing_period) as billing_period,
         min(coalesce(l.ServiceProviderName, l.ProviderName)) as provider,
@@ -20,11 +20,12 @@ from (
         min(l.RegionId) as region,
         min(l.ChargeCategory) as charge_category,
         min(l.ChargeClass) as charge_class,
+        min(l.CommitmentDiscountStatus) as commitment_status,
         min(l.BillingCurrency) as billing_currency,
         cast(sum(l.billed) as {int}) as billed,
         cast(sum(l.effective) as {int}) as effective,
         cast(sum(l.list) as {int}) as list
     from lines l
     join matched m on m.match_key = l.match_key
-    group by l.charge_id, coalesce(l.Tags, '') || coalesce(l.AllocatedTags, ''), m.assignment_id
+    group by l.charge_id, l.tag_set, m.assignment_id
 );
