@@ -71,7 +71,7 @@ def parse_lines(objects: Path) -> int:
     """Every span object's text parsed line by line by orjson, nothing kept; the bytes of text.
 
     Reading and gunzipping are in it, as they are in landing. One thread, as landing has. Without
-    the cyclic collector, which finds nothing here and doubles the time: a floor should be low.
+    the cyclic collector, which finds nothing here and takes time: a floor should be low.
     """
     import orjson
 
