@@ -23,7 +23,8 @@ def cluster_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> 
     """
     with session(compute) as db:
         load_landed(db, landed, TABLES)
-        db.run("planes/snapshot_of_day", day_us=str(microseconds(day)))
+        for kind in ("allocations", "assets"):
+            db.run("planes/snapshot_of_day", kind=kind, day_us=str(microseconds(day)))
         db.run("planes/pods")
         db.run("planes/volumes")
         findings = [Finding(*row) for row in db.rows(sql_text("checks/nodes"))]

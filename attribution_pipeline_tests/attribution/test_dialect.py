@@ -15,6 +15,7 @@ WORDS = {
     "int": "bigint",
     "day": "2026-10-05",
     "scope": "slice_nodes",
+    "kind": "assets",
     "only_gpu": "",
     "who": "tenant_id",
 }

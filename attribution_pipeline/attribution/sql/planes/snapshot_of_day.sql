@@ -1,26 +1,14 @@
--- OpenCost's rows of the day, from the newest snapshot of each cluster.
--- in:  landed_allocations, landed_assets (grain: one row of one snapshot)
+-- One kind of OpenCost's rows of the day, from the newest snapshot of each cluster.
+-- in:  landed_{kind} (grain: one row of one snapshot)
 --      standing_objects (table_name, source, object_id, ordinal): greater ordinal is newer
--- out: allocations, assets (same grain, one snapshot a source, cluster and day)
-create table allocations as
+-- out: {kind} (same grain, one snapshot a source, cluster and day)
+create table {kind} as
 select a.* exclude (ordinal, newest)
 from (
     select l.*, o.ordinal,
            max(o.ordinal) over (partition by l.source, coalesce(l.cluster, '')) as newest
-    from landed_allocations l
-    join standing_objects o on o.table_name = 'opencost_allocations'
-        and o.source = l.source and o.object_id = l.object_id
-    where epoch_us(l.window_start) = {day_us}
-) a
-where a.ordinal = a.newest;
-
-create table assets as
-select a.* exclude (ordinal, newest)
-from (
-    select l.*, o.ordinal,
-           max(o.ordinal) over (partition by l.source, coalesce(l.cluster, '')) as newest
-    from landed_assets l
-    join standing_objects o on o.table_name = 'opencost_assets'
+    from landed_{kind} l
+    join standing_objects o on o.table_name = 'opencost_{kind}'
         and o.source = l.source and o.object_id = l.object_id
     where epoch_us(l.window_start) = {day_us}
 ) a
