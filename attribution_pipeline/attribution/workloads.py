@@ -24,6 +24,7 @@ from attribution_pipeline.attribution.matching import Assignment
 from attribution_pipeline.attribution.meters import adjusted, weight
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.model.division import largest_remainder
+from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.shares import Shares
@@ -42,6 +43,12 @@ time is active time of operations on a pod with GPU cost.
 A sampled call weighs its adjusted count.
 """
 
+
+WORKED = (
+    "o.op_id", "o.who_id", "o.active_ms", "o.ends_today", "o.counted", "o.of_sampled",
+    *(f"o.{bucket}" for bucket in BUCKETS),
+)  # fmt: skip
+"""What drivers weigh of an operation: numbers only, so that no text is copied for them."""
 
 PODS_BESIDE_IDLE = {
     "node": "pod_weights",
@@ -65,7 +72,8 @@ class Clusters:
         cluster_nodes.load_serving_map(db, policy)
         db.run("phases/pods")
         db.execute(
-            "create table worked as select o.*, g.op_id is not null as on_gpu from ops o left join ("
+            f"create table worked as select {', '.join(WORKED)}, g.op_id is not null as on_gpu "
+            "from ops o left join ("
             "select distinct m.op_id from pod_operations m join pods_numbered p on p.pod_id = m.pod_id "
             "where p.on_gpu) g on g.op_id = o.op_id"
         )
