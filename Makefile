@@ -6,7 +6,7 @@ DEMO ?= demo
 SPANS_PER_DAY ?= 50000
 DAYS ?= 3
 
-.PHONY: demo ui test check bench truth lock clean browser
+.PHONY: install demo ui test check bench truth lock clean browser
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -15,6 +15,8 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+install: $(VENV)/installed  ## the environment, from the lock file
 
 demo: $(VENV)/installed  ## a made-up company, three days, tied out
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./scripts/demo.sh "$(DEMO)" "$(DAYS)" "$(SPANS_PER_DAY)"

@@ -47,7 +47,7 @@ def operation_plane(
     day_us = microseconds(day)
     with session(compute) as db:
         load_landed(db, landed, {"spans": "landed_spans"})
-        findings = _load_thresholds(db)
+        findings = [*_load_thresholds(db), *_anomalies(db, day_us)]
         db.run(
             "planes/calls",
             buckets=", ".join(BUCKETS),
@@ -150,3 +150,16 @@ def _alias_tenants(db: Session, policy: Policy) -> None:
             f"update operations set tenant_id = case tenant_id {named} else tenant_id end",
             parameters,
         )
+
+
+def _anomalies(db: Session, day_us: int) -> list[Finding]:
+    """Calls whose token counts were impossible: the reader dropped the counts, never the call."""
+    return [
+        Finding("usage_anomaly", "warn", anomaly, f"{calls} spans; their calls stand as unmetered")
+        for anomaly, calls in db.rows(
+            "select usage_anomaly, count(*) from landed_spans where is_call "
+            "and usage_anomaly is not null and end_unix_nano >= ? and end_unix_nano < ? "
+            "group by 1 order by 1",
+            [day_us * 1000, (day_us + DAY_US) * 1000],
+        )
+    ]

@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 def run(first: From, last: To = None, config: Config = None) -> None:
     """Land what is new, compute each day, record it, and print the tie-out.
 
-    Status 1 where a check fails; the tie-out's difference is 0 or the day is not recorded.
+    Status 1 where a day is not recorded or a blocking check fails; alerts go to stderr and don't
+    change it. The tie-out's difference is 0 or the day is not recorded.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.model.policy import load_policies

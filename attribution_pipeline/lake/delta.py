@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake.files import StoredFile, sync_folder
+from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,14 @@ class DayTable:
                 # another writer created it in the same moment
                 if not DeltaTable.is_deltatable(str(self.folder)):
                     raise
-        return DeltaTable(str(self.folder))
+        try:
+            return DeltaTable(str(self.folder))
+        except DeltaError as error:
+            raise Refusal(
+                f"the table's log cannot be read: {error}",
+                where=str(self.folder / "_delta_log"),
+                remedy="restore it from a backup; nothing was changed",
+            ) from error
 
     def active(self, day: date, table: DeltaTable | None = None) -> list[str]:
         """The paths that the log says make up a day, relative to the storage folder."""

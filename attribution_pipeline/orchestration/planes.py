@@ -126,6 +126,7 @@ def not_yet_due(house: House, newest: date) -> list[dict[str, Any]]:
     from attribution_pipeline.attribution.billing import not_yet_due as due_later
 
     files = _files(house, "billing", newest)
+    house.landed.verify([file for found in files.values() for file in found])
     with house.lake.staging(newest) as out:
         return due_later(
             _landed(house, files),

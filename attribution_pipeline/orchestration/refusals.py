@@ -15,8 +15,22 @@ from attribution_pipeline.model.errors import Refusal
 
 @contextmanager
 def shown_as_failures() -> Iterator[None]:
-    """Turn a Refusal into a run failure whose description is the refusal's line."""
+    """Turn a Refusal into a run failure whose description is the refusal's line.
+
+    A file that cannot be read or written is a refusal too: of the deployment's folders.
+    """
     try:
         yield
     except Refusal as refusal:
         raise dg.Failure(description=refusal.line(), allow_retries=False) from refusal
+    except OSError as error:
+        raise dg.Failure(description=unusable(error).line(), allow_retries=False) from error
+
+
+def unusable(error: OSError) -> Refusal:
+    """What an operating system's refusal is to a person: the path, its word, what to look at."""
+    return Refusal(
+        (error.strerror or str(error)).lower(),
+        where=str(error.filename or "the deployment's folders"),
+        remedy="nothing was recorded; see that the folder exists, may be written and has space",
+    )

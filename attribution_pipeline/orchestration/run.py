@@ -122,7 +122,7 @@ def run_days(
     _require_days(deployment, first, last)
     tell = progress or (lambda _: None)
     report = RunReport()
-    with _instance() as instance:
+    with _instance() as instance, _os_refusals():
         session = _Session(deployment, instance)
         report.landing = session.land()
         for line in report.landing:
@@ -234,11 +234,30 @@ def _require_days(deployment: Deployment, first: date, last: date) -> None:
 
 
 @contextlib.contextmanager
+def _os_refusals() -> Iterator[None]:
+    from attribution_pipeline.orchestration.refusals import unusable
+
+    try:
+        yield
+    except OSError as error:
+        raise unusable(error) from error
+
+
+@contextlib.contextmanager
 def _instance() -> Iterator[dg.DagsterInstance]:
     import dagster as dg
 
-    if os.environ.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
+    home = os.environ.get("DAGSTER_HOME")
+    if home:
+        try:
+            found = dg.DagsterInstance.get()
+        except dg.DagsterError as error:
+            raise Refusal(
+                " ".join(str(error).split()),
+                where=f"$DAGSTER_HOME {home}",
+                remedy="name an existing folder by its full path, or unset it",
+            ) from error
+        with found as instance:
             yield instance
     else:
         with dg.DagsterInstance.ephemeral() as instance:

@@ -38,7 +38,8 @@ def rejected_records(recorded: RecordedDay) -> Answer:
     return Answer(
         False,
         f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
-        f"`{first['reason']}`. Read landed/rejected for object, position and detail, mend the "
+        f"`{first['reason']}`. Each is named with its object, position and detail in "
+        f"{recorded.house.deployment.storage_folder / 'landed' / 'rejected'} (Parquet): mend the "
         "source, and land again.",
         metadata,
     )
