@@ -194,3 +194,23 @@ def test_table_of_sums_lines_up() -> None:
 
 def test_terminal_shows_control_characters_and_does_not_obey_them() -> None:
     assert terminal_cell("\x1b[31mred\u202e\n") == "\\u001b[31mred\\u202e\\u000a"
+
+
+def test_a_filter_never_changes_a_share(tmp_path):
+    """Invariant 5: what one tenant sees alone is what it has among all."""
+    from attribution_pipeline_tests.attribution.days import METERS, call, day, token_line
+
+    spans = [call(n, tenant, uncached_input=n) for n, tenant in enumerate("abcab", 1)]
+    lines = [token_line(1, "10", "m-uncached", 20)]
+    table = pa.Table.from_pylist(day(tmp_path, METERS, lines=lines, spans=spans).ledger)
+    whole = {
+        row["tenant_id"]: row["billed_cost"]
+        for row in view.summed(table, ["tenant_id"]).to_pylist()
+    }
+    for tenant, cost in whole.items():
+        mine = table.filter(pa.array([t == tenant for t in table["tenant_id"].to_pylist()]))
+        alone = {
+            row["tenant_id"]: row["billed_cost"]
+            for row in view.summed(mine, ["tenant_id"]).to_pylist()
+        }
+        assert alone == {tenant: cost}
