@@ -9,6 +9,8 @@ credits need no case of their own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attribution_pipeline.attribution.engine import NULL
 from attribution_pipeline.model.ledger import WHO
 
@@ -39,6 +41,20 @@ def who_key(prefix: str = "") -> str:
     """Canonical text of the who-columns."""
     columns = ", ".join(f"coalesce({prefix}{column}, {NULL})" for column in WHO)
     return f"concat_ws(chr(31), {columns})"
+
+
+def tenant_alone(prefix: str) -> str:
+    """Condition: of the who-columns at most the tenant is known."""
+    return " and ".join(f"{prefix}{column} is null" for column in WHO if column != "tenant_id")
+
+
+def aliased_tenant(aliases: Mapping[str, str]) -> tuple[str, list[str]]:
+    """``tenant_id`` under the tenant's own name, as SQL, and its parameters."""
+    if not aliases:
+        return "tenant_id", []
+    named = " ".join("when ? then ?" for _ in aliases)
+    parameters = [text for pair in aliases.items() for text in pair]
+    return f"case tenant_id {named} else tenant_id end", parameters
 
 
 def attribution_id(

@@ -132,7 +132,7 @@ def dedicated_tenants(db: Session, policy: Policy) -> dict[int, str]:
     for pod in _dictionaries(
         db,
         "select pod_id, cluster, namespace, controller_kind, controller, pod, labels, annotations, "
-        "namespace_labels, namespace_annotations from pods_numbered where row_kind = 'workload'",
+        "namespace_labels, namespace_annotations from pods_named where row_kind = 'workload'",
     ):
         place = {key: pod[key] for key in ("cluster", "namespace", "controller", "pod")}
         if policy.is_dedicated(**place):

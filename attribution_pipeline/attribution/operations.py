@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
 from attribution_pipeline.attribution.engine import NULL, Session, session
+from attribution_pipeline.attribution.kernel import aliased_tenant
 from attribution_pipeline.model.cutting import DAY_US, microseconds
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.tokens import BUCKETS
@@ -142,14 +143,9 @@ def _load_thresholds(db: Session) -> list[Finding]:
 
 
 def _alias_tenants(db: Session, policy: Policy) -> None:
-    aliases = policy.join.tenant_aliases
-    if aliases:
-        named = " ".join("when ? then ?" for _ in aliases)
-        parameters = [text for pair in aliases.items() for text in pair]
-        db.execute(
-            f"update operations set tenant_id = case tenant_id {named} else tenant_id end",
-            parameters,
-        )
+    if policy.join.tenant_aliases:
+        tenant, parameters = aliased_tenant(policy.join.tenant_aliases)
+        db.execute(f"update operations set tenant_id = {tenant}", parameters)
 
 
 def _anomalies(db: Session, day_us: int) -> list[Finding]:

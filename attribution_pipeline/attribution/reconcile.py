@@ -17,7 +17,7 @@ from attribution_pipeline.attribution import publish
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane
 from attribution_pipeline.attribution.engine import Session, session
-from attribution_pipeline.attribution.kernel import who_key
+from attribution_pipeline.attribution.kernel import aliased_tenant, tenant_alone, who_key
 from attribution_pipeline.attribution.matching import Assignment
 from attribution_pipeline.attribution.meters import divide_meters
 from attribution_pipeline.attribution.nodes import dedicated_tenants
@@ -108,7 +108,6 @@ def _load_evidence(
     else:
         db.load("kubernetes", KUBERNETES.empty_table())
     db.run("phases/pods_named")
-    db.execute("create view pods_numbered as select *, null as tenant_who_id from pods_named")
     dedicated = dedicated_tenants(db, policy)
     tenants = {found.tenant for found in assignments if found.tenant}
     tenants |= set(dedicated.values())
@@ -130,25 +129,19 @@ def _load_evidence(
             }
         ),
     )
-    alone = " and ".join(f"a.{column} is null" for column in WHO if column != "tenant_id")
     db.execute(
-        "drop view pods_numbered; create table pods_numbered as "
+        "create table pods_numbered as "
         "select p.*, a.who_id as tenant_who_id from pods_named p "
         "left join dedicated d on d.pod_id = p.pod_id "
-        f"left join actors a on a.tenant_id = d.tenant_id and {alone}"
+        f"left join actors a on a.tenant_id = d.tenant_id and {tenant_alone('a.')}"
     )
 
 
 def _alias_usage(db: Session, policy: Policy) -> None:
-    aliases = policy.join.tenant_aliases
-    if not aliases:
-        db.execute("create view usage as select * from usage_reported")
-        return
-    named = " ".join("when ? then ?" for _ in aliases)
+    tenant, parameters = aliased_tenant(policy.join.tenant_aliases)
     db.execute(
-        "create table usage as select * replace "
-        f"(case tenant_id {named} else tenant_id end as tenant_id) from usage_reported",
-        [text for pair in aliases.items() for text in pair],
+        f"create table usage as select * replace ({tenant} as tenant_id) from usage_reported",
+        parameters,
     )
 
 
@@ -172,7 +165,6 @@ def _divide_pools(
 
 def _tagged(db: Session) -> None:
     """Phase 3: the tenant that a charge's own tag names."""
-    alone = " and ".join(f"a.{column} is null" for column in WHO if column != "tenant_id")
     db.execute(
         f"""
         insert into staged
@@ -185,7 +177,7 @@ def _tagged(db: Session) -> None:
                'tag', null, null, null, null, 'allocated', p.billed, p.effective
         from portions p
         join assignments n on n.assignment_id = p.assignment_id
-        join actors a on a.tenant_id = n.tenant and {alone}
+        join actors a on a.tenant_id = n.tenant and {tenant_alone("a.")}
         where n.kind = 'tag'
         """
     )

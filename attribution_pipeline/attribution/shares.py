@@ -18,12 +18,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from attribution_pipeline.attribution.engine import Session
-from attribution_pipeline.attribution.kernel import ID_DIGITS
+from attribution_pipeline.attribution.kernel import ID_DIGITS, tenant_alone
 from attribution_pipeline.attribution.staging import NOBODY, OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
 from attribution_pipeline.model.division import largest_remainder
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.model.money import parse_decimal
+from attribution_pipeline.model.money import digits_after_point, parse_decimal, scaled
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy, Pool
@@ -80,11 +80,10 @@ class Shares:
         self.tenants = {
             tenant: who_id
             for who_id, tenant in db.rows(
-                "select min(who_id), tenant_id from actors where who_key = concat_ws(chr(31), "
-                "coalesce(tenant_id, chr(30)), chr(30), chr(30), chr(30), chr(30), chr(30), "
-                "chr(30), chr(30), chr(30), chr(30)) group by tenant_id"
+                f"select who_id, tenant_id from actors a where {tenant_alone('a.')}"
             )
         }
+        self._weights_of_driver: dict[str, Weights] = {}
         self._rows: list[tuple[object, ...]] = []
 
     def portions(self, assignment_ids: Iterable[int]) -> list[Portion]:
@@ -123,9 +122,9 @@ class Shares:
             return {self._tenant(name): 1 for name in base.tenants}, ""
         if driver == "fixed":
             # percentages may have decimals; as integers they weigh the same
-            scale = max(-min(_exponent(share), 0) for share in pool.fixed.values())
+            scale = max(digits_after_point(share) for share in pool.fixed.values())
             return {
-                self._tenant(self.policy.tenant_alias(name)): int(share.scaleb(scale))
+                self._tenant(self.policy.tenant_alias(name)): scaled(share, scale)
                 for name, share in pool.fixed.items()
             }, ""
         if driver == "cost":
@@ -136,19 +135,22 @@ class Shares:
         return Recipient(self.tenants[name], None)
 
     def _over_operations(self, driver: str) -> Weights:
-        expression = OPERATION_WEIGHTS[driver][0]
-        return {
-            Recipient(who_id, "identity_missing" if tenant is None else None): int(weight)
-            for who_id, tenant, weight in self.db.rows(
-                f"select o.who_id, a.tenant_id, sum({expression}) from worked o "
-                "join actors a on a.who_id = o.who_id group by 1, 2 "
-                f"having sum({expression}) > 0 order by 1"
-            )
-        }
+        """The day's operations by who; the same for every charge, so summed once a driver."""
+        if driver not in self._weights_of_driver:
+            expression = OPERATION_WEIGHTS[driver][0]
+            self._weights_of_driver[driver] = {
+                _recipient(who_id, tenant): int(weight)
+                for who_id, tenant, weight in self.db.rows(
+                    f"select o.who_id, a.tenant_id, sum({expression}) from worked o "
+                    "join actors a on a.who_id = o.who_id group by 1, 2 "
+                    f"having sum({expression}) > 0 order by 1"
+                )
+            }
+        return self._weights_of_driver[driver]
 
     def _usage(self, metric: str, portion: Portion) -> tuple[Weights, str]:
         """The report's rows for the service and resource; no resource weighs on all of the service."""
-        quantities: dict[Recipient, Decimal] = defaultdict(Decimal)
+        quantities: list[tuple[Recipient, Decimal]] = []
         for who_id, tenant, quantity, object_id, position in self.db.rows(
             "select a.who_id, a.tenant_id, u.quantity, u.object_id, u.position from usage_named u "
             "join actors a on a.who_id = u.who_id where u.metric = ? and u.service = ? "
@@ -162,11 +164,14 @@ class Shares:
                     where=f"usage report {object_id}, record {position}",
                     remedy="weights are non-negative: correct the report",
                 )
-            recipient = Recipient(who_id, "identity_missing" if tenant is None else None)
-            quantities[recipient] += value
-        scale = max((-min(_exponent(value), 0) for value in quantities.values()), default=0)
-        weights = {key: int(value.scaleb(scale)) for key, value in quantities.items() if value}
-        return weights, f" x 1e-{scale}" if scale else ""
+            quantities.append((_recipient(who_id, tenant), value))
+        # summed as integers: Decimal's own sums round at 28 digits
+        scale = max((digits_after_point(value) for _, value in quantities), default=0)
+        weights: dict[Recipient, int] = defaultdict(int)
+        for recipient, value in quantities:
+            weights[recipient] += scaled(value, scale)
+        positive = {recipient: weight for recipient, weight in weights.items() if weight}
+        return positive, f" x 1e-{scale}" if scale else ""
 
     def spread_gaps(self) -> None:
         """``evidence_gap: spread``: what no operation was seen for, over those that were, by tokens."""
@@ -180,7 +185,7 @@ class Shares:
         )
         for portion_id, charge_id, billed, effective, slice_id, model, token_kind in gaps:
             weights = {
-                Recipient(who_id, "identity_missing" if tenant is None else None): int(weight)
+                _recipient(who_id, tenant): int(weight)
                 for who_id, tenant, weight in self.db.rows(
                     "select o.who_id, a.tenant_id, sum(w.weight) from meter_weights w "
                     "join ops o on o.op_id = w.op_id join actors a on a.who_id = o.who_id "
@@ -338,10 +343,8 @@ def _same(account: str | None, other: str | None) -> str:
     return "account" if account == other else ""
 
 
-def _exponent(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)  # a parsed number is finite
-    return exponent
+def _recipient(who_id: int, tenant: str | None) -> Recipient:
+    return Recipient(who_id, "identity_missing" if tenant is None else None)
 
 
 def _unit(driver: str) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from attribution_pipeline.model.division import largest_remainder
-from attribution_pipeline.model.money import SCALE, parse_decimal
+from attribution_pipeline.model.money import SCALE, digits_after_point, parse_decimal, scaled
 
 DAY_US = 86_400_000_000
 """A UTC day in microseconds: the charge-day has no leap second."""
@@ -40,17 +40,8 @@ class Cut:
     def divide_text(self, text: str) -> list[str]:
         """A decimal quantity by day, at 1e-12 or its own finer scale. Sums to it exactly."""
         value = parse_decimal(text)
-        exponent = value.as_tuple().exponent
-        assert isinstance(exponent, int)  # parse_decimal refuses NaN and infinity
-        scale = max(SCALE, -exponent)
-        return [f"{_unshift(part, scale):f}" for part in self.divide(_shift(value, scale))]
-
-
-def _shift(value: Decimal, scale: int) -> int:
-    sign, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    whole: int = int("".join(map(str, digits))) * 10 ** (exponent + scale)
-    return -whole if sign else whole
+        scale = max(SCALE, digits_after_point(value))
+        return [f"{_unshift(part, scale):f}" for part in self.divide(scaled(value, scale))]
 
 
 def _unshift(part: int, scale: int) -> Decimal:

@@ -51,6 +51,22 @@ def to_quanta(value: Decimal) -> tuple[int, Decimal]:
     return quanta, _EXACT.subtract(rounded, scaled).scaleb(-SCALE, context=_EXACT)
 
 
+def scaled(value: Decimal, digits: int) -> int:
+    """``value`` x 10**digits, exactly, where that is whole: digit by digit, so nothing rounds."""
+    sign, figures, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # parse_decimal refuses NaN and infinity
+    assert exponent + digits >= 0
+    whole: int = int("".join(map(str, figures))) * 10 ** (exponent + digits)
+    return -whole if sign else whole
+
+
+def digits_after_point(value: Decimal) -> int:
+    """How many digits a decimal has after its point; never negative."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # parse_decimal refuses NaN and infinity
+    return max(-exponent, 0)
+
+
 def from_float(value: float) -> Decimal:
     """A binary float through its shortest decimal form: what AWS meant when it wrote a double."""
     return parse_decimal(repr(value))
