@@ -123,10 +123,10 @@ class Shares:
         if driver == "fixed":
             # percentages may have decimals; as integers they weigh the same
             scale = max(digits_after_point(share) for share in pool.fixed.values())
-            return {
-                self._tenant(self.policy.tenant_alias(name)): scaled(share, scale)
-                for name, share in pool.fixed.items()
-            }, ""
+            fixed: dict[Recipient, int] = defaultdict(int)
+            for name, percent in pool.fixed.items():
+                fixed[self._tenant(self.policy.tenant_alias(name))] += scaled(percent, scale)
+            return fixed, ""
         if driver == "cost":
             return base.cost(portion, within=pool.within), ""
         return {}, ""

@@ -120,3 +120,24 @@ def test_a_row_divided_in_python_has_the_id_that_sql_gives(tmp_path):
         words += [None, row["model"], row["token_kind"], row["unallocated_reason"]]
         text = "\x1f".join("\x1e" if word is None else word for word in words)
         assert hashlib.sha256(text.encode()).hexdigest()[:32] == row["attribution_id"]
+
+
+def test_reported_quantities_add_up_exactly_at_any_length(tmp_path):
+    """Decimal sums would round at 28 digits."""
+    reports = [usage("a", "1" + "0" * 28), usage("a", "0.5"), usage("b", "1")]
+    found = day(tmp_path, POOLS, lines=[line(1, "3", ServiceName="Vectors")], usage=reports)
+    assert {row["driver_quantity"] for row in found.ledger if row["tenant_id"] == "a"} == {
+        Decimal(10**29 + 5)
+    }
+    assert found.cost() == Decimal(3)
+
+
+def test_fixed_shares_of_two_names_for_one_tenant_add_up(tmp_path):
+    policy = (
+        METERS
+        + "join: {tenant_aliases: {Acme-Inc: acme}}\n"
+        + "pools: [{name: fixed, match: {ServiceName: Fixed}, driver: fixed,"
+        + " fixed: {Acme-Inc: 30, acme: 30, b: 40}}]\n"
+    )
+    found = day(tmp_path, policy, lines=[line(1, "10", ServiceName="Fixed")])
+    assert (found.cost(tenant_id="acme"), found.cost(tenant_id="b")) == (6, 4)
