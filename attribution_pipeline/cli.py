@@ -5,7 +5,7 @@ what a command does (``commands/``). Nothing heavy is imported before a command 
 ``attribution --help`` answers at once.
 
 Exit statuses: 0 done; 1 a check failed or the day does not tie out; 2 refused, one line on stderr,
-nothing written.
+nothing written; 3, 4, 5 what a replay found (``commands.replay``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ COMMAND_MODULES = (
     "attribution_pipeline.commands.init",
     "attribution_pipeline.commands.run",
     "attribution_pipeline.commands.ledger",
+    "attribution_pipeline.commands.close",
+    "attribution_pipeline.commands.replay",
     "attribution_pipeline.commands.policy",
     "attribution_pipeline.commands.truth",
 )

@@ -29,7 +29,7 @@ VARIABLE = "ATTRIBUTION_CONFIG"
 """Names the deployment file where a command has no ``--config``."""
 FILE_NAME = "attribution.yaml"
 
-_LATER_KINDS = ("reservations", "outcomes", "controls", "closes")
+_LATER_KINDS = ("reservations", "outcomes", "controls")
 
 
 def _absolute(value: Any, info: ValidationInfo) -> Any:
@@ -122,7 +122,7 @@ class Sources(Strict):
     reservations: list[Any] = []
     outcomes: list[Any] = []
     controls: list[Any] = []
-    closes: list[Any] = []
+    closes: Annotated[list[TableSource], AfterValidator(_apart)] = []
 
     @model_validator(mode="after")
     def _read_by_this_version(self) -> Sources:
@@ -138,7 +138,7 @@ class Sources(Strict):
 
     def each(self) -> Iterator[tuple[str, int, Source]]:
         """Kind, place in its list (from 0) and source, in the order of the kinds."""
-        for kind in ("billing", "opencost", "spans", "kubernetes", "usage"):
+        for kind in ("billing", "opencost", "spans", "kubernetes", "usage", "closes"):
             for index, source in enumerate(getattr(self, kind)):
                 yield kind, index, source
 
@@ -206,7 +206,11 @@ class Deployment(Strict):
         return self._document.where(location)
 
     def require_inputs(self) -> None:
-        """That policies and every source are there. Raises Refusal with file and line."""
+        """That policies and every source are there. Raises Refusal with file and line.
+
+        A folder of close records may be missing: `attribution close` makes it with the first one,
+        and a checkout holds no empty folders.
+        """
         if not self.policies_folder.is_dir():
             raise Refusal(
                 f"there is no folder {self.policies}",
@@ -214,7 +218,7 @@ class Deployment(Strict):
                 remedy="create it with a policy, or correct `policies`",
             )
         for kind, index, source in self.sources.each():
-            if not Path(source.uri).exists():
+            if kind != "closes" and not Path(source.uri).exists():
                 raise Refusal(
                     f"source `{source.name}`: there is no {source.uri}",
                     where=self.where("sources", kind, index, "uri"),

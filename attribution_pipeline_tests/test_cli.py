@@ -66,8 +66,8 @@ def test_without_arguments_it_helps() -> None:
         (["ledger", "--frm", "2026-10-06"], "No such option: --frm"),
         (["ledger", "--format", "xlsx"], "--format: `xlsx` is no format; use one of: table, csv, "
          "json, parquet"),
-        (["ledger", "--as-of", "2026-10-06"], "--as-of: this version keeps a day's newest state "
-         "only; leave it out to read the ledger as it stands"),
+        (["ledger", "--as-of", "soon"], "Invalid value for '--as-of': 'soon' is no time, write "
+         "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ; see `attribution ledger --help`"),
         (["demo"], "Missing argument 'DIR'; see `attribution demo --help`"),
         (["demo", "x", "--days", "0"], "Invalid value for '--days'"),
     ],
@@ -101,7 +101,7 @@ def test_init_writes_a_deployment_and_a_policy_that_validate_as_they_are(tmp_pat
     checked = run("policy", "check", "--config", config)
     assert checked.exit_code == 0, checked.output
     assert "in force from charge day 2026-10-05" in checked.stdout
-    for source in ("billing", "opencost", "spans", "usage"):
+    for source in ("billing", "opencost", "spans", "usage", "closes"):
         assert (folder / source).is_dir()
 
 

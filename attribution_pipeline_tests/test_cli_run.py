@@ -95,7 +95,7 @@ def test_failed_check_is_told_on_stderr_and_is_status_1(
         CheckOutcome("coverage", passed=False, blocking=False, description="low"),
     ]
     report = RunReport(days=[DayOutcome(date(2026, 10, 5), "recorded", checks)])
-    monkeypatch.setattr(orchestrated, "run_days", lambda *_: report)
+    monkeypatch.setattr(orchestrated, "run_days", lambda *_, **__: report)
     result = run("run", "--config", recorded[0] / "attribution.yaml", "--from", DAY)
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
@@ -111,7 +111,7 @@ def test_alert_alone_is_status_0(
 
     check = CheckOutcome("coverage", passed=False, blocking=False, description="low")
     report = RunReport(days=[DayOutcome(date(2026, 10, 5), "recorded", [check])])
-    monkeypatch.setattr(orchestrated, "run_days", lambda *_: report)
+    monkeypatch.setattr(orchestrated, "run_days", lambda *_, **__: report)
     result = run("run", "--config", recorded[0] / "attribution.yaml", "--from", DAY)
     assert result.exit_code == 0
     assert result.stderr == f"alert: {DAY} coverage: low\n"

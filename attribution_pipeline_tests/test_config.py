@@ -135,8 +135,8 @@ MISTAKES = [
     ("uri: ./spans", "uri: .",
      "12: `sources.spans[1].uri`: source `traces` holds `storage`, so it would read its own "
      "tables; put storage beside the sources, not inside one"),
-    ("  usage:\n", "  closes:\n",
-     "15: `sources.closes`: this version does not read `closes`; remove them from the file until "
+    ("  usage:\n", "  controls:\n",
+     "15: `sources.controls`: this version does not read `controls`; remove them from the file until "
      "a release reads them: evidence that is ignored in silence would look used"),
     ("storage: ./lake", "storage: ./lake\nkeys: ./keys",
      "2: `keys`: this version does not verify identity envelopes; remove `keys` until a release "
@@ -159,7 +159,7 @@ def test_mistake_is_one_line_with_place_and_remedy(
     assert refused.value.line() == f"{path}:{line}"
 
 
-@pytest.mark.parametrize("kind", ["reservations", "outcomes", "controls", "closes"])
+@pytest.mark.parametrize("kind", ["reservations", "outcomes", "controls"])
 def test_kind_that_this_version_does_not_read_may_stand_empty_only(
     tmp_path: Path, kind: str
 ) -> None:
@@ -185,6 +185,20 @@ def test_input_that_is_not_there_names_its_line(tmp_path: Path) -> None:
         f"{path}:7: source `aws`: there is no {tmp_path / 'billing' / 'aws'}; create the folder, "
         "or correct `uri`"
     )
+
+
+def test_folder_of_close_records_may_be_missing_until_one_is_written(tmp_path: Path) -> None:
+    for folder in ("policies", "bill"):
+        (tmp_path / folder).mkdir()
+    text = (
+        "storage: ./lake\nfirst_day: 2026-10-05\npolicies: ./policies\nsources:\n"
+        "  billing: [{name: bill, uri: ./bill}]\n  closes: [{name: closes, uri: ./closes}]\n"
+    )
+    deployment = load_deployment(_write(tmp_path, text))
+    deployment.require_inputs()
+    assert [(kind, source.name) for kind, _, source in deployment.sources.each()] == [
+        ("billing", "bill"), ("closes", "closes"),
+    ]  # fmt: skip
 
 
 def test_reading_the_deployment_imports_nothing_heavy() -> None:

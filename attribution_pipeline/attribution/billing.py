@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.attribution.cluster import view_landed
 from attribution_pipeline.attribution.day import Compute, Landed, Plane, SourceFacts
 from attribution_pipeline.attribution.engine import NULL, Session, session
 from attribution_pipeline.model import money
@@ -44,12 +45,11 @@ def billing_plane(
     """
     path = out / "charges.parquet"
     with session(compute) as db:
-        _load_lines(db, landed, facts)
+        load_lines(db, landed, facts)
         _refuse_two_doors(db)
         day_us = microseconds(day)
         db.run(
             "planes/charge_lines_of_day",
-            day_us=str(DAY_US),
             day_end_us=str(day_us + DAY_US),
             from_us=str(-EVER_US) if day == first_day else str(day_us),
         )
@@ -59,24 +59,24 @@ def billing_plane(
         said = [f'"{name}"' for name in columns if name not in ORIGIN_COLUMNS]
         rows = db.write(f"select * from charges order by {', '.join(said)}", path)
         return Plane(
-            "billing", {"charges": str(path)}, db.digest("charges", said), {"charges": rows}
+            "billing", {"charges": [str(path)]}, db.set_digest("charges", said), {"charges": rows}
         )
 
 
 def bill_by_day(
     landed: Landed, facts: SourceFacts, *, first_day: date, compute: Compute
 ) -> pa.Table:
-    """The whole standing bill. Grain: charge day, issuer, account, invoice, currency.
+    """The whole standing bill. Grain: charge day, issuer, account, billing period, invoice, service,
+    currency.
 
     Days before ``first_day`` stand on it, as in the ledger; days after the newest computed one are
     what a tie-out calls not yet due. Columns ``billed_cost``, ``effective_cost``: DECIMAL(38,12).
     """
     with session(compute) as db:
-        _load_lines(db, landed, facts)
+        load_lines(db, landed, facts)
         _refuse_two_doors(db)
         db.run(
             "planes/charge_lines_of_day",
-            day_us=str(DAY_US),
             day_end_us=str(EVER_US),
             from_us=str(-EVER_US),
         )
@@ -85,7 +85,10 @@ def bill_by_day(
             f"""
             select greatest(s.charge_day, date '{first_day}') as charge_date,
                    l.InvoiceIssuerName as issuer, l.BillingAccountId as billing_account_id,
-                   l.InvoiceId as invoice_id, l.BillingCurrency as billing_currency,
+                   cast(make_date(cast(epoch_us(l.BillingPeriodStart) // {DAY_US} as integer)) as date)
+                       as billing_period,
+                   l.InvoiceId as invoice_id, l.ServiceName as service,
+                   l.BillingCurrency as billing_currency,
                    cast(sum(s.billed_cost) as decimal(38, 12)) as billed_cost,
                    cast(sum(s.effective_cost) as decimal(38, 12)) as effective_cost
             from slices s join day_lines_numbered l on l.line_ordinal = s.line_ordinal
@@ -111,16 +114,11 @@ def not_yet_due(
     ]
 
 
-def _load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
+def load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
+    """``standing_lines``: every landed line that stands."""
     import pyarrow as pa
 
-    from attribution_pipeline.model.evidence import CHARGE_LINES
-
-    files = landed.files.get("billing", ())
-    if files:
-        db.view("landed_lines", files)
-    else:
-        db.load("landed_lines", pa.schema([("source", pa.string()), *CHARGE_LINES]).empty_table())
+    view_landed(db, landed, "billing", "landed_lines")
     pairs = [
         (source, object_id)
         for source, ids in landed.current_objects.get("billing", {}).items()
@@ -137,6 +135,7 @@ def _load_lines(db: Session, landed: Landed, facts: SourceFacts) -> None:
     )
     replacing = [name for name, mode in facts.delivery.items() if mode == "replace"]
     db.load("replacing_sources", pa.table({"source": pa.array(replacing, pa.string())}))
+    db.run("planes/standing_lines", day_us=str(DAY_US))
 
 
 def _refuse_two_doors(db: Session) -> None:

@@ -5,6 +5,7 @@ Belongs here: what is to be divided. Does not: by what (``meters``, ``workloads`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
 
 
-def load_portions(db: Session, charges: str, policy: Policy, day: date) -> list[Assignment]:
+def load_portions(
+    db: Session, charges: Sequence[str], policy: Policy, day: date
+) -> list[Assignment]:
     """Tables ``lines``, ``portions`` and ``assignments``; the assignments by their id.
 
     ``portions``. Grain: charge, tag set, rule. Amounts are integers of quanta, 64 bits wide where
@@ -25,7 +28,7 @@ def load_portions(db: Session, charges: str, policy: Policy, day: date) -> list[
     """
     columns = columns_read(policy)
     key = ", ".join(f'coalesce("{column}", {NULL})' for column in columns)
-    db.view("charges", [charges])
+    db.view("charges", charges)
     db.execute(
         f"""
         create table lines as

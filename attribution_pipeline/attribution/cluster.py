@@ -33,8 +33,8 @@ def cluster_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> 
             path = out / f"{table}.parquet"
             columns = [row[0] for row in db.rows(f"select column_name from (describe {table})")]
             rows[table] = db.write(f"select * from {table} order by all", path)
-            files[table] = str(path)
-            digests.append(db.digest(table, columns))
+            files[table] = [str(path)]
+            digests.append(db.set_digest(table, columns))
         return Plane("cluster", files, "-".join(digests), rows, findings)
 
 
@@ -42,15 +42,9 @@ def load_landed(db: Session, landed: Landed, tables: dict[str, str]) -> None:
     """Landed files as views, and ``standing_objects`` (table_name, source, object_id, ordinal)."""
     import pyarrow as pa
 
-    from attribution_pipeline.model.evidence import SCHEMAS
-
     standing = []
     for table, view in tables.items():
-        files = landed.files.get(table, ())
-        if files:
-            db.view(view, files)
-        else:
-            db.load(view, pa.schema([("source", pa.string()), *SCHEMAS[table]]).empty_table())
+        view_landed(db, landed, table, view)
         for source, ids in landed.current_objects.get(table, {}).items():
             standing += [(table, source, object_id, n) for n, object_id in enumerate(ids)]
     columns = list(zip(*standing, strict=True)) or [(), (), (), ()]
@@ -65,3 +59,16 @@ def load_landed(db: Session, landed: Landed, tables: dict[str, str]) -> None:
             }
         ),
     )
+
+
+def view_landed(db: Session, landed: Landed, table: str, name: str) -> None:
+    """Landed files of a table as the view ``name``; no files, no rows."""
+    import pyarrow as pa
+
+    from attribution_pipeline.model.evidence import SCHEMAS
+
+    files = landed.files.get(table, ())
+    if files:
+        db.view(name, files)
+    else:
+        db.load(name, pa.schema([("source", pa.string()), *SCHEMAS[table]]).empty_table())

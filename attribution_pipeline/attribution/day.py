@@ -55,29 +55,52 @@ class Finding:
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane's evidence of one day: Parquet by table name, and the digest of its records."""
+    """One plane's evidence of one day: Parquet files by table, and the digest of its records."""
 
     name: str
-    files: Mapping[str, str]
+    files: Mapping[str, Sequence[str]]
     digest: str
     rows: Mapping[str, int]
     findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True)
+class Previous:
+    """The recorded state that a new one follows: what its rows were and what they came from.
+
+    ``files``: Parquet files by table of ``ledger``, ``operation_costs``, ``operations`` and
+    ``variances``. ``settled``: the ``closes`` plane's table of that state. ``inputs``: plane name
+    to digest.
+    """
+
+    files: Mapping[str, Sequence[str]]
+    settled: Sequence[str]
+    inputs: Mapping[str, str]
+    policy_digest: str
+    kernel: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A reconciled day, not yet published.
 
-    ``files``: ``ledger``, ``operation_costs``, ``operations`` as sorted Parquet without
-    ``charge_date``, which is the partition. ``tie_out``: see ``tie_out.sql``; one row per
-    currency and cost. ``coverage``: one row per meter slice.
+    ``files``: Parquet files by published table, sorted, without ``charge_date``, which is the
+    partition: new ones, and files of the previous state that still stand. ``ledger_revisions``
+    holds the changes of this state alone. ``tie_out``: see
+    ``tie_out.sql``; one row per currency and cost. ``coverage``: one row per meter slice.
+    ``unheld_digest``: the content digest of what the ledger would be if nothing were held.
     """
 
-    files: Mapping[str, str]
+    files: Mapping[str, Sequence[str]]
     content_digest: str
+    unheld_digest: str
     rows: Mapping[str, int]
     totals: Sequence[Mapping[str, Any]]
     tie_out: pa.Table
     coverage: pa.Table
     findings: Sequence[Finding]
     stats: Mapping[str, Any]
+    adds_to: frozenset[str] = frozenset()
+    """Tables whose files stand beside the previous state's, not in their place."""
+    causes: Mapping[str, int] = field(default_factory=dict)
+    """Changed rows by cause."""

@@ -1,7 +1,7 @@
 """Phase 1: charges that operations meter, divided over them by their tokens.
 
 Belongs here: which operations and which charges make a slice, billed and seen tokens, coverage.
-Does not: the division (``kernel``, ``sql/phases/meters.sql``).
+Does not: the division (``kernel``, ``sql/phases/meter_parts.sql``).
 """
 
 from __future__ import annotations
@@ -60,39 +60,68 @@ class Slice:
         return max(self.billed_tokens, self.seen)
 
     @property
+    def priced_over(self) -> int:
+        """What list cost is divided over: the tokens that it was quoted for."""
+        if self.billed_tokens is None or self.billed_tokens <= 0:
+            return self.seen
+        return self.billed_tokens
+
+    @property
     def coverage(self) -> Fraction | None:
         """Tokens seen over tokens billed, None where nothing says what was billed."""
         if self.billed_tokens is None or self.billed_tokens <= 0:
             return None
         return Fraction(self.seen, self.billed_tokens)
 
+    def is_within(self, policy: Policy) -> bool:
+        """Whether coverage is within the policy's tolerance."""
+        low, high = policy.tolerance.telemetry_coverage
+        return self.coverage is not None and Fraction(low) <= self.coverage <= Fraction(high)
+
 
 def divide_meters(db: Session, policy: Policy, assignments: Sequence[Assignment]) -> list[Slice]:
     """Rows of every metered charge; the slices, for coverage."""
-    meters = {number: found for number, found in enumerate(assignments) if found.kind == "meter"}
-    slices = _form_slices(db, policy, meters)
-    _weigh(db, slices)
-    _count_billed_tokens(db, policy, assignments, slices)
-    _load_slices(db, policy, slices)
-    rolls_up = policy.join.direction == "roll_up_operations"
-    billed, effective = ("p.list", "p.list") if rolls_up else ("p.billed", "p.effective")
-    denominator = "s.priced_over" if rolls_up else "s.denominator"
-    spread = policy.evidence_gap == "spread"
-    db.run(
-        "phases/meters",
-        int=db.integer,
-        billed_part=part(billed, "w.weight", f"cast({denominator} as {db.integer})"),
-        effective_part=part(effective, "w.weight", f"cast({denominator} as {db.integer})"),
-        rolls_up=str(rolls_up).lower(),
-        spread=str(spread).lower(),
-    )
+    slices = form_slices(db, policy, assignments)
+    weigh(db, slices)
+    count_billed_tokens(db, policy, assignments, slices)
+    load_slices(db, policy, slices)
+    take_parts(db, policy, "meter_weights", "meter_parts")
+    db.run("phases/meter_rows", int=db.integer)
+    db.run("phases/meter_requests", parts="meter_parts")
+    db.run("phases/meter_rests", int=db.integer)
+    leave_open(db, policy)
     return slices
 
 
-def _form_slices(db: Session, policy: Policy, meters: dict[int, Assignment]) -> list[Slice]:
+def take_parts(db: Session, policy: Policy, weights: str, parts: str) -> None:
+    """Table ``parts``: what the operations of table ``weights`` have of each charge of theirs."""
+    rolls_up = policy.join.direction == "roll_up_operations"
+    billed, effective = ("p.list", "p.list") if rolls_up else ("p.billed", "p.effective")
+    denominator = f"cast({'s.priced_over' if rolls_up else 's.denominator'} as {db.integer})"
+    db.run(
+        "phases/meter_parts",
+        int=db.integer,
+        weights=weights,
+        parts=parts,
+        billed_part=part(billed, "w.weight", denominator),
+        effective_part=part(effective, "w.weight", denominator),
+    )
+
+
+def leave_open(db: Session, policy: Policy) -> None:
+    """Rows of ``meter_rests`` that stay open; under ``evidence_gap: spread`` the gaps wait."""
+    db.run(
+        "phases/meter_open",
+        rolls_up=str(policy.join.direction == "roll_up_operations").lower(),
+        spread=str(policy.evidence_gap == "spread").lower(),
+    )
+
+
+def form_slices(db: Session, policy: Policy, assignments: Sequence[Assignment]) -> list[Slice]:
     """``meter_portions`` and ``routes``: charges and operations with the slice they belong to."""
     import pyarrow as pa
 
+    meters = {number: found for number, found in enumerate(assignments) if found.kind == "meter"}
     billed = defaultdict(list)
     for portion_id, assignment_id, account, region in db.rows(
         "select portion_id, assignment_id, account, region from portions order by portion_id"
@@ -208,31 +237,39 @@ def adjusted(quantity: str) -> str:
     )
 
 
-def _weigh(db: Session, slices: Sequence[Slice]) -> None:
-    db.execute("create table meter_weights (slice_id bigint, op_id bigint, weight bigint)")
-    for kind in sorted({found.key.token_kind for found in slices}):
-        db.execute(
-            f"""
-            insert into meter_weights
-            select r.slice_id, o.op_id, o.weight
-            from (
-                select op_id, provider, model, account, region, {weight(kind)} as weight
-                from ops where ends_today and metered
-            ) o
-            join routes r on r.token_kind = '{kind}'
-                and r.provider = o.provider and r.model = o.model
-                and coalesce(r.account, chr(30)) = coalesce(o.account, chr(30))
-                and coalesce(r.region, chr(30)) = coalesce(o.region, chr(30))
-            where o.weight > 0
-            """
-        )
+def weigh(db: Session, slices: Sequence[Slice]) -> None:
+    """``meter_weights`` (slice, operation, weight), and what each slice has seen."""
+    load_weights(db, slices, ops="ops", routes="routes", weights="meter_weights")
     for number, seen, largest in db.rows(
         "select slice_id, cast(sum(weight) as hugeint), max(weight) from meter_weights group by 1"
     ):
         slices[number].seen, slices[number].largest = int(seen), int(largest)
 
 
-def _count_billed_tokens(
+def load_weights(
+    db: Session, slices: Sequence[Slice], *, ops: str, routes: str, weights: str
+) -> None:
+    """Table ``weights`` (slice, operation, weight) of operations ``ops`` that go along ``routes``."""
+    db.execute(f"create table {weights} (slice_id bigint, op_id bigint, weight bigint)")
+    for kind in sorted({found.key.token_kind for found in slices}):
+        db.execute(
+            f"""
+            insert into {weights}
+            select r.slice_id, o.op_id, o.weight
+            from (
+                select op_id, provider, model, account, region, {weight(kind)} as weight
+                from {ops} where ends_today and metered
+            ) o
+            join {routes} r on r.token_kind = '{kind}'
+                and r.provider = o.provider and r.model = o.model
+                and coalesce(r.account, chr(30)) = coalesce(o.account, chr(30))
+                and coalesce(r.region, chr(30)) = coalesce(o.region, chr(30))
+            where o.weight > 0
+            """
+        )
+
+
+def count_billed_tokens(
     db: Session, policy: Policy, assignments: Sequence[Assignment], slices: Sequence[Slice]
 ) -> None:
     """Q: summed exactly over the slice's Usage lines, rounded half-even once."""
@@ -271,10 +308,10 @@ def _count_billed_tokens(
         slices[slice_id].billed_tokens = int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
-def _load_slices(db: Session, policy: Policy, slices: Sequence[Slice]) -> None:
+def load_slices(db: Session, policy: Policy, slices: Sequence[Slice]) -> None:
+    """``meter_slices``: quantities of each slice, and whether its coverage is within tolerance."""
     import pyarrow as pa
 
-    low, high = policy.tolerance.telemetry_coverage
     for found in slices:
         if found.denominator * found.largest >= WEIGHT_BOUND:
             raise Refusal(
@@ -283,24 +320,14 @@ def _load_slices(db: Session, policy: Policy, slices: Sequence[Slice]) -> None:
                 remedy="meter it by account or region, so that its days are smaller",
             )
     wide = pa.decimal128(38, 0)
-    coverages = [found.coverage for found in slices]
     table = pa.table(
         {
             "slice_id": pa.array(range(len(slices)), pa.int64()),
             "billed_tokens": pa.array([_decimal(s.billed_tokens) for s in slices], wide),
             "seen": pa.array([_decimal(s.seen) for s in slices], wide),
             "denominator": pa.array([_decimal(s.denominator) for s in slices], wide),
-            "priced_over": pa.array(
-                [
-                    _decimal(s.billed_tokens if (s.billed_tokens or 0) > 0 else s.seen)
-                    for s in slices
-                ],
-                wide,
-            ),
-            "within_tolerance": pa.array(
-                [c is not None and Fraction(low) <= c <= Fraction(high) for c in coverages],
-                pa.bool_(),
-            ),
+            "priced_over": pa.array([_decimal(s.priced_over) for s in slices], wide),
+            "within_tolerance": pa.array([s.is_within(policy) for s in slices], pa.bool_()),
         }
     )
     db.load("loaded_slices", table)

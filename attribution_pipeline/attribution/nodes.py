@@ -187,8 +187,12 @@ def _tenant_of(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> st
 
 
 def _label(labels: Mapping[str, str], key: str) -> str | None:
-    # OpenCost sanitises label names for Prometheus: app.kubernetes.io/name arrives with underscores
-    return labels.get(key) or labels.get(_SANITISED.sub("_", key))
+    return labels.get(key) or labels.get(sanitised_label(key))
+
+
+def sanitised_label(key: str) -> str:
+    """A label's name as OpenCost has it for Prometheus: ``app_kubernetes_io_name``."""
+    return _SANITISED.sub("_", key)
 
 
 def load_serving_map(db: Session, policy: Policy) -> None:

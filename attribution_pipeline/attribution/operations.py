@@ -48,41 +48,64 @@ def operation_plane(
     day_us = microseconds(day)
     with session(compute) as db:
         load_landed(db, landed, {"spans": "landed_spans"})
-        findings = [*_load_thresholds(db), *_anomalies(db, day_us)]
-        db.run(
-            "planes/calls",
-            buckets=", ".join(BUCKETS),
-            who=", ".join(_who(column, policy) for column in WHO),
-            content=", ".join(
-                f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT
-            ),
-            from_ns=str((day_us - LOOKBACK_DAYS * DAY_US) * 1000),
-            to_ns=str((day_us + (1 + LOOKBACK_DAYS) * DAY_US) * 1000),
-        )
-        db.run(
-            "planes/operations",
-            day_ms=str(day_us // 1000),
-            day_end_ms=str((day_us + DAY_US) // 1000),
-            best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
-            named_who=", ".join(f"i.{column}" for column in WHO),
-        )
-        _alias_tenants(db, policy)
-        columns = [row[0] for row in db.rows("select column_name from (describe operations)")]
+        findings = load_findings(db, day_us)
+        merge_calls(db, policy, day_us)
         rows = db.write("select * from operations order by operation_key", path)
-        repeated, extra = db.rows(
-            "select count(*), coalesce(sum(deliveries - 1), 0) from repeated"
-        )[0]
         return Plane(
             "operations",
-            {"operations": str(path)},
-            db.digest("operations", columns),
-            {
-                "operations": rows,
-                "repeated_spans": int(repeated),
-                "repeated_deliveries": int(extra),
-            },
+            {"operations": [str(path)]},
+            operations_digest(db, "operations"),
+            {"operations": rows, **repeats(db)},
             findings,
         )
+
+
+def load_findings(db: Session, day_us: int) -> list[Finding]:
+    """What the gates say of ``landed_spans``; also ``thresholds``, which ``merge_calls`` reads."""
+    return [*_load_thresholds(db), *_anomalies(db, day_us)]
+
+
+def merge_calls(db: Session, policy: Policy, day_us: int) -> None:
+    """``repeated`` and ``operations`` from ``landed_spans``: spans of one call stand or fall together,
+    so any choice of spans that holds all of some calls gives these calls' operations."""
+    window = calls_window(day_us)
+    db.run(
+        "planes/calls",
+        buckets=", ".join(BUCKETS),
+        who=", ".join(_who(column, policy) for column in WHO),
+        content=", ".join(f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT),
+        from_ns=window[0],
+        to_ns=window[1],
+    )
+    db.run(
+        "planes/operations",
+        day_ms=str(day_us // 1000),
+        day_end_ms=str((day_us + DAY_US) // 1000),
+        best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
+        named_who=", ".join(f"i.{column}" for column in WHO),
+    )
+    _alias_tenants(db, policy)
+
+
+def calls_window(day_us: int) -> tuple[str, str]:
+    """Unix nanoseconds between which a span is looked at: it ends after the first, begins before
+    the second."""
+    around = LOOKBACK_DAYS * DAY_US
+    return str((day_us - around) * 1000), str((day_us + DAY_US + around) * 1000)
+
+
+def operations_digest(db: Session, table: str) -> str:
+    """The set digest of rows in the shape of ``operations``."""
+    columns = [row[0] for row in db.rows(f"select column_name from (describe {table})")]
+    return db.set_digest(table, columns)
+
+
+def repeats(db: Session) -> dict[str, int]:
+    """How many spans came more than once, and how often too many."""
+    spans, deliveries = db.rows("select count(*), coalesce(sum(deliveries - 1), 0) from repeated")[
+        0
+    ]
+    return {"repeated_spans": int(spans), "repeated_deliveries": int(deliveries)}
 
 
 def _who(column: str, policy: Policy) -> str:

@@ -5,19 +5,28 @@ Belongs here: the last step of a day before it is committed. Does not: committin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution import KERNEL
-from attribution_pipeline.attribution.day import Finding, Outcome
+from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previous
 from attribution_pipeline.attribution.engine import Session, sql_text
 from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
 from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.attribution.revise import Stamp, revise
 from attribution_pipeline.model.errors import Broken
-from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT, OPERATION_COSTS, OPERATIONS, WHO
+from attribution_pipeline.model.ledger import (
+    LEDGER,
+    LEDGER_REVISIONS,
+    NOT_CONTENT,
+    OPERATION_COSTS,
+    OPERATIONS,
+    VARIANCES,
+    WHO,
+)
 from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
@@ -29,8 +38,13 @@ TABLES = {
     "ledger": ("ledger", LEDGER, "attribution_id"),
     "operation_costs": ("operation_costs", OPERATION_COSTS, "attribution_id, operation_key"),
     "operations": ("published_operations", OPERATIONS, "operation_key"),
+    "ledger_revisions": ("ledger_revisions", LEDGER_REVISIONS, "attribution_id"),
+    "variances": ("variances", VARIANCES, "attribution_id"),
 }
 """Published table to the table that holds it, its schema and the order of its file."""
+
+ALWAYS = ("ledger", "operation_costs", "operations")
+"""Tables with a file for every day, be it empty."""
 
 SHOWN = 20
 """Breaches that an error names; the rest are counted."""
@@ -43,41 +57,79 @@ def publish(
     slices: Sequence[Slice],
     findings: Sequence[Finding],
     *,
-    policy_digest: str,
-    recorded_at: datetime,
+    stamp: Stamp,
+    planes: Mapping[str, Plane],
+    previous: Previous | None,
     out: Path,
 ) -> Outcome:
     """Files, totals and digests of the day. Raises Broken where an invariant does not hold."""
-    _rows(db, policy, day, policy_digest, recorded_at)
+    make_rows(db, policy, day, stamp)
+    causes = revise(db, policy, day, stamp, planes, previous)
+    check(db, day)
+    files, rows = {}, {}
+    for name, (table, _, _) in TABLES.items():
+        if name in ALWAYS or db.one(f"select count(*) from {table}"):
+            path = out / f"{name}.parquet"
+            rows[name] = write(db, name, path)
+            files[name] = [str(path)]
+    return outcome(db, slices, findings, causes=causes, files=files, rows=rows)
+
+
+def check(db: Session, day: date) -> None:
+    """Raises Broken where an invariant does not hold."""
     db.execute("create view charge_lines as select * from charges")
     found = breaches(db)
     if found:
         lines = "; ".join(f"{b.check} {b.subject}: {b.detail}" for b in found[:SHOWN])
         raise Broken(f"{day}: {len(found)} breaches of conservation: {lines}")
-    files, rows = {}, {}
-    for name, (table, schema, order) in TABLES.items():
-        path = out / f"{name}.parquet"
-        columns = ", ".join(column for column in schema.names if column != "charge_date")
-        rows[name] = db.write(f"select {columns} from {table} order by {order}", path)
-        files[name] = str(path)
-    content = [column for column in LEDGER.names if column not in (*NOT_CONTENT, "charge_date")]
-    digest = db.digest("ledger", content, "billed_cost <> 0 or effective_cost <> 0")
+
+
+def write(db: Session, name: str, path: Path, where: str = "true") -> int:
+    """One published table, or some of its rows, as a file; how many they are."""
+    table, schema, order = TABLES[name]
+    columns = ", ".join(column for column in schema.names if column != "charge_date")
+    return db.write(f"select {columns} from {table} where {where} order by {order}", path)
+
+
+def outcome(
+    db: Session,
+    slices: Sequence[Slice],
+    findings: Sequence[Finding],
+    *,
+    causes: Mapping[str, int],
+    files: Mapping[str, Sequence[str]],
+    rows: Mapping[str, int],
+    adds_to: frozenset[str] = frozenset(),
+) -> Outcome:
+    """Digests and totals of what ``ledger`` holds, beside ``files``."""
+    digest = content_digest(db, "ledger")
+    holds = db.one("select count(*) from held_charges")
     return Outcome(
         files=files,
         content_digest=digest,
+        unheld_digest=content_digest(db, "computed_ledger") if holds else digest,
+        causes=causes,
         rows=rows,
         totals=_totals(db),
         tie_out=db.table(sql_text("publish/tie_out")),
         coverage=_coverage(slices),
         findings=findings,
         stats={"lines": db.one("select count(*) from lines"), "integer": db.integer},
+        adds_to=adds_to,
     )
 
 
-def _rows(
-    db: Session, policy: Policy, day: date, policy_digest: str, recorded_at: datetime
+def content_digest(db: Session, table: str) -> str:
+    """Invariant 4: what rows say, without their history. Rows of zero say nothing."""
+    content = [column for column in LEDGER.names if column not in (*NOT_CONTENT, "charge_date")]
+    return db.digest(table, content, "billed_cost <> 0 or effective_cost <> 0")
+
+
+def make_rows(
+    db: Session, policy: Policy, day: date, stamp: Stamp, *, operations: str = "ops"
 ) -> None:
-    """Tables ``ledger``, ``operation_costs`` and ``published_operations``."""
+    """``ledger`` and ``operation_costs`` of what is staged, ``published_operations`` of the table
+    ``operations``."""
     _load_rule_names(db, policy)
     _load_owners(db, policy)
     db.run(
@@ -92,9 +144,9 @@ def _rows(
         effective=decimal("l.effective"),
         policy_id=_quoted(policy.policy),
         policy_version=str(policy.version),
-        policy_digest=_quoted(policy_digest),
+        policy_digest=_quoted(stamp.policy_digest),
         kernel=_quoted(KERNEL),
-        recorded_us=str(int(recorded_at.astimezone(UTC).timestamp()) * 1_000_000),
+        recorded_at=stamp.instant,
     )  # fmt: skip
     db.run(
         "publish/operation_costs",
@@ -102,7 +154,12 @@ def _rows(
         billed=decimal("s.billed"),
         effective=decimal("s.effective"),
     )
-    db.run("publish/operations", buckets=", ".join(BUCKETS), who=", ".join(WHO))
+    make_operations(db, operations)
+
+
+def make_operations(db: Session, operations: str) -> None:
+    """``published_operations`` of a table in the shape of the operation plane."""
+    db.run("publish/operations", ops=operations, buckets=", ".join(BUCKETS), who=", ".join(WHO))
 
 
 def _load_rule_names(db: Session, policy: Policy) -> None:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution import publish
 from attribution_pipeline.attribution.charges import load_portions
-from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane
+from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane, Previous
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.attribution.kernel import aliased_tenant, tenant_alone, who_key
 from attribution_pipeline.attribution.matching import Assignment
 from attribution_pipeline.attribution.meters import divide_meters
 from attribution_pipeline.attribution.nodes import dedicated_tenants
+from attribution_pipeline.attribution.revise import Stamp
 from attribution_pipeline.attribution.shares import Base, Shares
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import Clusters
@@ -49,39 +50,59 @@ def reconcile(
     recorded_at: datetime,
     out: Path,
     compute: Compute,
+    run_id: str = "",
+    forced: bool = False,
+    previous: Previous | None = None,
 ) -> Outcome:
     """The ledger of ``day`` under ``policy``, from its planes ``billing``, ``cluster``,
-    ``operations``, ``usage`` and, where there is one, ``kubernetes``.
+    ``operations``, ``usage`` and, where there are, ``kubernetes`` and ``closes``; as the state
+    that follows ``previous``.
 
     Raises Refusal where evidence or policy can't be used, Broken where an invariant fails.
     """
     _refuse_what_needs_envelopes(policy)
     with session(compute) as db:
         assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
-        _load_evidence(db, planes, policy, assignments)
+        load_cluster(db, planes)
+        db.view("merged_calls", planes["operations"].files["operations"])
+        db.execute("create view operations as select *, 1 as calls from merged_calls")
+        load_people(db, planes, policy, assignments)
         db.run("phases/staged", int=db.integer)
         slices = divide_meters(db, policy, assignments)
         shares = Shares(db, policy, day)
         if policy.evidence_gap == "spread":
             shares.spread_gaps()
         clusters = Clusters(db, policy, day)
-        base = Base.freeze(shares, policy.settlement.metric)
-        _divide_pools(policy, assignments, "shared", clusters, shares, base)
-        _tagged(db)
-        _built_in(db, assignments)
-        clusters.idle(shares)
-        base = Base.freeze(shares, policy.settlement.metric)
-        _divide_pools(policy, assignments, "overhead", clusters, shares, base)
-        findings = [
-            *_without_bill(db, day),
-            *clusters.findings,
-            *clusters.nodes_without_charge(),
-            *_usage_without_charge(db, policy, assignments),
-        ]
+        findings = divide_the_rest(db, policy, day, assignments, shares, clusters)
         return publish.publish(
             db, policy, day, slices, findings,
-            policy_digest=policy_digest, recorded_at=recorded_at, out=out,
+            stamp=Stamp(policy_digest, recorded_at, run_id, forced),
+            planes=planes, previous=previous, out=out,
         )  # fmt: skip
+
+
+def divide_the_rest(
+    db: Session,
+    policy: Policy,
+    day: date,
+    assignments: Sequence[Assignment],
+    shares: Shares,
+    clusters: Clusters,
+) -> list[Finding]:
+    """Phases 2 to 5, and what they noticed."""
+    base = Base.freeze(shares, policy.settlement.metric)
+    _divide_pools(policy, assignments, "shared", clusters, shares, base)
+    _tagged(db)
+    _built_in(db, assignments)
+    clusters.idle(shares)
+    base = Base.freeze(shares, policy.settlement.metric)
+    _divide_pools(policy, assignments, "overhead", clusters, shares, base)
+    return [
+        *_without_bill(db, day),
+        *clusters.findings,
+        *clusters.nodes_without_charge(),
+        *_usage_without_charge(db, policy, assignments),
+    ]
 
 
 def _refuse_what_needs_envelopes(policy: Policy) -> None:
@@ -94,20 +115,25 @@ def _refuse_what_needs_envelopes(policy: Policy) -> None:
         )
 
 
-def _load_evidence(
-    db: Session, planes: Mapping[str, Plane], policy: Policy, assignments: Sequence[Assignment]
-) -> None:
-    import pyarrow as pa
-
-    db.view("operations", [planes["operations"].files["operations"]])
-    db.view("usage_reported", [planes["usage"].files["usage"]])
+def load_cluster(db: Session, planes: Mapping[str, Plane]) -> None:
+    """What pods there were: ``pods_named``, ``pod_kinds``, ``nodes``, ``volumes``, ``kubernetes``."""
     for table in ("pods", "nodes", "volumes"):
-        db.view(table, [planes["cluster"].files[table]])
+        db.view(table, planes["cluster"].files[table])
     if "kubernetes" in planes:
-        db.view("kubernetes", [planes["kubernetes"].files["kubernetes"]])
+        db.view("kubernetes", planes["kubernetes"].files["kubernetes"])
     else:
         db.load("kubernetes", KUBERNETES.empty_table())
     db.run("phases/pods_named")
+
+
+def load_people(
+    db: Session, planes: Mapping[str, Plane], policy: Policy, assignments: Sequence[Assignment]
+) -> None:
+    """Who caused what: ``actors``, ``ops``, ``usage_named``, ``pods_numbered``; from
+    ``operations``, whose ``calls`` says how many calls a row stands for."""
+    import pyarrow as pa
+
+    db.view("usage_reported", planes["usage"].files["usage"])
     dedicated = dedicated_tenants(db, policy)
     tenants = {found.tenant for found in assignments if found.tenant}
     tenants |= set(dedicated.values())

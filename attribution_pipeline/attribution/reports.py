@@ -1,4 +1,4 @@
-"""The small planes of a day: usage reports and Kubernetes snapshots, as landed, current ones only.
+"""The small planes of a day: usage reports, and what Kubernetes objects say of tenants.
 
 Belongs here: which rows are of the day. Does not: reading them (``sources/tables``), or what a
 quantity weighs (``drivers``).
@@ -6,35 +6,61 @@ quantity weighs (``drivers``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Landed, Plane
-from attribution_pipeline.attribution.engine import session
+from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.nodes import sanitised_label
 from attribution_pipeline.model.evidence import ORIGIN, SCHEMAS
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
 
 
 def usage_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> Plane:
     """Table ``usage``. Grain: one row of a usage report of the day."""
-    return _rows_of_day("usage", landed, day, out, compute)
-
-
-def kubernetes_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> Plane:
-    """Table ``kubernetes``. Grain: one object of the day's snapshot."""
-    return _rows_of_day("kubernetes", landed, day, out, compute)
-
-
-def _rows_of_day(table: str, landed: Landed, day: date, out: Path, compute: Compute) -> Plane:
-    path = out / f"{table}.parquet"
-    origin = {field.name for field in ORIGIN}
-    said = ", ".join(f'"{name}"' for name in SCHEMAS[table].names if name not in origin)
+    said = [f'"{name}"' for name in SCHEMAS["usage"].names if name not in _ORIGIN]
     with session(compute) as db:
-        load_landed(db, landed, {table: "landed"})
+        load_landed(db, landed, {"usage": "landed"})
         db.execute(
-            f"create table {table} as select l.* from landed l join standing_objects o "
+            "create table usage as select l.* from landed l join standing_objects o "
             f"on o.source = l.source and o.object_id = l.object_id where l.date = date '{day}'"
         )
-        rows = db.write(f"select * from {table} order by source, {said}", path)
-        digest = db.digest(table, ["source", *said.split(", ")])
-    return Plane(table, {table: str(path)}, digest, {table: rows})
+        return _plane(db, "usage", ["source", *said], out)
+
+
+def kubernetes_plane(
+    landed: Landed, day: date, policy: Policy, *, out: Path, compute: Compute
+) -> Plane:
+    """Table ``kubernetes``. Grain: one object of the day that can name a tenant, with the policy's
+    tenant label alone."""
+    key = policy.join.tenant_label
+    said = ["cluster", "namespace", "kind", "name", "labels", "annotations"]
+    with session(compute) as db:
+        load_landed(db, landed, {"kubernetes": "landed"})
+        db.run(
+            "planes/kubernetes",
+            key=key.replace("'", "''"),
+            path=_json_path(key),
+            sanitised=_json_path(sanitised_label(key)),
+            day=day.isoformat(),
+        )
+        return _plane(db, "kubernetes", said, out)
+
+
+_ORIGIN = {field.name for field in ORIGIN}
+
+
+def _plane(db: Session, table: str, said: Sequence[str], out: Path) -> Plane:
+    path = out / f"{table}.parquet"
+    rows = db.write(f"select * from {table} order by {', '.join(said)}", path)
+    return Plane(table, {table: [str(path)]}, db.set_digest(table, said), {table: rows})
+
+
+def _json_path(key: str) -> str:
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+    return f'$."{escaped}"'

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 OPERATION_WEIGHTS = {
     "active_time": (adjusted("active_ms"), "ms"),
     "gpu_time": (f"case when on_gpu then {adjusted('active_ms')} else 0 end", "ms"),
-    "requests": (f"case when ends_today then {adjusted('1')} else 0 end", "requests"),
+    "requests": (f"case when ends_today then {adjusted('calls')} else 0 end", "requests"),
     "tokens": (f"case when ends_today then {weight('total')} else 0 end", "tokens"),
 }
 """Driver to an operation's weight as SQL, and its unit.
@@ -45,7 +45,7 @@ A sampled call weighs its adjusted count.
 
 
 WORKED = (
-    "o.op_id", "o.who_id", "o.active_ms", "o.ends_today", "o.counted", "o.of_sampled",
+    "o.op_id", "o.who_id", "o.active_ms", "o.ends_today", "o.calls", "o.counted", "o.of_sampled",
     *(f"o.{bucket}" for bucket in BUCKETS),
 )  # fmt: skip
 """What drivers weigh of an operation: numbers only, so that no text is copied for them."""
@@ -61,11 +61,17 @@ PODS_BESIDE_IDLE = {
 class Clusters:
     """The clusters of one day. ``divide`` once per pool that splits by OpenCost, then ``idle``."""
 
-    def __init__(self, db: Session, policy: Policy, day: date) -> None:
+    def __init__(
+        self,
+        db: Session,
+        policy: Policy,
+        day: date,
+        slices: cluster_nodes.NodeSlices | None = None,
+    ) -> None:
         self.db = db
         self.policy = policy
         self.day = day
-        self.slices = cluster_nodes.load_node_slices(db, policy)
+        self.slices = slices or cluster_nodes.load_node_slices(db, policy)
         self.allocated = cluster_nodes.allocated(db)
         self.findings: list[Finding] = []
         self._charged: set[int] = set()
@@ -86,21 +92,27 @@ class Clusters:
         """Phase 2 for one pool: workload rows; what no pod used waits in ``idle_todo``."""
         pool = self.policy.pools[pool_index]
         self._load_kind_amounts(pool_index, assignments)
+        self._divide_over_pods()
         self._weigh_operations(pool.driver)
         db, integer = self.db, self.db.integer
-        denominator = f"cast(k.denominator as {integer})"
-        db.run(
-            "phases/workloads",
-            int=integer,
-            billed_part=part("k.billed", "w.weight", denominator),
-            effective_part=part("k.effective", "w.weight", denominator),
-        )
+        db.run("phases/workload_operations")
         share(db)
         unit = OPERATION_WEIGHTS[pool.driver][1] if pool.driver != "none" else ""
         db.run("phases/workload_rows", int=integer, driver=pool.driver, unit=unit)
         db.execute(
             f"insert into idle_todo select {pool_index}, portion_id, slice_id, kind, billed, effective "
             "from idle_amounts where billed <> 0 or effective <> 0"
+        )
+
+    def _divide_over_pods(self) -> None:
+        """``idle_amounts`` and ``pod_amounts`` of the pool at hand."""
+        integer = self.db.integer
+        denominator = f"cast(k.denominator as {integer})"
+        self.db.run(
+            "phases/workload_pods",
+            int=integer,
+            billed_part=part("k.billed", "w.weight", denominator),
+            effective_part=part("k.effective", "w.weight", denominator),
         )
 
     def _weigh_operations(self, driver: str) -> None:

@@ -18,6 +18,9 @@ from attribution_pipeline.model.errors import Refusal
 
 FILES = ("attribution.yaml", "policies/policy-1.yaml")
 SOURCE_FOLDERS = ("billing", "opencost", "spans", "usage")
+"""Where exports go."""
+RECORDS_FOLDER = "closes"
+"""Where ``attribution close`` writes."""
 TEMPLATE_DAY = "2026-01-01"
 """The first day in the templates; ``init`` puts the deployment's own in its place."""
 
@@ -48,7 +51,7 @@ def init(
             )
     templates = resources.files("attribution_pipeline.commands") / "templates"
     try:
-        for folder in ("policies", *SOURCE_FOLDERS):
+        for folder in ("policies", *SOURCE_FOLDERS, RECORDS_FOLDER):
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for name in FILES:
             text = (templates / name).read_text(encoding="utf-8")

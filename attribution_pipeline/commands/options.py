@@ -5,7 +5,7 @@ Belongs here: option types. Does not: what a command does with them.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,21 @@ def parse_day(text: str | date) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no day, write YYYY-MM-DD") from None
+
+
+def parse_instant(text: str | datetime) -> datetime:
+    """An instant in UTC of an ISO time; of a day, its end. A time without a zone is UTC."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        if len(text) <= len("YYYY-MM-DD"):  # `20261005` would be midnight, not the day's end
+            return datetime.combine(parse_day(text), time.max, UTC)
+        instant = datetime.fromisoformat(text)
+    except (ValueError, typer.BadParameter):
+        raise typer.BadParameter(
+            f"{text!r} is no time, write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def ordered(first: date | None, last: date | None) -> None:
@@ -57,3 +72,10 @@ MaybeTo = Annotated[
     date | None,
     typer.Option("--to", parser=parse_day, metavar="DAY", help="Default: the last recorded."),
 ]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", parser=parse_instant, metavar="TIME",
+        help="As published then: an ISO time, or a day for the end of it (UTC). Default: now.",
+    ),
+]  # fmt: skip

@@ -6,6 +6,7 @@ Belongs here: the command and what it prints. Does not: how a day is made (``orc
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
 import typer
 
@@ -20,11 +21,24 @@ def register(app: typer.Typer) -> None:
     app.command("run", short_help="Compute days and tie them out")(run)
 
 
-def run(first: From, last: To = None, config: Config = None) -> None:
+def run(
+    first: From,
+    last: To = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Let the policy in force reach back over closed periods too. The ledger says so.",
+        ),
+    ] = False,
+    config: Config = None,
+) -> None:
     """Land what is new, compute each day, record it, and print the tie-out.
 
-    Status 1 where a day is not recorded or a blocking check fails; alerts go to stderr and don't
-    change it. The tie-out's difference is 0 or the day is not recorded.
+    A recorded day with settled charges keeps the policy version that it was recorded under, and an
+    alert says so, unless --force is given. Status 1 where a day is not recorded or a blocking check
+    fails; alerts go to stderr and don't change it. The tie-out's difference is 0 or the day is not
+    recorded.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.model.policy import load_policies
@@ -39,7 +53,7 @@ def run(first: From, last: To = None, config: Config = None) -> None:
     from attribution_pipeline.orchestration.run import run_days
     from attribution_pipeline.views import tie_out
 
-    report = run_days(deployment, first, last, typer.echo)
+    report = run_days(deployment, first, last, typer.echo, force=force)
     if report.tie_out:
         typer.echo("")
         for line in tie_out.lines(report.tie_out):

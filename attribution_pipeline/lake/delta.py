@@ -1,28 +1,30 @@
-"""One Delta table, partitioned by day: everything that knows delta-rs.
+"""One Delta table, partitioned by day: what its commits make of a day, and committing to it.
 
-Belongs here: creating a table, replacing a day's files in one commit, the log's commits. Does not:
-which table goes first, or what a manifest says (``tables``).
+Belongs here: replacing a day's files in one commit, which files make up a day, what a commit must
+name to be believed before it is sealed. Does not: which table goes first, or what a manifest says
+(``tables``), seals (``log``).
 
-Commits are compare-and-swap on the table's version (``max_commit_retries=0``), and the loop around
-them is ours. delta-rs's own retries check for conflicts only against removed files: of two writers
-that each add a first file to an empty day, both succeed and the day is doubled (measured, 1.6.6).
+Commits are compare-and-swap on the table's version, and the loop around them is ours. delta-rs's own
+retries check for conflicts only against removed files: of two writers that each add a first file to
+an empty day, both succeed and the day is doubled (measured, 1.6.6).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import random
-import sys
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.lake.files import StoredFile, sync_folder
+from attribution_pipeline.lake.checkpoints import Checkpoints, Summary
+from attribution_pipeline.lake.crash import crash_point
+from attribution_pipeline.lake.files import StoredFile, sha256_of
+from attribution_pipeline.lake.log import Entry, SealedLog, refused
+from attribution_pipeline.lake.store import LOG, Store, log_entry
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 FOREVER = "interval 36500 days"
 """Nothing that replay and ``--as-of`` need goes by our own maintenance; pruning is a command."""
 
-PROPERTIES: dict[str, str | None] = {
+PROPERTIES: dict[str, str] = {
     "delta.logRetentionDuration": FOREVER,
     "delta.deletedFileRetentionDuration": FOREVER,
     "delta.enableExpiredLogCleanup": "false",
@@ -44,6 +46,10 @@ COMMIT_DEADLINE_S = 300.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.5
 """Pauses between tries, drawn at random up to a bound that doubles."""
 
+_FILE = re.compile(r"charge_date=(\d{4}-\d{2}-\d{2})/([0-9a-f]{64})\.parquet")
+
+Note = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -51,145 +57,317 @@ class Commit:
 
     version: int
     timestamp_ms: int
-    note: dict[str, Any]
+    note: Note
 
 
 class DayTable:
-    """A Delta table with one partition per ``charge_date``."""
+    """A Delta table with one partition per ``charge_date``. Makes nothing before the first commit.
 
-    def __init__(self, storage: Path, name: str, schema: Callable[[], pa.Schema]) -> None:
-        self.storage = storage
+    ``check``: given the note of a commit that has no seal yet, and the files that its day then has;
+    raises Refusal unless they are what they say.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        schema: Callable[[], pa.Schema],
+        check: Callable[[Note, list[str]], None] = lambda _note, _files: None,
+    ) -> None:
         self.name = name
+        self._store = store
         self._schema = schema  # a function: reading a log needs no Arrow
-        self.folder = storage / name
+        self._check_note = check
+        self._days: dict[str, dict[str, int]] = {}
+        self._commits: list[Commit] = []
+        self._identity = ""
+        self._log = SealedLog(store, name, self._take, self._check)
+        self._checkpoints = Checkpoints(store, name, self._summary_at)
+        self._delta: DeltaTable | None = None
+
+    # -- reading -----------------------------------------------------------------------------
 
     def exists(self) -> bool:
         """Whether anything was ever committed."""
-        return (self.folder / "_delta_log").is_dir()
+        self._log.refresh()
+        return self._log.version >= 0
 
     def folder_of(self, day: date) -> str:
         """Where a day's files lie, relative to the storage folder."""
         return f"{self.name}/charge_date={day.isoformat()}"
 
-    def open(self) -> DeltaTable:
-        """The table at its newest version; creates it at the first use."""
-        from deltalake import DeltaTable, Schema
-        from deltalake.exceptions import DeltaError
+    def active(self, day: date) -> list[str]:
+        """The paths that the log says make up a day, relative to the storage folder, sorted."""
+        self._log.refresh()
+        return sorted(f"{self.name}/{path}" for path in self._days.get(day.isoformat(), ()))
 
-        if not self.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                DeltaTable.create(
-                    str(self.folder),
-                    schema=Schema.from_arrow(self._schema()),
-                    mode="ignore",
-                    partition_by=["charge_date"],
-                    name=self.name,
-                    configuration=PROPERTIES,
-                )
-            except DeltaError:
-                # another writer created it in the same moment
-                if not DeltaTable.is_deltatable(str(self.folder)):
-                    raise
-        try:
-            return DeltaTable(str(self.folder))
-        except DeltaError as error:
-            raise Refusal(
-                f"the table's log cannot be read: {error}",
-                where=str(self.folder / "_delta_log"),
-                remedy="restore it from a backup; nothing was changed",
-            ) from error
+    def commits(self, after: int = -1) -> list[Commit]:
+        """Commits with a note, oldest first, of versions greater than ``after``."""
+        self._log.refresh()
+        found = []
+        for commit in reversed(self._commits):
+            if commit.version <= after:
+                break
+            found.append(commit)
+        return found[::-1]
 
-    def active(self, day: date, table: DeltaTable | None = None) -> list[str]:
-        """The paths that the log says make up a day, relative to the storage folder."""
-        if table is None:
-            if not self.exists():
-                return []
-            table = self.open()
-        found = table.file_uris(file_pruning_predicate=[("charge_date", "=", day.isoformat())])
-        return sorted(f"{self.folder_of(day)}/{uri.rsplit('/', 1)[-1]}" for uri in found)
+    def verify(self) -> None:
+        """Read the whole log again, and its checkpoints; raise Refusal naming what is damaged."""
+        again = DayTable(self._store, self.name, self._schema, self._check_note)
+        again._log.refresh()
+        again._log.require_nothing_else()
+        again._checkpoints.verify()
+
+    # -- writing -----------------------------------------------------------------------------
 
     def replace_day(
         self,
         day: date,
         files: Sequence[StoredFile],
         *,
-        note: dict[str, Any] | None = None,
+        note: Callable[[], Note] | None = None,
         keep_others: bool = False,
         unless: Callable[[], bool] | None = None,
     ) -> tuple[int, int] | None:
         """Make ``files`` the day's files in one commit; returns its version and the tries it took.
 
-        Without a ``note``, a day that already has these files is left alone. ``unless`` is asked
-        before every try, on the newest version: true ends the matter (None is returned), and what
-        it raises is passed on. ``keep_others`` adds to the day instead of replacing it.
+        ``note`` is asked at every try. Without one, a day that already has these files is left
+        alone. ``unless`` is asked before every try, on the newest version: true ends the matter
+        (None is returned), and what it raises is passed on. ``keep_others`` adds to the day instead
+        of replacing it.
         """
-        from deltalake.exceptions import CommitFailedError
-
         deadline = time.monotonic() + COMMIT_DEADLINE_S
         pause = FIRST_PAUSE_S
         tries = 0
         while True:
             tries += 1
-            with self._turn():
-                table = self.open()
+            # a courtesy: compare-and-swap keeps it right, and alone it makes eight writers of a
+            # machine try 3.5 times each (measured)
+            with self._store.exclusive(self.name):
+                if not files and not self.exists():
+                    return None
+                self._make_ready()
                 if unless is not None and unless():
                     return None
-                actions = self._actions(day, files, self.active(day, table), keep_others)
-                if not actions and note is None:
+                change = self._change(day, files, keep_others)
+                if not change.moves and note is None:
                     return None
-                version = table.version() + 1
-                try:
-                    self._commit(table, actions, note)
-                except CommitFailedError:
-                    # a race was lost only if somebody has the version; anything else is an error
-                    if not self._log_entry(version).exists() or time.monotonic() > deadline:
-                        raise
-                else:
-                    self._sync_log(version)
+                version = self._try_commit(change, note() if note else {}, deadline)
+                if version is not None:
                     return version, tries
             time.sleep(random.uniform(0, pause))
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    def commits(self, after: int = -1) -> list[Commit]:
-        """Commits with a note, oldest first, of versions greater than ``after``."""
+    def settle(self) -> None:
+        """Seal the newest commit where its writer died before it could."""
+        if self.exists():
+            self._log.seal()
+
+    def _make_ready(self) -> None:
+        """The table exists, and what stands in its log is sealed: only then is more committed."""
+        from deltalake.exceptions import DeltaError
+
         if not self.exists():
-            return []
-        table = self.open()
-        unseen = table.version() - after
-        if unseen <= 0:
-            return []
-        found = []
-        for entry in table.history(limit=unseen):
-            text = entry.get("userMetadata")
-            if text:
-                note = json.loads(text)
-                found.append(Commit(int(entry["version"]), int(entry["timestamp"]), note))
-        return sorted(found, key=lambda commit: commit.version)
+            try:
+                self._store.create_table(self.name, self._schema(), PROPERTIES)
+            except (OSError, DeltaError):
+                # another writer created it in the same moment, or the answer got lost
+                if not self._store.exists(log_entry(self.name, 0)):
+                    raise
+            crash_point("table.created")
+            self._log.refresh()
+        self._log.seal()
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """One writer of a machine at a time. A courtesy: compare-and-swap is what keeps it right,
-        and alone it makes eight writers try 3.5 times each (measured)."""
-        if sys.platform == "win32":
-            yield
+    def _try_commit(self, change: _Change, note: Note, deadline: float) -> int | None:
+        """The commit's version; None where the log moved: somebody else has the version, or it is
+        ours and the answer got lost. Whoever asks looks at the log again."""
+        from deltalake.exceptions import DeltaError
+
+        version = self._log.version + 1
+        delta = self._opened()
+        if delta.version() > self._log.version:
+            return None
+        if delta.version() < self._log.version:
+            self._delta = None
+            raise refused(
+                self._store,
+                log_entry(self.name, self._log.version),
+                f"the table opens at version {delta.version()}, which is not its newest",
+            )
+        said = {**note, **change.note()}
+        crash_point(f"{self.name}.begun")
+        try:
+            self._store.commit(
+                self.name,
+                delta,
+                change.actions(),
+                self._schema(),
+                # userMetadata is where Spark's DESCRIBE HISTORY shows it, too
+                {"userMetadata": json.dumps(said, sort_keys=True)},
+            )
+        except (OSError, DeltaError):
+            if not self._store.exists(log_entry(self.name, version)) or time.monotonic() > deadline:
+                raise
+            return None
+        crash_point(f"{self.name}.committed")
+        self._log.refresh(lambda entry: self._check_own(entry, version, said))
+        self._log.seal()
+        self._checkpoints.make_if_due(delta, version)
+        return version
+
+    def _opened(self) -> DeltaTable:
+        from deltalake.exceptions import DeltaError
+
+        if self._delta is None:
+            self._checkpoints.verify(newest_only=True)
+        seen, self._delta = self._delta, None
+        try:
+            self._delta = self._store.open_table(self.name, seen)
+        except DeltaError as error:
+            raise refused(
+                self._store, f"{self.name}/{LOG}", f"the table's log cannot be read: {error}"
+            ) from error
+        return self._delta
+
+    def _change(self, day: date, files: Sequence[StoredFile], keep_others: bool) -> _Change:
+        active = self.active(day)
+        wanted = {stored.path for stored in files}
+        return _Change(
+            self.name,
+            day,
+            [stored for stored in files if stored.path not in active],
+            [] if keep_others else [path for path in active if path not in wanted],
+        )
+
+    # -- what entries say --------------------------------------------------------------------
+
+    def _take(self, entry: Entry) -> None:
+        for said in entry.of("metaData"):
+            self._identity = said["id"]
+        for said in entry.of("remove"):
+            self._days.get(_day_of(said["path"]), {}).pop(said["path"], None)
+        for said in entry.of("add"):
+            self._days.setdefault(_day_of(said["path"]), {})[said["path"]] = said["size"]
+        for said in entry.of("commitInfo"):
+            if said.get("userMetadata"):
+                note = json.loads(said["userMetadata"])
+                self._commits.append(Commit(entry.version, int(said["timestamp"]), note))
+
+    def _summary_at(self, version: int) -> Summary:
+        if version == self._log.version:
+            files = {path: size for day in self._days.values() for path, size in day.items()}
+            return Summary(files, self._identity)
+        older = DayTable(self._store, self.name, self._schema, self._check_note)
+        older._log.refresh(until=version)
+        if older._log.version != version:
+            raise refused(self._store, log_entry(self.name, version), "an entry is missing")
+        return older._summary_at(version)
+
+    def _check_own(self, entry: Entry, version: int, said: Note) -> None:
+        """What was just committed must read as it was written."""
+        if entry.version != version:
+            self._check(entry)
+        elif self._note_of(entry) != json.loads(json.dumps(said)):
+            raise self._unbelievable(entry)
+
+    def _check(self, entry: Entry) -> None:
+        """Raise Refusal unless everything that an entry without a seal says is so."""
+        if entry.version == 0:
+            self._check_created(entry)
             return
-        import fcntl
+        note = self._note_of(entry)
+        day = str(note.get("charge_date"))
+        files = dict(self._days.get(day, {}))
+        for said in entry.of("remove"):
+            if files.pop(said["path"], None) is None:
+                raise self._unbelievable(entry)
+        for said in entry.of("add"):
+            self._check_added(entry, day, said)
+            files[said["path"]] = said["size"]
+        self._check_note(note, sorted(f"{self.name}/{path}" for path in files))
 
-        locks = self.storage / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / self.name).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes, or the process dies
-            yield
+    def _note_of(self, entry: Entry) -> Note:
+        """The note of an entry of ours, which names what the entry adds and removes."""
+        try:
+            (info,) = entry.of("commitInfo")
+            note: Note = json.loads(info["userMetadata"])
+            int(info["timestamp"])
+            added = [f"{self.name}/{said['path']}" for said in entry.of("add")]
+            removed = [f"{self.name}/{said['path']}" for said in entry.of("remove")]
+            known = len(added) + len(removed) + 1 == len(entry.actions)
+            if not known or (note["added"], note["removed"]) != (added, removed):
+                raise self._unbelievable(entry)
+        except (ValueError, KeyError, TypeError):
+            raise self._unbelievable(entry) from None
+        return note
 
-    def _actions(
-        self, day: date, files: Sequence[StoredFile], active: list[str], keep_others: bool
-    ) -> list[Any]:
+    def _check_added(self, entry: Entry, day: str, said: dict[str, Any]) -> None:
+        found = _FILE.fullmatch(said["path"])
+        if found is None or found[1] != day or said.get("partitionValues") != {"charge_date": day}:
+            raise self._unbelievable(entry)
+        name = f"{self.name}/{said['path']}"
+        try:
+            path = self._store.fetch(name)
+            whole = sha256_of(path) == found[2] and path.stat().st_size == said["size"]
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            raise refused(
+                self._store, name, "a file of the newest commit is missing or was changed"
+            )
+
+    def _check_created(self, entry: Entry) -> None:
+        from deltalake import Schema
+
+        try:
+            (said,) = entry.of("metaData")
+            schema = json.loads(said["schemaString"])
+            same = (
+                len(entry.of("protocol")) == 1
+                and (said["name"], said["partitionColumns"]) == (self.name, ["charge_date"])
+                and said["configuration"] == PROPERTIES
+                and schema == json.loads(Schema.from_arrow(self._schema()).to_json())
+            )
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise self._unbelievable(entry)
+
+    def _unbelievable(self, entry: Entry) -> Refusal:
+        return refused(
+            self._store,
+            log_entry(self.name, entry.version),
+            "the newest entry of Delta's log has no seal and is not as a run writes one",
+        )
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What one commit adds to a day and removes from it."""
+
+    table: str
+    day: date
+    added: Sequence[StoredFile]
+    removed: Sequence[str]
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.added or self.removed)
+
+    def note(self) -> Note:
+        """As the commit says it a second time, so that an entry without a seal can be checked."""
+        return {
+            "charge_date": self.day.isoformat(),
+            "added": [stored.path for stored in self.added],
+            "removed": list(self.removed),
+        }
+
+    def actions(self) -> list[Any]:
+        """As delta-rs takes them."""
         from deltalake.transaction import AddAction, RemoveAction
 
         now = time.time_ns() // 1_000_000
-        values: dict[str, str | None] = {"charge_date": day.isoformat()}
-        wanted = {stored.path for stored in files}
+        values: dict[str, str | None] = {"charge_date": self.day.isoformat()}
         add: list[Any] = [
             AddAction(
                 self._inside(stored.path),
@@ -199,42 +377,17 @@ class DayTable:
                 True,
                 json.dumps({"numRecords": stored.rows}),
             )
-            for stored in files
-            if stored.path not in active
+            for stored in self.added
         ]
-        gone = [] if keep_others else [path for path in active if path not in wanted]
-        remove = [
-            RemoveAction(self._inside(path), True, now, partition_values=values) for path in gone
+        return add + [
+            RemoveAction(self._inside(path), True, now, partition_values=values)
+            for path in self.removed
         ]
-        return add + remove
-
-    def _commit(self, table: DeltaTable, actions: list[Any], note: dict[str, Any] | None) -> None:
-        from deltalake import CommitProperties
-        from deltalake.transaction import PostCommitHookProperties
-
-        # userMetadata is where Spark's DESCRIBE HISTORY shows it, too
-        metadata = {"userMetadata": json.dumps(note, sort_keys=True)} if note else None
-        table.create_write_transaction(
-            actions,
-            "append",
-            self._schema(),
-            ["charge_date"],
-            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )
 
     def _inside(self, path: str) -> str:
-        return path.removeprefix(f"{self.name}/")
+        return path.removeprefix(f"{self.table}/")
 
-    def _sync_log(self, version: int) -> None:
-        """delta-rs leaves the log to the page cache; a day counts when it survives a power cut."""
-        entry = self._log_entry(version)
-        descriptor = os.open(entry, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        sync_folder(entry.parent)
 
-    def _log_entry(self, version: int) -> Path:
-        return self.folder / "_delta_log" / f"{version:020d}.json"
+def _day_of(path: str) -> str:
+    found = _FILE.fullmatch(path)
+    return found[1] if found else ""

@@ -5,53 +5,63 @@ how a plane is computed (``attribution``), which one a ledger was computed from 
 
 Files: ``evidence/<plane>/charge_date=<day>/<sha256>.parquet``. Beside them ``newest.json`` says
 which belong together and from what they were computed. It saves work and decides nothing: it may
-be lost at any time.
+be lost at any time, and one that was damaged is as good as lost.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from attribution_pipeline.lake.files import StoredFile, damage, place, sync_folder, verified
+from attribution_pipeline.lake.crash import crash_point
+from attribution_pipeline.lake.files import StoredFile, damage, place, verified
+from attribution_pipeline.lake.manifest import canonical
+from attribution_pipeline.lake.store import Store
 
 NEWEST = "newest.json"
 
 
 @dataclass(frozen=True)
 class KeptPlane:
-    """A plane's day evidence: its digest, its files by table, and what its gates noticed.
+    """A plane's day evidence: its digest, its files by table (the base, then what came late), and
+    what its gates noticed.
 
-    ``basis``: digest of everything that it was computed from. Equal basis, equal plane.
+    ``basis``: digest of everything that it was computed from. Equal basis, equal plane. Of its
+    parts, ``read`` are the sha256 of landed files by table, and ``recipe`` is the digest of the
+    rest (engine, policy): with the same recipe, files that came since can be added to it.
     """
 
     name: str
     basis: str
     digest: str
-    files: Mapping[str, StoredFile]
+    files: Mapping[str, tuple[StoredFile, ...]]
     rows: Mapping[str, int]
     findings: Sequence[Mapping[str, str]]
+    recipe: str = ""
+    read: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_input(self) -> dict[str, Any]:
         """As it stands under ``inputs`` of a manifest."""
         return {
             "digest": self.digest,
-            "files": {table: file.as_dict() for table, file in sorted(self.files.items())},
+            "files": {
+                table: [file.as_dict() for file in files]
+                for table, files in sorted(self.files.items())
+            },
             "rows": dict(self.rows),
         }
 
 
 class DayEvidence:
-    """Kept planes under one storage folder."""
+    """Kept planes in one store."""
 
-    def __init__(self, storage: Path) -> None:
-        self.storage = storage
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def keep(
         self,
@@ -60,50 +70,69 @@ class DayEvidence:
         *,
         basis: str,
         digest: str,
-        files: Mapping[str, Path],
+        files: Mapping[str, Sequence[Path | StoredFile]],
         rows: Mapping[str, int],
         findings: Sequence[Mapping[str, str]] = (),
+        recipe: str = "",
+        read: Mapping[str, Sequence[str]] | None = None,
     ) -> KeptPlane:
-        """Move a plane's finished files to their place; it is then the newest of its day."""
+        """Move a plane's finished files to their place; it is then the newest of its day.
+
+        A ``StoredFile`` stands already and is named again.
+        """
         folder = _folder(name, day)
         stored = {
-            table: place(Path(path), self.storage, folder) for table, path in sorted(files.items())
+            table: tuple(
+                file if isinstance(file, StoredFile) else place(self._store, Path(file), folder)
+                for file in found
+            )
+            for table, found in sorted(files.items())
         }
-        kept = KeptPlane(name, basis, digest, stored, dict(rows), list(findings))
-        self._point_to(self.storage / folder, kept)
+        crash_point("evidence.placed")
+        kept = KeptPlane(
+            name, basis, digest, stored, dict(rows), list(findings), recipe, dict(read or {})
+        )
+        self._store.replace(f"{folder}/{NEWEST}", _signed(asdict(kept)))
+        crash_point("evidence.pointed")
         return kept
 
     def find(self, name: str, day: date, basis: str) -> KeptPlane | None:
         """The kept plane that was computed from ``basis``; None where it must be computed."""
-        path = self.storage / _folder(name, day) / NEWEST
+        kept = self.newest(name, day)
+        return kept if kept is not None and kept.basis == basis else None
+
+    def newest(self, name: str, day: date) -> KeptPlane | None:
+        """The plane that was kept last, whole; None where there is none."""
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            content = self._store.read(f"{_folder(name, day)}/{NEWEST}")
+            said = json.loads(content)["kept"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
-        if said.get("basis") != basis:
+        if _signed(said) != content:
             return None
-        files = {table: StoredFile(**entry) for table, entry in said["files"].items()}
+        files = {
+            table: tuple(StoredFile(**entry) for entry in entries)
+            for table, entries in said["files"].items()
+        }
         kept = KeptPlane(**{**said, "files": files})
-        if any(damage(self.storage, file) for file in files.values()):
+        if any(damage(self._store, file) for found in files.values() for file in found):
             return None
         return kept
 
-    def paths(self, inputs: Mapping[str, Any]) -> dict[str, Path]:
+    def paths(self, inputs: Mapping[str, Any]) -> dict[str, list[Path]]:
         """Files by table of one entry of a manifest's ``inputs``; each is hashed first."""
         return {
-            table: verified(self.storage, StoredFile(**entry))
-            for table, entry in inputs["files"].items()
+            table: [verified(self._store, StoredFile(**entry)) for entry in entries]
+            for table, entries in inputs["files"].items()
         }
 
-    def _point_to(self, folder: Path, kept: KeptPlane) -> None:
-        part = folder / f".{NEWEST}.{os.getpid()}"
-        try:
-            part.write_text(json.dumps(asdict(kept), sort_keys=True), encoding="utf-8")
-            part.replace(folder / NEWEST)
-        finally:
-            with suppress(FileNotFoundError):
-                part.unlink()
-        sync_folder(folder)
+
+def _signed(said: Mapping[str, Any]) -> bytes:
+    """With its own digest: a flipped bit in a plane's digest would pass for other evidence."""
+    text = canonical(said)
+    return canonical(
+        {"kept": json.loads(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    ).encode()
 
 
 def _folder(name: str, day: date) -> str:

@@ -3,11 +3,13 @@
 Belongs here: the manifest's canonical text, its id, the chain per day, the shape of the
 ``manifests`` table. Does not: how it is committed (``tables``).
 
-A manifest is a JSON object. Whoever records a day gives ``recorded_at``, ``inputs`` (by plane:
-``digest`` and ``files``), ``policy`` (``policy``, ``version``, ``digest``), ``kernel`` and
-``output`` (``content_digest``, ``rows``, ``totals``). The lake adds ``charge_date``, ``state`` (1, 2,
-3 ... per day), ``previous`` (the id of the state before, so that states chain) and ``files``.
-The id is the sha256 of the canonical text.
+A manifest is a JSON object. Whoever records a day gives ``recorded_at``, ``run_id``, ``inputs`` (by
+plane: ``digest``, ``files``, ``rows``), ``policy`` (``policy``, ``version``, ``digest``, and ``file``,
+the document that was kept), ``kernel``, ``landed`` (``ordinal`` and ``name`` of the newest landing),
+``forced`` and ``output`` (``content_digest``, ``unheld_digest``, ``rows``, ``totals``). The lake adds
+``schema``, ``charge_date``, ``state`` (1, 2, 3 ... per day), ``previous`` (the id of the state before,
+so that states chain) and ``files``. Files stand by table as lists of ``path``, ``sha256``, ``bytes``,
+``rows``. The id is the sha256 of the canonical text.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Manifest = Mapping[str, Any]
+
+SCHEMA = 2
+"""Of the document: 2 has lists of files, the policy's document and the landing that was read."""
 
 
 def canonical(value: Any) -> str:
@@ -88,7 +93,7 @@ def row(manifest: Manifest, document: str) -> pa.Table:
         "policy_digest": manifest["policy"]["digest"],
         "kernel": manifest["kernel"],
         "content_digest": manifest["output"]["content_digest"],
-        "ledger_rows": manifest["files"]["ledger"]["rows"],
+        "ledger_rows": sum(file["rows"] for file in manifest["files"]["ledger"]),
         "document": document,
     }
     stored = pa.schema([field for field in schema() if field.name != "charge_date"])

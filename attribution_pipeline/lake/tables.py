@@ -1,7 +1,7 @@
 """The lake: a day is recorded by one commit, and read only through what that commit names.
 
-Belongs here: the order of commits, recognition of a state that is already there, reading by
-manifest. Does not: Delta's own ways (``delta``), bytes on disk (``files``).
+Belongs here: what others ask of the lake, reading by manifest. Does not: the order of commits
+(``recorder``), Delta's own ways (``delta``), bytes on disk (``files``, ``store``).
 
 A day is published by ONE commit of ``ledger``, whose note names the manifest, which names every
 file of every table with its sha256. Before it, the side tables and the manifest's own row are
@@ -12,275 +12,179 @@ Delta alone (DuckDB, Spark, Trino) may see side tables ahead of the ledger in th
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.lake import manifest as manifests
 from attribution_pipeline.lake.delta import DayTable
 from attribution_pipeline.lake.evidence import DayEvidence
-from attribution_pipeline.lake.files import StoredFile, damage, place, read_verified, scratch
+from attribution_pipeline.lake.files import StoredFile
 from attribution_pipeline.lake.files import verified as verified_path
-from attribution_pipeline.lake.states import Published, States, note
-from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline.lake.policies import FrozenPolicies
+from attribution_pipeline.lake.reading import no_rows, rows_of_day
+from attribution_pipeline.lake.recorder import CommitReceipt, DayFiles, Recorder
+from attribution_pipeline.lake.shapes import LEDGER, TABLES, schema_of
+from attribution_pipeline.lake.soundness import differences, verify
+from attribution_pipeline.lake.states import Published, States, require_true
+from attribution_pipeline.lake.store import FolderStore, Store
+from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LEDGER = "ledger"
-SIDE_TABLES = ("operation_costs", "operations")
-MANIFESTS = "manifests"
-
-
-class DayMoved(Exception):
-    """Another run recorded the day with other evidence while this one computed it."""
-
-
-@dataclass(frozen=True)
-class CommitReceipt:
-    """What recording a day came to. ``unchanged``: the recorded state was this one already."""
-
-    day: date
-    manifest_id: str
-    state: int
-    ledger_version: int
-    unchanged: bool
-    tries: int
-
 
 class Lake:
-    """Tables under one storage folder. Cheap to make; holds no lock and no open file."""
+    """Tables under one storage folder. Cheap to make; holds no lock and no open file. What it has
+    read of a log it does not read again, so keep it while you work."""
 
-    def __init__(self, storage: Path) -> None:
+    def __init__(
+        self,
+        storage: Path,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.storage = Path(storage)
-        self.evidence = DayEvidence(self.storage)
-        self._states = States(self.storage, self._table(LEDGER))
+        self.store = store or FolderStore(self.storage)
+        self.evidence = DayEvidence(self.store)
+        self.policies = FrozenPolicies(self.store)
+        self._tables = {name: self._table(name) for name in TABLES}
+        self._states = States(self.store, self._tables[LEDGER])
+        self._recorder = Recorder(self.store, self._tables, self._states, clock)
 
     # -- recording ---------------------------------------------------------------------------
 
     def staging(self, day: date) -> contextlib.AbstractContextManager[Path]:
         """A scratch folder on the storage's device, removed at the end."""
-        return scratch(self.storage, day.isoformat())
+        return self.store.scratch(day.isoformat())
 
-    def commit_day(
-        self, day: date, files: Mapping[str, Path], manifest: Mapping[str, Any]
-    ) -> CommitReceipt:
-        """Record a day: one sorted Parquet file per table, without ``charge_date``, and why.
+    def commit_day(self, day: date, files: DayFiles, manifest: Mapping[str, Any]) -> CommitReceipt:
+        """Record a day: sorted Parquet files by table, without ``charge_date``, and why.
 
+        A ``Path`` is a new file, to be placed; a ``StoredFile`` stands already and is kept. The
+        ledger has exactly one file; a table that is not named has none.
         ``manifest``: see ``lake.manifest``. ``manifest["previous"]`` is the id of the state that
         the caller saw when it began (None: none); if it is not the head any more and the head is
         not this very state, DayMoved is raised and nothing is published. A state that stands
         already, whole, is recognised by its evidence and content, and nothing is written.
         """
-        head = self.head(day)
-        key = manifests.state_key(manifest)
-        if head is not None and head.state_key == key and self._is_whole(head):
-            self._align_side_tables(head)
-            return _receipt(head, unchanged=True, tries=0)
-        previous = manifest.get("previous", head.manifest_id if head else None)
-        _require_head(day, head, previous)
-        stored = {
-            table: self._place(table, day, Path(path)) for table, path in sorted(files.items())
-        }
-        document = manifests.canonical(
-            {
-                **manifest,
-                "charge_date": day,
-                "state": head.state + 1 if head else 1,
-                "previous": previous,
-                "files": {table: file.as_dict() for table, file in stored.items()},
-            }
-        )
-        for table in SIDE_TABLES:
-            self._table(table).replace_day(day, [stored[table]])
-        manifest_file = self._write_manifest(day, document)
-        return self._publish(day, document, stored[LEDGER], manifest_file)
+        return self._recorder.commit(day, files, manifest)
+
+    def mend_day(self, day: date, files: DayFiles) -> CommitReceipt:
+        """Put a recorded day's files back as its manifest names them, computed again. Nothing new
+        is published. Refusal where they came out otherwise: then a copy is needed."""
+        return self._recorder.mend(day, files)
+
+    def receipt(self, head: Published) -> CommitReceipt:
+        """What recording a day comes to whose newest state is ``head`` already. What a run that
+        died left half done is made up for."""
+        return self._recorder.receipt(head.day)
 
     # -- reading -----------------------------------------------------------------------------
 
-    def days(self) -> list[date]:
-        """Recorded days, oldest first."""
-        return list(self._states.heads())
+    def days(self, as_of: datetime | None = None) -> list[date]:
+        """Recorded days, oldest first: of those published by ``as_of``."""
+        return list(self._states.heads(as_of))
 
-    def states(self) -> Sequence[Published]:
-        """Every state ever published, in the order of the ledger's log."""
-        return self._states.all()
+    def states(self, day: date | None = None) -> Sequence[Published]:
+        """Every state ever published, of one day or of all, in the order of the ledger's log."""
+        return self._states.all() if day is None else self._states.of(day)
 
-    def head(self, day: date) -> Published | None:
-        """The day's newest state, or None where none was recorded."""
-        return self._states.head(day)
+    def head(self, day: date, as_of: datetime | None = None) -> Published | None:
+        """The day's newest state published by ``as_of``; None where there is none."""
+        return self._states.head(day, as_of)
 
-    def manifest(self, day: date) -> dict[str, Any]:
+    def document(self, state: Published) -> dict[str, Any]:
+        """The manifest of a state; Refusal where it is not the one that its commit names."""
+        return self._states.document(state)
+
+    def manifest(self, day: date, as_of: datetime | None = None) -> dict[str, Any]:
         """The manifest of the day's newest state; Refusal where the day is not recorded."""
-        head = self.head(day)
+        head = self.head(day, as_of)
         if head is None:
             raise Refusal(
-                f"{day} is not recorded",
-                where=str(self.storage),
+                f"{day} is not recorded" if as_of is None else f"{day} was not recorded by {as_of}",
+                where=self.store.where(""),
                 remedy=f"attribution run --from {day} --to {day}",
             )
-        return self._states.document(head)
+        return self.document(head)
+
+    def stored(self, entry: Mapping[str, Any]) -> StoredFile:
+        """A file as a manifest names it."""
+        return StoredFile(**entry)
+
+    def verified(self, stored: StoredFile) -> Path:
+        """The file's path, after its bytes were found to be the recorded ones; else Refusal."""
+        return verified_path(self.store, stored)
 
     def file_paths(
-        self, table: str, first: date, last: date, *, check: bool = True
+        self,
+        table: str,
+        first: date,
+        last: date,
+        *,
+        check: bool = True,
+        as_of: datetime | None = None,
     ) -> list[tuple[date, Path]]:
         """(day, path) of a table's files in [first, last], as the ledger's commits name them.
 
-        The files lack ``charge_date``. ``check`` hashes each before it is handed out.
+        The files lack ``charge_date``; a day may have several, or none. ``check`` hashes each
+        before it is handed out.
         """
         return [
-            (day, verified_path(self.storage, stored) if check else self.storage / stored.path)
-            for day, stored in self._named(table, first, last)
+            (day, self.verified(stored) if check else self.store.fetch(stored.path))
+            for day, found in self._named(table, first, last, as_of)
+            for stored in found
         ]
 
     def read(
-        self, table: str, first: date, last: date, columns: Sequence[str] | None = None
+        self,
+        table: str,
+        first: date,
+        last: date,
+        columns: Sequence[str] | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> pa.Table:
-        """A table's rows in [first, last], in the table's schema, day by day as they were sorted.
+        """A table's rows in [first, last], in the table's schema, day by day in its order.
 
         Opens only files that the ledger's commits name; each is hashed before it is parsed, and
         Refusal names one that differs.
         """
         import pyarrow as pa
 
-        schema = _schema(table)
-        if columns is not None:
-            schema = pa.schema([schema.field(name) for name in columns])
-        stored_columns = [name for name in schema.names if name != "charge_date"]
-        parts = [schema.empty_table()]
-        for day, stored in self._named(table, first, last):
-            rows = read_verified(self.storage, stored, stored_columns)
-            parts.append(_with_day(rows, day, stored.rows, schema))
+        wanted = schema_of(table).names if columns is None else list(columns)
+        parts = [no_rows(table, wanted)]
+        for day, found in self._named(table, first, last, as_of):
+            parts.append(rows_of_day(self.store, table, day, found, wanted))
         return pa.concat_tables(parts)
 
     def differences(self, day: date) -> list[str]:
         """Where the day's files or Delta's log are not what its manifest says; empty when whole."""
-        document = self.manifest(day)
-        found = []
-        for table, entry in sorted(document["files"].items()):
-            stored = StoredFile(**entry)
-            found += [f"{table}: {text}" for text in damage(self.storage, stored)]
-            active = self._table(table).active(day)
-            if active != [stored.path]:
-                found.append(f"{table}: Delta's log names {active}, the manifest {stored.path}")
-        for plane, evidence in sorted(document["inputs"].items()):
-            for table, entry in sorted(evidence["files"].items()):
-                texts = damage(self.storage, StoredFile(**entry))
-                found += [f"{plane}.{table}: {text}" for text in texts]
-        return found
+        return differences(self.store, self._tables, day, self.manifest(day))
+
+    def verify(self, first: date, last: date, as_of: datetime | None = None) -> None:
+        """Hash everything that the days in [first, last] stand on, and every table's whole log.
+
+        Raises Refusal naming the first file that is damaged or missing: log entries, seals,
+        checkpoints, manifests, and every file that those days' manifests name.
+        """
+        heads = self._states.heads(as_of)
+        wanted = [state for day, state in heads.items() if first <= day <= last]
+        verify(self.store, self._tables, self._states, wanted)
 
     # -- inside ------------------------------------------------------------------------------
 
     def _table(self, name: str) -> DayTable:
-        return DayTable(self.storage, name, lambda: _schema(name))
+        check = partial(require_true, self.store) if name == LEDGER else lambda _note, _files: None
+        return DayTable(self.store, name, partial(schema_of, name), check)
 
-    def _place(self, table: str, day: date, path: Path) -> StoredFile:
-        import pyarrow.parquet as pq
-
-        expected = [(f.name, f.type) for f in _schema(table) if f.name != "charge_date"]
-        found = [(f.name, f.type) for f in pq.read_schema(path)]
-        if found != expected:
-            wrong = sorted(f"{name} {kind}" for name, kind in set(found) ^ set(expected))
-            raise Broken(f"{table} of {day} is not of its schema: {wrong or 'order of columns'}")
-        return place(path, self.storage, self._table(table).folder_of(day))
-
-    def _write_manifest(self, day: date, document: str) -> StoredFile:
-        import pyarrow.parquet as pq
-
-        row = manifests.row(json.loads(document), document)
-        table = self._table(MANIFESTS)
-        with scratch(self.storage, "manifest") as folder:
-            staged = folder / "manifest.parquet"
-            pq.write_table(row, staged, compression="zstd")
-            stored = place(staged, self.storage, table.folder_of(day))
-        table.replace_day(day, [stored], keep_others=True)
-        return stored
-
-    def _publish(
-        self, day: date, document: str, ledger: StoredFile, manifest_file: StoredFile
-    ) -> CommitReceipt:
-        """The commit point. A twin run that published this very state first is recognised."""
-        manifest = json.loads(document)
-        said = note(manifest, manifests.manifest_id(document), manifest_file)
-
-        def is_published() -> bool:
-            head = self.head(day)
-            standing = (head.state, head.state_key) if head else None
-            if standing == (said["state"], said["state_key"]):
-                return True
-            _require_head(day, head, manifest["previous"])
-            return False
-
-        made = self._table(LEDGER).replace_day(day, [ledger], note=said, unless=is_published)
-        head = self.head(day)
-        if head is None:
-            raise Broken(f"{day} was committed and is not in the ledger's log")
-        if head.manifest_id != said["manifest"]:
-            self._align_side_tables(head)
-        unchanged = head.manifest_id != said["manifest"]
-        return _receipt(head, unchanged=unchanged, tries=made[1] if made else 0)
-
-    def _align_side_tables(self, head: Published) -> None:
-        """A run that died before its ledger commit left side tables ahead: bring them back."""
-        named = self._states.document(head)["files"]
-        for table in SIDE_TABLES:
-            self._table(table).replace_day(head.day, [StoredFile(**named[table])])
-
-    def _is_whole(self, head: Published) -> bool:
-        if damage(self.storage, head.manifest_file):
-            return False
-        entries = self._states.document(head)["files"].values()
-        return not any(damage(self.storage, StoredFile(**entry)) for entry in entries)
-
-    def _named(self, table: str, first: date, last: date) -> Iterator[tuple[date, StoredFile]]:
-        for day, state in self._states.heads().items():
+    def _named(
+        self, table: str, first: date, last: date, as_of: datetime | None
+    ) -> Iterator[tuple[date, list[StoredFile]]]:
+        for day, state in self._states.heads(as_of).items():
             if first <= day <= last:
-                yield day, StoredFile(**self._states.document(state)["files"][table])
-
-
-def _schema(table: str) -> pa.Schema:
-    from attribution_pipeline.model import ledger
-
-    if table == MANIFESTS:
-        return manifests.schema()
-    known = {
-        LEDGER: ledger.LEDGER,
-        "operation_costs": ledger.OPERATION_COSTS,
-        "operations": ledger.OPERATIONS,
-    }
-    return known[table]
-
-
-def _with_day(rows: pa.Table, day: date, count: int, schema: pa.Schema) -> pa.Table:
-    import pyarrow as pa
-
-    arrays = [
-        pa.repeat(pa.scalar(day, pa.date32()), count)
-        if field.name == "charge_date"
-        else rows.column(field.name)
-        for field in schema
-    ]
-    return pa.table(arrays, schema=schema)
-
-
-def _require_head(day: date, head: Published | None, previous: str | None) -> None:
-    found = head.manifest_id if head else None
-    if found != previous:
-        raise DayMoved(
-            f"{day} was recorded by another run (state {found}) while this one computed it "
-            f"from state {previous}; run the day again"
-        )
-
-
-def _receipt(head: Published, *, unchanged: bool, tries: int) -> CommitReceipt:
-    return CommitReceipt(
-        day=head.day,
-        manifest_id=head.manifest_id,
-        state=head.state,
-        ledger_version=head.ledger_version,
-        unchanged=unchanged,
-        tries=tries,
-    )
+                entries = self.document(state)["files"].get(table, [])
+                yield day, [StoredFile(**entry) for entry in entries]

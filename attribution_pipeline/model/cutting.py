@@ -1,7 +1,7 @@
 """Day cutting: how a charge longer than a day falls on UTC days.
 
 Belongs here: the calendar and the division by seconds. Does not: which charges are cut
-(``attribution/sql/planes/charge_lines_of_day.sql``).
+(``attribution/sql/planes/standing_lines.sql``).
 """
 
 from __future__ import annotations

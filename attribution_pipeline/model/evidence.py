@@ -200,6 +200,22 @@ KUBERNETES = pa.schema(
 )
 """Landed. Grain: one Kubernetes object of one daily snapshot."""
 
+CLOSES = pa.schema(
+    [
+        *ORIGIN,
+        pa.field("evidence", pa.string()),  # close_record, billing_period (the FOCUS 1.4 dataset)
+        pa.field("issuer", pa.string()),  # InvoiceIssuerName
+        pa.field("account", pa.string()),  # BillingAccountId; null: every account of the issuer
+        pa.field("billing_period", pa.date32()),  # its first UTC day
+        pa.field("status", pa.string()),  # closed, open
+        pa.field("closed_at", INSTANT),  # when this was said, of an open period too
+        pa.field("closed_by", pa.string()),
+        pa.field("note", pa.string()),
+        pa.field("x_columns", pa.string()),
+    ]
+)
+"""Landed. Grain: one close record. Later ones of an account and period supersede earlier ones."""
+
 REJECTED = pa.schema(
     [
         pa.field("object_id", pa.string()),
@@ -218,5 +234,6 @@ SCHEMAS: dict[str, pa.Schema] = {
     "opencost_assets": ASSETS,
     "usage": USAGE,
     "kubernetes": KUBERNETES,
+    "closes": CLOSES,
 }
 """Landed tables by name. Readers add ``source`` from the deployment file when rows are landed."""

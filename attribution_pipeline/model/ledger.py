@@ -108,6 +108,49 @@ NOT_CONTENT = (
 )  # fmt: skip
 """Columns outside the content digest (invariant 4)."""
 
+SETTLEMENTS = ("provisional", "settled", "restated")
+"""Open; closed and final; moved after it was closed."""
+
+CAUSES = (
+    "kernel", "policy_change", "correction", "late_billing", "late_snapshot", "late_usage",
+    "identity", "late_spans", "reopened",
+)  # fmt: skip
+"""Why a row changed, the strongest first: one that moved for two reasons carries the first."""
+
+LEDGER_REVISIONS = pa.schema(
+    [
+        *_text("attribution_id"),
+        pa.field("charge_date", pa.date32()),
+        *_text("charge_id", "tenant_id", "component", "leg", "unallocated_reason"),
+        # of the row after the change; 1 where the row first appears in a later state of its day
+        pa.field("revision", pa.int32()),
+        pa.field("old_billed_cost", _MONEY),
+        pa.field("new_billed_cost", _MONEY),
+        pa.field("delta_billed_cost", _MONEY),
+        pa.field("old_effective_cost", _MONEY),
+        pa.field("new_effective_cost", _MONEY),
+        pa.field("delta_effective_cost", _MONEY),
+        *_text("billing_currency", "cause", "settlement", "policy_id"),
+        pa.field("policy_version", pa.int32()),
+        *_text("policy_digest", "kernel"),
+        # whether a policy was made to reach back over a closed period
+        pa.field("forced", pa.bool_()),
+        *_text("run_id"),
+        pa.field("recorded_at", _INSTANT),
+    ]
+)
+"""Grain: one change of one ledger row. Append-only; the first state of a day is no change."""
+
+VARIANCES = pa.schema(
+    [
+        *LEDGER,
+        pa.field("held_billed_cost", _MONEY),
+        pa.field("held_effective_cost", _MONEY),
+    ]
+)
+"""Investigative variance of closed periods that a policy holds. Grain: one ledger row that today's
+evidence would change. The ledger's columns as they would be; ``held_*`` is what the ledger keeps."""
+
 OPERATION_COSTS = pa.schema(
     [
         *_text("attribution_id"),

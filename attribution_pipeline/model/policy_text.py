@@ -12,10 +12,8 @@ from decimal import Decimal
 
 from attribution_pipeline.model import policy_words as words
 from attribution_pipeline.model.policy import Meter, Policy, Pool
+from attribution_pipeline.model.policy.history import SHORT_DIGEST
 from attribution_pipeline.model.strict import EXACT
-
-SHORT_DIGEST = 12
-"""Hex digits of a digest that a person compares by eye."""
 
 
 def summary(policy: Policy) -> list[str]:
@@ -200,8 +198,9 @@ def _late(policy: Policy) -> str:
         "## Late data",
         f"A day is provisional for {duration(settlement.provisional_for)} after it ends, and "
         "settled once its charges are closed after that. "
-        + words.CLOSED_PERIOD[settlement.closed_period]
-        + " Closing comes with revisions: until then every day is provisional.",
+        + words.CLOSED_PERIOD[settlement.closed_period],
+        words.REVISIONS,
+        words.POLICY_CHANGE,
         words.LATE_UNDER_A_METER,
     ))  # fmt: skip
 

@@ -48,6 +48,16 @@ CLOSED_PERIOD = {
     "hold": "In a closed period the distribution is frozen: late evidence is booked as "
     "investigative variance, and a change by the vendor stands in one row, `held`.",
 }
+REVISIONS = (
+    "A row that late evidence changes keeps its id and gets its next `revision`; what it was, what "
+    "it is and why stand in `ledger_revisions`. A row that evidence no longer supports stays at "
+    "zero. Every earlier state can be read: `attribution ledger --as-of TIME`."
+)
+POLICY_CHANGE = (
+    "This version governs charge days from its effective day on, until a version that takes effect "
+    "later, or the same day under a higher number. Over a recorded day with settled charges a new "
+    "version reaches back only by force (`attribution run --force`), and the ledger says so."
+)
 LATE_UNDER_A_METER = (
     "Late operations under a meter move money from the open row to their own rows and touch no "
     "other row of the slice, as long as the tokens seen stay at or under the tokens billed."

@@ -1,4 +1,4 @@
-"""One deployment's assets, checks, job, schedule and resource, put together.
+"""One deployment's assets, checks, jobs, schedule, sensors and resource, put together.
 
 Belongs here: what a code location consists of. Does not: which deployment it is (``definitions``
 asks the environment, ``run`` is told), or any of the parts.
@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from attribution_pipeline.orchestration import jobs
+from attribution_pipeline.orchestration.assets.digests import evidence_digests
 from attribution_pipeline.orchestration.assets.evidence import evidence_assets
 from attribution_pipeline.orchestration.assets.landing import landed_objects
 from attribution_pipeline.orchestration.assets.ledger import ledger_assets
 from attribution_pipeline.orchestration.assets.policies import policy_versions
+from attribution_pipeline.orchestration.assets.replay import replay_asset
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
+from attribution_pipeline.orchestration.checks.replay import replay_checks
+from attribution_pipeline.orchestration.checks.staleness import stale_partitions_check
 from attribution_pipeline.orchestration.partitions import charge_days
+from attribution_pipeline.orchestration.replay_schedule import replay_schedule
 from attribution_pipeline.orchestration.resources import DeploymentFile
 from attribution_pipeline.orchestration.schedules import daily_schedule
+from attribution_pipeline.orchestration.sensors import late_evidence_sensor, new_objects_sensor
 
 if TYPE_CHECKING:
     from attribution_pipeline.config import Deployment
@@ -30,9 +37,21 @@ def compose(
     """Everything that Dagster knows of ``deployment``."""
     days = charge_days(deployment.first_day)
     return dg.Definitions(
-        assets=[landed_objects, policy_versions, *evidence_assets(days), ledger_assets(days)],
-        asset_checks=[ledger_checks(days)],
-        schedules=[daily_schedule(deployment.first_day)],  # brings its job
+        assets=[
+            landed_objects,
+            policy_versions,
+            evidence_digests,
+            *evidence_assets(days),
+            ledger_assets(days),
+            replay_asset(days),
+        ],
+        asset_checks=[ledger_checks(days), stale_partitions_check, replay_checks(days)],
+        # a schedule and a sensor bring their jobs
+        schedules=[daily_schedule(jobs.daily_job(), deployment.first_day), replay_schedule()],
+        sensors=[
+            new_objects_sensor(jobs.landing_job(stale_partitions_check)),
+            late_evidence_sensor(jobs.late_days_job(stale_partitions_check)),
+        ],
         resources={
             "deployment": DeploymentFile(path=str(deployment.path.absolute())),
             **(resource_overrides or {}),

@@ -6,10 +6,13 @@ Belongs here: turning the deployment file into the objects that work with it. Do
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake import Lake
 
@@ -17,8 +20,14 @@ if TYPE_CHECKING:
     from attribution_pipeline.attribution.day import Compute, SourceFacts
     from attribution_pipeline.config import Deployment
     from attribution_pipeline.lake.landed import LandedStore
+    from attribution_pipeline.lake.store import Store
     from attribution_pipeline.model.policy import PolicyBook
     from attribution_pipeline.sources.landing import Source
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -26,18 +35,30 @@ class House:
     """One deployment, opened on first use; each part is read as it stands at that moment."""
 
     deployment: Deployment
+    clock: Callable[[], datetime] = utc_now
+    """What time it is: states carry it, and periods settle by it."""
+    store: Store | None = None
+    """How storage is reached; None: the folder of the deployment file."""
+
+    @property
+    def _store(self) -> dict[str, Any]:
+        return {} if self.store is None else {"store": self.store}
+
+    def now(self) -> datetime:
+        """The present instant in UTC, whole seconds."""
+        return self.clock().astimezone(UTC).replace(microsecond=0)
 
     @cached_property
     def lake(self) -> Lake:
         """The recorded days."""
-        return Lake(self.deployment.storage_folder)
+        return Lake(self.deployment.storage_folder, clock=self.clock, **self._store)
 
     @cached_property
     def landed(self) -> LandedStore:
         """Landed evidence."""
         from attribution_pipeline.lake.landed import LandedStore
 
-        return LandedStore(self.deployment.storage_folder)
+        return LandedStore(self.deployment.storage_folder, clock=self.clock, **self._store)
 
     @cached_property
     def policies(self) -> PolicyBook:
@@ -45,6 +66,13 @@ class House:
         from attribution_pipeline.model.policy import load_policies
 
         return load_policies(self.deployment.policies_folder)
+
+    def require_policy_history(self) -> None:
+        """Published means immutable: every version that a recorded state used is there, unchanged.
+        Raises Refusal naming the file."""
+        from attribution_pipeline.model.policy.history import require_history
+
+        require_history(self.policies, self.lake.states())
 
     def refresh(self) -> None:
         """See what other runs landed meanwhile. Recorded days are looked up anew each time."""
@@ -75,8 +103,9 @@ class House:
         return SourceFacts(delivery=dict(self.deployment.delivery))
 
     def compute(self, scratch: Path) -> Compute:
-        """The limits of one day's work, spilling into ``scratch``."""
+        """The limits of one day's work. It spills beside ``scratch``, into one folder a process."""
         from attribution_pipeline.attribution.day import Compute
 
         limits = self.deployment.compute
-        return Compute(limits.threads, limits.memory_limit, str(scratch / "spill"))
+        spill = scratch.parent / f"spill-{os.getpid()}"
+        return Compute(limits.threads, limits.memory_limit, str(spill))

@@ -1,96 +1,198 @@
 """One day, from its planes to its commit.
 
-Belongs here: the order (policy in force, evidence, reconcile, commit) and the manifest's content.
+Belongs here: the order (governing policy, evidence, reconcile, commit) and the manifest's content.
 Does not: Dagster (``assets``), formulas (``attribution``), how a commit is made (``lake``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE, as_plane, plane_of_day
+from attribution_pipeline.attribution import KERNEL
+from attribution_pipeline.lake import CommitReceipt
+from attribution_pipeline.lake.crash import crash_point
+from attribution_pipeline.orchestration.governing import Governing, governing
+from attribution_pipeline.orchestration.planes import (
+    ASSET_OF_PLANE,
+    as_plane,
+    new_or_standing,
+    plane_of_day,
+)
 
 if TYPE_CHECKING:
-    from attribution_pipeline.attribution.day import Outcome
-    from attribution_pipeline.lake import CommitReceipt, KeptPlane
-    from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.attribution.day import Outcome, Previous
+    from attribution_pipeline.lake import KeptPlane
+    from attribution_pipeline.lake.files import StoredFile
+    from attribution_pipeline.lake.states import Published
     from attribution_pipeline.orchestration.house import House
 
 
-def record_day(house: House, day: date) -> CommitReceipt:
-    """Reconcile the day under the policy in force on it, and commit it.
+def record_day(house: House, day: date, *, force: bool = False, run_id: str = "") -> CommitReceipt:
+    """Reconcile the day under the policy that governs it, and commit it as its next state.
 
+    A day whose evidence, policy and kernel are those of its newest state, whole, is left alone.
+    ``force``: a new policy version reaches back over closed periods, and the ledger says so.
     Raises Refusal for evidence or a policy that can't be used, Broken where an invariant fails,
     ``lake.DayMoved`` where another run recorded the day meanwhile. Nothing is published then.
     """
+    rule = governing(house, day, force=force)
+    head = house.lake.head(day)
+    kept = {name: plane_of_day(house, name, day, rule.policy) for name in ASSET_OF_PLANE}
+    if head is not None and _stands(head, kept, rule):
+        if not house.lake.differences(day):
+            return house.lake.receipt(head)
+        return _mend(house, head, kept, rule)
+    stamp = _Stamp(house.now(), run_id, rule.forced)
+    return _record(house, day, kept, rule, stamp, head)
+
+
+def _stands(head: Published, kept: Mapping[str, KeptPlane], rule: Governing) -> bool:
+    """Whether the recorded state was computed from this very evidence, by this very rule."""
+    return (
+        {name: plane.digest for name, plane in kept.items()} == dict(head.inputs)
+        and head.policy_digest == rule.digest
+        and head.kernel == KERNEL
+    )
+
+
+def _mend(
+    house: House, head: Published, kept: Mapping[str, KeptPlane], rule: Governing
+) -> CommitReceipt:
+    """A state whose files rotted, or whose side tables ran ahead, put back as it was: computed
+    again from the state before it and at its own time, its files come out byte for byte."""
+    said = house.lake.document(head)
+    stamp = _Stamp(head.recorded_at, head.run_id, said["forced"])
+    before = state_before(house, head)
+    with house.lake.staging(head.day) as out:
+        outcome = _reconcile(house, head.day, kept, rule, stamp, before, out)
+        return house.lake.mend_day(head.day, _files(house, outcome, before))
+
+
+def state_before(house: House, state: Published) -> Published | None:
+    """The state of the same day that this one followed."""
+    return next(
+        (found for found in house.lake.states(state.day) if found.state == state.state - 1), None
+    )
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """When, by which run, and whether by force."""
+
+    recorded_at: datetime
+    run_id: str
+    forced: bool
+
+
+def _record(
+    house: House,
+    day: date,
+    kept: Mapping[str, KeptPlane],
+    rule: Governing,
+    stamp: _Stamp,
+    before: Published | None,
+) -> CommitReceipt:
+    with house.lake.staging(day) as out:
+        outcome = _reconcile(house, day, kept, rule, stamp, before, out)
+        crash_point("recording.reconciled")
+        manifest = {
+            **_manifest(house, kept, rule, stamp, outcome),
+            "previous": before.manifest_id if before else None,
+        }
+        return house.lake.commit_day(day, _files(house, outcome, before), manifest)
+
+
+def _reconcile(
+    house: House,
+    day: date,
+    kept: Mapping[str, KeptPlane],
+    rule: Governing,
+    stamp: _Stamp,
+    before: Published | None,
+    out: Path,
+) -> Outcome:
     from attribution_pipeline.attribution.reconcile import reconcile
 
-    policy, digest = policy_of_day(house, day)
-    head = house.lake.head(day)
-    kept = {name: plane_of_day(house, name, day) for name in ASSET_OF_PLANE}
-    recorded_at = datetime.now(UTC).replace(microsecond=0)
-    with house.lake.staging(day) as out:
-        outcome = reconcile(
-            {name: as_plane(house, plane) for name, plane in kept.items()},
-            policy,
-            day,
-            policy_digest=digest,
-            recorded_at=recorded_at,
-            out=out,
-            compute=house.compute(out),
-        )
-        manifest = {
-            **_manifest(kept, policy, digest, recorded_at, outcome),
-            "previous": head.manifest_id if head else None,
-        }
-        files = {table: Path(path) for table, path in outcome.files.items()}
-        return house.lake.commit_day(day, files, manifest)
+    return reconcile(
+        {name: as_plane(house, plane) for name, plane in kept.items()},
+        rule.policy,
+        day,
+        policy_digest=rule.digest,
+        recorded_at=stamp.recorded_at,
+        run_id=stamp.run_id,
+        forced=stamp.forced,
+        previous=previous_state(house, before) if before else None,
+        out=out,
+        compute=house.compute(out),
+    )
 
 
-def policy_of_day(house: House, day: date) -> tuple[Policy, str]:
-    """The version in force and its digest. Refused where a recorded day used the same version with
-    another content: published means immutable."""
-    policy, digest = house.policies.in_force(day)
-    for state in house.lake.states():
-        used = (state.policy, state.policy_version)
-        if used == (policy.policy, policy.version) and state.policy_digest != digest:
-            raise Refusal(
-                f"version {policy.version} of policy {policy.policy} was changed after {state.day} "
-                f"was recorded under it (its digest then {state.policy_digest[:12]}, "
-                f"now {digest[:12]})",
-                where=_where(house, policy.version),
-                remedy="restore the file, and publish the change as a version of its own",
-            )
-    return policy, digest
+def previous_state(house: House, state: Published) -> Previous:
+    """A recorded state as the engine takes it; each file is hashed first."""
+    from attribution_pipeline.attribution.day import Previous
+
+    said = house.lake.document(state)
+
+    def paths(entries: list[dict[str, Any]]) -> list[str]:
+        return [str(house.lake.verified(house.lake.stored(entry))) for entry in entries]
+
+    tables = ("ledger", "operation_costs", "operations", "variances")
+    return Previous(
+        files={table: paths(said["files"].get(table, [])) for table in tables},
+        settled=paths(said["inputs"]["closes"]["files"]["settled"]),
+        inputs=state.inputs,
+        policy_digest=state.policy_digest,
+        kernel=state.kernel,
+    )
 
 
-def _where(house: House, version: int) -> str:
-    found = [entry.where for entry in house.policies.published if entry.policy.version == version]
-    return found[0] if found else house.policies.folder
+def _files(
+    house: House, outcome: Outcome, before: Published | None
+) -> dict[str, list[Path | StoredFile]]:
+    """What the new state consists of: new files, beside earlier ones where those still stand.
+    Revisions are only ever added."""
+    said = house.lake.document(before)["files"] if before else {}
+    files: dict[str, list[Path | StoredFile]] = {}
+    for table in {*outcome.files, *said}:
+        earlier = [house.lake.stored(entry) for entry in said.get(table, [])]
+        files[table] = new_or_standing(outcome.files.get(table, ()), earlier)
+        if table == "ledger_revisions" or table in outcome.adds_to:
+            files[table] = [*earlier, *files[table]]
+    return files
 
 
 def _manifest(
+    house: House,
     kept: Mapping[str, KeptPlane],
-    policy: Policy,
-    policy_digest: str,
-    recorded_at: datetime,
+    rule: Governing,
+    stamp: _Stamp,
     outcome: Outcome,
 ) -> dict[str, Any]:
-    from attribution_pipeline.attribution import KERNEL
-
+    policy = rule.policy
+    ordinal, name = house.landed.head
     return {
-        "recorded_at": recorded_at.isoformat(),
+        "recorded_at": stamp.recorded_at.isoformat(),
+        "run_id": stamp.run_id,
+        "forced": stamp.forced,
+        "settled": bool(kept["closes"].rows.get("is_settled")),
         "kernel": KERNEL,
-        "policy": {"policy": policy.policy, "version": policy.version, "digest": policy_digest},
+        "policy": {
+            "policy": policy.policy,
+            "version": policy.version,
+            "digest": rule.digest,
+            "file": house.lake.policies.keep(policy).as_dict(),
+        },
         "inputs": {name: plane.as_input() for name, plane in kept.items()},
+        "landed": {"ordinal": ordinal, "name": name},
         "output": {
             "content_digest": outcome.content_digest,
+            "unheld_digest": outcome.unheld_digest,
             "rows": dict(outcome.rows),
+            "revised": dict(outcome.causes),
             "totals": [dict(row) for row in outcome.totals],
             "tie_out": outcome.tie_out.to_pylist(),
             "coverage": outcome.coverage.to_pylist(),

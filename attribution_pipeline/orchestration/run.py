@@ -13,10 +13,11 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.house import House
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -53,9 +54,17 @@ class DayOutcome:
     is_refusal: bool = False
     """An input is to be put right; else the error is a defect, and ``trace`` says where."""
     trace: str = ""
+    revised: str = ""
+    """What this run changed of rows that were on record: see ``day_changes.revised``."""
+    notes: Sequence[str] = ()
+    """Of a recorded day: which version it kept, what is held back. No failure of a check."""
+
+    def lines(self) -> list[str]:
+        """For the console: how the day went and, where rows on record changed, which."""
+        return [self.line(), *([f"{self.day}  revised: {self.revised}"] if self.revised else [])]
 
     def line(self) -> str:
-        """For the console."""
+        """How the day went."""
         if self.error:
             return f"{self.day}  {self.status}: {self.error}"
         failed = [check.name for check in self.checks if not check.passed]
@@ -99,12 +108,19 @@ class RunReport:
 
     @property
     def alerts(self) -> list[str]:
-        """One line for each alerting check that failed: the day is exact, its evidence is not."""
+        """One line for each alerting check that failed, where the day is exact and its evidence is
+        not, and for what a closed period keeps."""
         return [
-            f"{outcome.day} {check.name}: {check.description}"
+            line
             for outcome in self.days
-            for check in outcome.checks
-            if not check.blocking and not check.passed
+            for line in (
+                *outcome.notes,
+                *(
+                    f"{outcome.day} {check.name}: {check.description}"
+                    for check in outcome.checks
+                    if not check.blocking and not check.passed
+                ),
+            )
         ]
 
 
@@ -113,24 +129,30 @@ def run_days(
     first: date,
     last: date,
     progress: Callable[[str], None] | None = None,
+    *,
+    force: bool = False,
 ) -> RunReport:
     """Land what is new, then materialize every day in [first, last], oldest first.
 
-    A day that fails stops no other. Raises Refusal for days that cannot be asked for, for sources
-    or policies that cannot be used, and where every day was refused.
+    ``force``: the policy in force reaches back over closed periods too. A day that fails stops no
+    other. Raises Refusal for days that cannot be asked for, for sources or policies that cannot be
+    used or are not what recorded days used, and where every day was refused.
     """
-    _require_days(deployment, first, last)
+    house = House(deployment)
+    require_days(house, first, last)
     tell = progress or (lambda _: None)
     report = RunReport()
     with _instance() as instance, _os_refusals():
-        session = _Session(deployment, instance)
+        house.require_policy_history()  # before anything is landed
+        session = _Session(house, instance, force=force)
         report.landing = session.land()
         for line in report.landing:
             tell(line)
         for offset in range((last - first).days + 1):
             outcome = session.make(first + timedelta(days=offset))
             report.days.append(outcome)
-            tell(outcome.line())
+            for line in outcome.lines():
+                tell(line)
         report.not_yet_due = session.not_yet_due()
     if all(outcome.is_refusal for outcome in report.days):
         raise Refusal(report.days[0].error)
@@ -138,16 +160,19 @@ def run_days(
 
 
 class _Session:
-    """The deployment's definitions, and in-process runs of their one job on one instance."""
+    """The deployment's definitions, and in-process runs of their jobs on one instance."""
 
-    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance) -> None:
+    def __init__(self, house: House, instance: dg.DagsterInstance, *, force: bool) -> None:
+        from attribution_pipeline.orchestration.assets.ledger import FORCE
         from attribution_pipeline.orchestration.composition import compose
-        from attribution_pipeline.orchestration.house import House
-        from attribution_pipeline.orchestration.schedules import DAILY
+        from attribution_pipeline.orchestration.jobs import LANDING, LATE_DAYS
 
-        self._job = compose(deployment).resolve_job_def(DAILY)
+        composed = compose(house.deployment)
+        self._landing = composed.resolve_job_def(LANDING)
+        self._day = composed.resolve_job_def(LATE_DAYS)
         self._instance = instance
-        self._house = House(deployment)
+        self._house = house
+        self._tags = {FORCE: "true"} if force else {}
 
     def land(self) -> list[str]:
         """Land, and read the policies; returns the landing report as lines."""
@@ -167,6 +192,7 @@ class _Session:
         import dagster as dg
 
         from attribution_pipeline.orchestration.assets.ledger import LEDGER
+        from attribution_pipeline.orchestration.day_changes import held, kept_version, revised
         from attribution_pipeline.orchestration.ledger_figures import tie_out_rows
 
         result = self._execute(day)
@@ -181,11 +207,17 @@ class _Session:
                 is_refusal=failed.is_refusal,
                 trace=failed.trace,
             )
+        unchanged = bool(recorded[0]["unchanged"].value)
+        head = self._house.lake.head(day)
+        assert head is not None  # its materialization says so
+        notes = (kept_version(self._house, head), held(self._house, head))
         return DayOutcome(
             day,
-            "unchanged" if recorded[0]["unchanged"].value else "recorded",
+            "unchanged" if unchanged else "recorded",
             checks,
-            tie_out_rows(self._house.lake.manifest(day)["output"]["tie_out"]),
+            tie_out_rows(self._house.lake.document(head)["output"]["tie_out"]),
+            revised="" if unchanged else revised(self._house, head),
+            notes=[note for note in notes if note],
         )
 
     def not_yet_due(self) -> list[Mapping[str, Any]]:
@@ -199,25 +231,26 @@ class _Session:
         ]
 
     def _execute(self, day: date | None) -> dg.ExecuteInProcessResult:
-        """A run of the partitioned assets and their checks, or of the others without a day."""
-        layer = self._job.asset_layer
-        chosen = [
-            key
-            for key in layer.executable_asset_keys
-            if (layer.get(key).partitions_def is None) == (day is None)
-        ]
-        return self._job.execute_in_process(
+        """A run of a day's assets and their checks; or landing, where nobody waits for what other
+        days' evidence comes to."""
+        from attribution_pipeline.orchestration.assets.landing import landed_objects
+        from attribution_pipeline.orchestration.assets.policies import policy_versions
+
+        job = self._landing if day is None else self._day
+        return job.execute_in_process(
             partition_key=None if day is None else day.isoformat(),
-            asset_selection=chosen,
+            asset_selection=[landed_objects.key, policy_versions.key] if day is None else None,
             instance=self._instance,
+            tags=self._tags,
             run_config={"loggers": {"console": {"config": {"log_level": QUIET}}}},
             raise_on_error=False,
         )
 
 
-def _require_days(deployment: Deployment, first: date, last: date) -> None:
+def require_days(house: House, first: date, last: date) -> None:
     """Days that can be asked for: from ``first_day`` to the last one that is over, in UTC."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    deployment = house.deployment
+    yesterday = house.now().date() - timedelta(days=1)
     if first > last:
         raise Refusal(f"the range ends on {last}, before it begins on {first}")
     if first < deployment.first_day:

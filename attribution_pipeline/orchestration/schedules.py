@@ -1,6 +1,6 @@
 """When days are made: every night, yesterday.
 
-Belongs here: the job and its schedule. Does not: what a day consists of.
+Belongs here: the schedule. Does not: what a run consists of (``jobs``), late days (``sensors``).
 """
 
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
@@ -9,22 +9,17 @@ from datetime import UTC, date, timedelta
 
 import dagster as dg
 
-DAILY = "daily"
+from attribution_pipeline.orchestration.jobs import DAILY, Job
 
 HOUR_UTC = 4
 """Spans of a day have arrived by then; a bill that comes later is late evidence like any other."""
 
 
-def daily_schedule(first_day: date) -> dg.ScheduleDefinition:
+def daily_schedule(job: Job, first_day: date) -> dg.ScheduleDefinition:
     """Lands what is new and makes yesterday, every night, as one in-process run of its job.
 
     Off until someone turns it on in the UI: sources come first.
     """
-    job = dg.define_asset_job(
-        DAILY,
-        selection=dg.AssetSelection.all(),
-        description="Lands what is new, then computes, records and checks one day.",
-    )
 
     @dg.schedule(
         name=DAILY,

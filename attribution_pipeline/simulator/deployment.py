@@ -17,6 +17,9 @@ from attribution_pipeline.simulator.company import (
 from attribution_pipeline.simulator.exports import SOURCES
 from attribution_pipeline.simulator.token_charges import METERS, SERVICES, UNITS
 
+CLOSES = "closes"
+"""The folder of close records. It is empty: the company has closed nothing yet."""
+
 
 def deployment_text(first_day: date) -> str:
     """``attribution.yaml``."""
@@ -40,6 +43,8 @@ sources:
     - {{name: traces, uri: ./spans}}
   usage:
     - {{name: reports, uri: ./usage}}
+  closes:
+    - {{name: closes, uri: ./{CLOSES}}}
 """
 
 

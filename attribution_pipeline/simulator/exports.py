@@ -148,7 +148,7 @@ class Exports:
             if found:
                 _write_azure_run(root, period, day, found)
         # a third run is on its way: part of a file, no manifest yet
-        text = _csv_text(rows).encode()
+        text = csv_text(rows).encode()
         writing = root / f"{last_day + timedelta(days=1):%Y%m%d}0605" / _run_id(last_day, "writing")
         _write(writing / "part_0_0001.csv", text[: len(text) * 2 // 3])
 
@@ -160,7 +160,7 @@ def _run_id(day: date, what: str) -> str:
 def _write_azure_run(root: Path, period: date, day: date, rows: list[Row]) -> None:
     run_id = _run_id(day, "run")
     folder = root / f"{day:%Y%m%d}0605" / run_id
-    content = gzip.compress(_csv_text(rows).encode(), mtime=0)
+    content = gzip.compress(csv_text(rows).encode(), mtime=0)
     name = "part_0_0001.csv.gz"
     _write(folder / name, content)
     blob = folder.relative_to(root.parents[2]) / name
@@ -206,7 +206,7 @@ def exact_double(text: str | None) -> float | None:
     return value
 
 
-def _csv_text(rows: list[Row]) -> str:
+def csv_text(rows: list[Row]) -> str:
     names = sorted(
         {name for row in rows for name in row}, key=lambda name: (name.startswith("x_"), name)
     )
@@ -218,7 +218,7 @@ def _csv_text(rows: list[Row]) -> str:
 
 
 def _write_csv(path: Path, rows: list[Row]) -> None:
-    _write(path, _csv_text(rows).encode())
+    _write(path, csv_text(rows).encode())
 
 
 def _write(path: Path, content: bytes) -> None:

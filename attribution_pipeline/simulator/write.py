@@ -22,7 +22,7 @@ from attribution_pipeline.model.money import to_text
 from attribution_pipeline.simulator import cluster, opencost
 from attribution_pipeline.simulator.cluster import APP_CLUSTER, GPU_CLUSTER, Clusters
 from attribution_pipeline.simulator.company import WHO_COUNT, WORKFLOWS, who_columns
-from attribution_pipeline.simulator.deployment import deployment_text, policy_text
+from attribution_pipeline.simulator.deployment import CLOSES, deployment_text, policy_text
 from attribution_pipeline.simulator.emission import Streams, emit
 from attribution_pipeline.simulator.exports import Exports, next_month
 from attribution_pipeline.simulator.faults import UNKNOWN_NODE, check
@@ -111,6 +111,7 @@ class _Company:
 
     def write(self) -> Report:
         _write(self.directory / "attribution.yaml", deployment_text(self.first_day).encode())
+        (self.directory / CLOSES).mkdir()
         _write(self.directory / "policies" / "policy-1.yaml", policy_text(self.first_day).encode())
         tally = self._tally(0)
         for number, day in enumerate(self.days):

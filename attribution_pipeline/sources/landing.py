@@ -14,12 +14,15 @@ from pathlib import Path
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.evidence_store import EvidenceStore
 from attribution_pipeline.sources.landing_run import Reader, Run
-from attribution_pipeline.sources.objects import list_objects
+from attribution_pipeline.sources.objects import Listing, folder_of, list_objects
 from attribution_pipeline.sources.report import LandingProgress, LandingReport, SourceReport
 
 __all__ = ["KINDS", "LandingProgress", "LandingReport", "Source", "SourceReport", "land"]
 
-KINDS = ("billing", "opencost", "spans", "kubernetes", "usage")
+KINDS = ("billing", "opencost", "spans", "kubernetes", "usage", "closes")
+
+NOT_THERE_YET = "folder_not_there_yet"
+"""Counted for a ``closes`` source without a folder: the first `attribution close` makes it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Source:
     """One entry under ``sources`` in the deployment file, as landing needs it."""
 
     kind: str
-    """``billing``, ``opencost``, ``spans``, ``kubernetes`` or ``usage``."""
+    """One of ``KINDS``."""
     name: str
     uri: str | Path
     format: str = ""
@@ -48,17 +51,25 @@ def land(
     """Land what is new in every source. Running it again lands nothing new.
 
     Every source is listed before anything is written: a folder that is missing is a Refusal and
-    changes nothing. An object that cannot be used is one rejected record and stops no other; it is
-    tried again when its content changes. Objects that are half-written, without manifest, changing
-    or out of reach are left for the next run, and counted.
+    changes nothing, but for close records, which nobody may have written yet. An object that cannot
+    be used is one rejected record and stops no other; it is tried again when its content changes.
+    Objects that are half-written, without manifest, changing or out of reach are left for the next
+    run, and counted.
     """
-    listings = [(source, list_objects(source.name, source.uri)) for source in deployment_sources]
+    listings = [(source, listing_of(source)) for source in deployment_sources]
     report = LandingReport()
     with landed.exclusive():
         for source, listing in listings:
             run = Run(source, landed, _reader(source, frozenset(keep_attributes)), progress)
             report.sources.append(run.land(listing))
     return report
+
+
+def listing_of(source: Source) -> Listing:
+    """What lies there now. Raises Refusal where a source is not there, or can't be listed."""
+    if source.kind == "closes" and not folder_of(source.name, source.uri).exists():
+        return Listing([], {NOT_THERE_YET: 1})
+    return list_objects(source.name, source.uri)
 
 
 def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
@@ -88,6 +99,10 @@ def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
             from attribution_pipeline.sources.tables import read_kubernetes
 
             return read_kubernetes
+        case "closes":
+            from attribution_pipeline.sources.closes import read_closes
+
+            return read_closes
     raise Refusal(
         f"sources of kind {source.kind!r} cannot be landed",
         where=f"source {source.name}",

@@ -74,6 +74,10 @@ class Run:
             writer.commit()
         return self.report
 
+    def unseen(self, listing: Listing) -> list[SourceObject]:
+        """The objects that ``land`` would read; what is held back is counted as awaiting."""
+        return [obj for obj in self._deliveries(listing.objects) if not self._is_unchanged(obj)]
+
     def _deliveries(self, objects: list[SourceObject]) -> list[SourceObject]:
         """A bill is read by delivery; what its manifest does not vouch for yet waits."""
         if self.source.kind != "billing":

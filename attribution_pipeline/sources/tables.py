@@ -1,14 +1,15 @@
-"""Usage reports and Kubernetes snapshots: landed tables with named columns.
+"""Landed tables with named columns: usage reports, Kubernetes snapshots, and how any such is read.
 
-Belongs here: which columns these tables have, what each value must be. Does not: CSV, JSON lines
-and Parquet themselves (``records``), what a quantity drives (``attribution``).
+Belongs here: which columns these tables have, what each value must be, that a table without its
+columns is refused. Does not: CSV, JSON lines and Parquet themselves (``records``), close records
+(``closes``), what a quantity drives (``attribution``).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -36,33 +37,42 @@ _QUANTITY = re.compile(r"^(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?$", re.ASCII)
 
 Fields = dict[str, Any]
 
+Required = Callable[[Collection[str]], Sequence[str]]
+"""Of the columns that a table or record has: those that it must have, as it spells them."""
+
 
 def read_usage(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[Batch]:
     """Batches of ``usage``. Columns: date, service, resource_id, metric, quantity, and any
     who-columns; others are kept in ``x_columns``. An empty resource_id is null and weighs on all of
     the service. Raises ObjectRefused naming the columns that are missing.
     """
-    return _read(data, obj, object_id, "usage", USAGE_COLUMNS, _usage_row)
+    return read_rows(data, obj, object_id, "usage", lambda _: USAGE_COLUMNS, _usage_row)
 
 
 def read_kubernetes(data: bytes | BinaryIO, obj: SourceObject, object_id: str) -> Iterator[Batch]:
     """Batches of ``kubernetes``. Columns: date, cluster, namespace, kind, name, labels, annotations
     (JSON objects, or maps in Parquet); others are kept in ``x_columns``.
     """
-    return _read(data, obj, object_id, "kubernetes", KUBERNETES_COLUMNS, _kubernetes_row)
+    return read_rows(
+        data, obj, object_id, "kubernetes", lambda _: KUBERNETES_COLUMNS, _kubernetes_row
+    )
 
 
-def _read(
+def read_rows(
     data: bytes | BinaryIO,
     obj: SourceObject,
     object_id: str,
     table: str,
-    required: Sequence[str],
+    required: Required,
     row_of: Callable[[Fields], Fields],
 ) -> Iterator[Batch]:
+    """Batches of ``table``: a record is a row of ``row_of``, or is rejected with its reason.
+
+    Raises ObjectRefused where the file is broken or has not the ``required`` columns.
+    """
     found = records(data, obj.uri)
     if found.columns is not None:
-        _require(found.columns, required, obj, table)
+        _require(found.columns, required(found.columns), obj, table)
     rows: list[Fields] = []
     rejected: list[Rejected] = []
     accepted = False
@@ -71,7 +81,7 @@ def _read(
             rejected.append(record)
         else:
             try:
-                missing = [column for column in required if column not in record]
+                missing = [column for column in required(record) if column not in record]
                 if missing:
                     raise RecordRejected(
                         "missing_columns", f"the record lacks {', '.join(missing)}"
@@ -113,25 +123,25 @@ def _refuse_when_nothing_fits(
 def _usage_row(record: Fields) -> Fields:
     return {
         "date": _date(record["date"]),
-        "service": _text(record, "service", needed=True),
-        "resource_id": _text(record, "resource_id"),
-        "metric": _text(record, "metric", needed=True),
+        "service": text_of(record, "service", needed=True),
+        "resource_id": text_of(record, "resource_id"),
+        "metric": text_of(record, "metric", needed=True),
         "quantity": _quantity(record["quantity"]),
-        **{column: _text(record, column) for column in WHO},
-        "x_columns": _others(record, (*USAGE_COLUMNS, *WHO)),
+        **{column: text_of(record, column) for column in WHO},
+        "x_columns": other_columns(record, (*USAGE_COLUMNS, *WHO)),
     }
 
 
 def _kubernetes_row(record: Fields) -> Fields:
     return {
         "date": _date(record["date"]),
-        "cluster": _text(record, "cluster"),
-        "namespace": _text(record, "namespace"),
-        "kind": _text(record, "kind", needed=True),
-        "name": _text(record, "name", needed=True),
+        "cluster": text_of(record, "cluster"),
+        "namespace": text_of(record, "namespace"),
+        "kind": text_of(record, "kind", needed=True),
+        "name": text_of(record, "name", needed=True),
         "labels": _labels(record, "labels"),
         "annotations": _labels(record, "annotations"),
-        "x_columns": _others(record, KUBERNETES_COLUMNS),
+        "x_columns": other_columns(record, KUBERNETES_COLUMNS),
     }
 
 
@@ -173,7 +183,8 @@ def _quantity(value: Any) -> str:
     return format(number, "f") if "e" in text.lower() else text
 
 
-def _text(record: Fields, column: str, *, needed: bool = False) -> str | None:
+def text_of(record: Fields, column: str, *, needed: bool = False) -> str | None:
+    """A column's text; empty is null. Integers are ids that lost their quotes."""
     value = record.get(column)
     if value is None or value == "":
         if needed:
@@ -204,7 +215,7 @@ def _labels(record: Fields, column: str) -> str | None:
     return sorted_json(kept)
 
 
-def _others(record: Fields, known: Sequence[str]) -> str | None:
+def other_columns(record: Fields, known: Sequence[str]) -> str | None:
     """Columns beyond the table's own, as JSON; empty ones are left out, none is null."""
     others = {
         key: value

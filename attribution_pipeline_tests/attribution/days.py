@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 
 from attribution_pipeline.attribution.billing import billing_plane
 from attribution_pipeline.attribution.cluster import cluster_plane
-from attribution_pipeline.attribution.day import Compute, Landed, Outcome, Plane, SourceFacts
+from attribution_pipeline.attribution import KERNEL
+from attribution_pipeline.attribution.day import (
+    Compute,
+    Landed,
+    Outcome,
+    Plane,
+    Previous,
+    SourceFacts,
+)
 from attribution_pipeline.attribution.operations import operation_plane
 from attribution_pipeline.attribution.reconcile import reconcile
 from attribution_pipeline.attribution.reports import usage_plane
@@ -88,6 +96,10 @@ class Day:
     planes: Mapping[str, Plane]
     ledger: list[Row]
     operation_costs: list[Row]
+    revisions: list[Row]
+    variances: list[Row]
+    previous: Previous
+    """This state, as the next one takes it."""
 
     def cost(self, column: str = "billed_cost", **where: Any) -> Decimal:
         """The sum of a cost over rows that match ``where``."""
@@ -108,8 +120,14 @@ def day(
     threads: int = 2,
     on: date = DAY,
     first_day: date = DAY,
+    after: Day | None = None,
+    settled: bool = False,
+    recorded_at: datetime = RECORDED,
+    forced: bool = False,
 ) -> Day:
-    """The day of this evidence under this policy, as ``attribution run`` would have it."""
+    """The day of this evidence under this policy, as ``attribution run`` would have it; where it
+    comes ``after`` another state, as that one's next. ``settled``: every charge is closed."""
+    folder.mkdir(exist_ok=True)
     landed = _land(
         folder,
         {
@@ -118,7 +136,7 @@ def day(
         },
         files_per_table,
     )  # fmt: skip
-    compute = Compute(threads, "2GB", str(folder / "spill"))
+    compute = Compute(threads, "2GB")
     rule = parse_policy(policy)
     planes = {
         "billing": billing_plane(
@@ -129,16 +147,41 @@ def day(
         "operations": operation_plane(landed, on, rule, out=folder, compute=compute),
         "usage": usage_plane(landed, on, out=folder, compute=compute),
     }  # fmt: skip
+    planes["closes"] = _closes(folder, planes["billing"], settled)
     outcome = reconcile(
-        planes, rule, on, policy_digest=rule.digest, recorded_at=RECORDED, out=folder,
-        compute=compute,
+        planes, rule, on, policy_digest=rule.digest, recorded_at=recorded_at, out=folder,
+        compute=compute, previous=after.previous if after else None, forced=forced, run_id="run",
     )  # fmt: skip
     return Day(
         outcome,
         planes,
-        pq.read_table(outcome.files["ledger"]).to_pylist(),
-        pq.read_table(outcome.files["operation_costs"]).to_pylist(),
-    )
+        *(_read(outcome, table) for table in
+          ("ledger", "operation_costs", "ledger_revisions", "variances")),
+        previous=Previous(
+            files=outcome.files,
+            settled=planes["closes"].files["settled"],
+            inputs={name: plane.digest for name, plane in planes.items()},
+            policy_digest=rule.digest,
+            kernel=KERNEL,
+        ),
+    )  # fmt: skip
+
+
+def _read(outcome: Outcome, table: str) -> list[Row]:
+    return [row for path in outcome.files.get(table, ()) for row in pq.read_table(path).to_pylist()]
+
+
+def _closes(folder: Path, billing: Plane, settled: bool) -> Plane:
+    """Every charge of the day, closed or open."""
+    charges = pq.read_table(
+        billing.files["charges"],
+        columns=["charge_id", "InvoiceIssuerName", "BillingAccountId", "billing_period"],
+    ).rename_columns(["charge_id", "issuer", "account", "billing_period"])
+    rows = charges.group_by(charges.column_names).aggregate([])
+    rows = rows.append_column("is_settled", pa.repeat(pa.scalar(settled), rows.num_rows))
+    path = folder / "settled.parquet"
+    pq.write_table(rows, path)
+    return Plane("closes", {"settled": [str(path)]}, str(settled), {"settled": rows.num_rows})
 
 
 def _land(folder: Path, tables: Mapping[str, Sequence[Row]], parts: int) -> Landed:

@@ -5,6 +5,7 @@ Belongs here: calling the planes and ``reconcile``, reading their files. Does no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 
     at.mkdir(parents=True)
     files, objects = landed(world.evidence, at, files_per_table=files_per_table)
     here = Landed(files, objects)
-    compute = Compute(threads=threads, memory_limit="1GB", temp_directory=str(folder / "spill"))
+    compute = Compute(threads=threads, memory_limit="1GB")
 
     def out(name: str) -> Path:
         (folder / name).mkdir()
@@ -60,7 +61,8 @@ def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 
             here, world.day, world.policy, out=out("operations"), compute=compute
         ),
         "usage": usage_plane(here, world.day, out=out("usage"), compute=compute),
-        "kubernetes": kubernetes_plane(here, world.day, out=out("kubernetes"), compute=compute),
+        "kubernetes": kubernetes_plane(
+            here, world.day, world.policy, out=out("kubernetes"), compute=compute),
     }  # fmt: skip
     outcome = reconcile(
         planes, world.policy, world.day, policy_digest=world.policy.digest,
@@ -76,5 +78,5 @@ def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 
     )
 
 
-def _rows(path: str) -> Rows:
-    return pq.ParquetFile(path).read().to_pylist()
+def _rows(paths: Sequence[str]) -> Rows:
+    return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]

@@ -34,8 +34,8 @@ def run(folder: Path, *, shuffle: int, files: int, threads: int):
     random.Random(shuffle).shuffle(spans)
     found = day(folder, METERS, lines=lines, spans=spans, files_per_table=files, threads=threads)
     bytes_of = {
-        name: hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        for name, path in found.outcome.files.items()
+        name: [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
+        for name, paths in found.outcome.files.items()
     }
     return found, bytes_of
 

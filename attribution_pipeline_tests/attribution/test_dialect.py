@@ -18,6 +18,9 @@ WORDS = {
     "kind": "assets",
     "only_gpu": "",
     "who": "tenant_id",
+    "weights": "meter_weights",
+    "parts": "meter_parts",
+    "ops": "ops",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,15 +12,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attribution_pipeline.lake import CommitReceipt, Lake
-from attribution_pipeline.model.ledger import LEDGER, OPERATION_COSTS, OPERATIONS
+from attribution_pipeline.model.ledger import (
+    LEDGER,
+    LEDGER_REVISIONS,
+    OPERATION_COSTS,
+    OPERATIONS,
+    VARIANCES,
+)
 
 DAY = date(2026, 10, 5)
 SCHEMAS = {"ledger": LEDGER, "operation_costs": OPERATION_COSTS, "operations": OPERATIONS}
+"""Tables that every day has."""
+RARE = {"ledger_revisions": LEDGER_REVISIONS, "variances": VARIANCES}
 RECORDED_AT = datetime(2026, 10, 6, 3, tzinfo=UTC)
 
 
-def day_files(folder: Path, amounts: list[str], recorded_at: datetime) -> dict[str, Path]:
-    """One Parquet file per table, without ``charge_date``; the ledger has a row per amount."""
+def day_files(
+    folder: Path,
+    amounts: list[str],
+    recorded_at: datetime,
+    revisions: Sequence[str] = (),
+    variances: Sequence[str] = (),
+) -> dict[str, list[Path]]:
+    """One Parquet file per table, without ``charge_date``; the ledger has a row per amount.
+
+    ``revisions`` and ``variances``: ids of such rows; no file where there are none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
@@ -33,12 +50,21 @@ def day_files(folder: Path, amounts: list[str], recorded_at: datetime) -> dict[s
     ]
     costs = [{"attribution_id": row["attribution_id"], "weight": 1} for row in rows]
     operations = [{"operation_key": f"op-{n}"} for n in range(len(rows))]
-    contents = {"ledger": rows, "operation_costs": costs, "operations": operations}
+    contents = {
+        "ledger": rows,
+        "operation_costs": costs,
+        "operations": operations,
+        "ledger_revisions": [{"attribution_id": one, "revision": 2} for one in revisions],
+        "variances": [{"attribution_id": one} for one in variances],
+    }
     files = {}
-    for table, schema in SCHEMAS.items():
+    for table, schema in {**SCHEMAS, **RARE}.items():
+        if table in RARE and not contents[table]:
+            continue
         stored = pa.schema([field for field in schema if field.name != "charge_date"])
-        files[table] = folder / f"{table}.parquet"
-        pq.write_table(pa.Table.from_pylist(contents[table], schema=stored), files[table])
+        path = folder / f"{table}.parquet"
+        pq.write_table(pa.Table.from_pylist(contents[table], schema=stored), path)
+        files[table] = [path]
     return files
 
 
@@ -61,11 +87,13 @@ def record(
     *,
     recorded_at: datetime = RECORDED_AT,
     content: str | None = None,
+    revisions: Sequence[str] = (),
+    variances: Sequence[str] = (),
     **changes: Any,
 ) -> CommitReceipt:
     """Record a day whose ledger has these amounts."""
     with lake.staging(day) as folder:
-        files = day_files(folder, amounts, recorded_at)
+        files = day_files(folder, amounts, recorded_at, revisions, variances)
         said = manifest(content or "/".join(amounts), recorded_at, **changes)
         return lake.commit_day(day, files, said)
 

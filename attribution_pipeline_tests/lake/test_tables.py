@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
-from attribution_pipeline.lake import DayMoved, Lake, tables
-from attribution_pipeline.lake.delta import PROPERTIES, DayTable
+from attribution_pipeline.lake import DayMoved, Lake, shapes
+from attribution_pipeline.lake.delta import PROPERTIES
 from attribution_pipeline.lake.manifest import manifest_id
 from attribution_pipeline.model.errors import Broken, Refusal
 from attribution_pipeline_tests.lake.days import (
@@ -26,6 +25,7 @@ from attribution_pipeline_tests.lake.days import (
     manifest,
     record,
 )
+from attribution_pipeline_tests.lake.stores import HookedStore, Killed, raising
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_recorded_day_reads_back_in_the_tables_schema(lake: Lake) -> None:
 
 def test_files_keep_the_bytes_that_the_engine_wrote(lake: Lake, tmp_path: Path) -> None:
     files = day_files(tmp_path / "out", ["1"], RECORDED_AT)
-    written = files["ledger"].read_bytes()
+    written = files["ledger"][0].read_bytes()
     lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
     ((day, path),) = lake.file_paths("ledger", DAY, DAY)
     assert day == DAY
@@ -93,7 +93,7 @@ def test_the_manifest_names_every_file_by_its_sha256(lake: Lake) -> None:
     receipt = record(lake, DAY, ["1", "2"])
     document = lake.manifest(DAY)
     assert set(document["files"]) == set(SCHEMAS)
-    for entry in document["files"].values():
+    for (entry,) in document["files"].values():
         data = (lake.storage / entry["path"]).read_bytes()
         assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
         assert entry["rows"] == 2
@@ -125,37 +125,34 @@ def test_another_rule_engine_or_evidence_is_another_state(
     assert record(lake, DAY, ["1"], **change).state == 2
 
 
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), CommitFailedError("reset")])
+@pytest.mark.parametrize("table", shapes.TABLES)
 def test_a_commit_that_was_made_but_not_acknowledged_is_not_doubled(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, table: str, error: Exception
 ) -> None:
-    from deltalake.exceptions import CommitFailedError
-
-    commit = DayTable._commit
-
-    def commit_then_lose_the_answer(self: DayTable, *arguments: Any) -> None:
-        commit(self, *arguments)
-        if self.name == "ledger":
-            monkeypatch.setattr(DayTable, "_commit", commit)
-            raise CommitFailedError("connection reset")
-
-    monkeypatch.setattr(DayTable, "_commit", commit_then_lose_the_answer)
-    receipt = record(lake, DAY, ["1", "2"])
-    assert receipt.state == 1
-    assert len(lake.states()) == 1
-    assert DeltaTable(str(lake.storage / "ledger")).to_pyarrow_table().num_rows == 2
+    store = HookedStore(tmp_path)
+    lake = Lake(tmp_path, store=store)
+    record(lake, DAY, ["1"])
+    before = {name: len(list((tmp_path / name).rglob("0*.json"))) for name in shapes.TABLES}
+    store.after["commit", table] = raising(error)
+    receipt = record(lake, DAY, ["1", "2"], revisions=["r"], variances=["v"])
+    assert (receipt.state, receipt.unchanged) == (2, False)
+    assert len(lake.states()) == 2
+    for name in shapes.TABLES:
+        made = len(list((tmp_path / name).rglob("0*.json"))) - before[name]
+        assert made == (2 if name in ("ledger_revisions", "variances") else 1), name  # and created
+    assert lake.differences(DAY) == []
+    lake.verify(DAY, DAY)
 
 
-def test_a_failed_commit_that_nobody_else_won_is_an_error_not_a_loop(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from deltalake.exceptions import CommitFailedError
-
-    def fail(self: DayTable, *arguments: Any) -> None:
-        raise CommitFailedError("no space left on device")
-
-    monkeypatch.setattr(DayTable, "_commit", fail)
+def test_a_failed_commit_that_nobody_else_won_is_an_error_not_a_loop(tmp_path: Path) -> None:
+    store = HookedStore(tmp_path)
+    lake = Lake(tmp_path, store=store)
+    store.before["commit", "ledger"] = raising(CommitFailedError("no space left on device"))
     with pytest.raises(CommitFailedError, match="no space left"):
         record(lake, DAY, ["1"])
+    assert lake.days() == []
+    assert record(lake, DAY, ["1"]).state == 1
 
 
 def test_a_run_that_began_before_another_recorded_the_day_is_told_so(lake: Lake) -> None:
@@ -186,21 +183,13 @@ def test_two_first_recordings_of_one_day_never_both_stand(
 
 @pytest.mark.parametrize("same_day", [False, True])
 def test_a_commit_that_loses_the_race_for_a_version_looks_again(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, same_day: bool
+    tmp_path: Path, same_day: bool
 ) -> None:
     """Between opening the table and committing to it, another machine commits (no shared lock)."""
     other_day = DAY if same_day else DAY + timedelta(days=1)
-    actions = DayTable._actions
-
-    def actions_after_the_other(self: DayTable, *arguments: Any) -> Any:
-        found = actions(self, *arguments)
-        if self.name == "ledger":
-            monkeypatch.setattr(DayTable, "_actions", actions)
-            record(Lake(lake.storage), other_day, ["7"])
-        return found
-
-    monkeypatch.setattr(DayTable, "_turn", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(DayTable, "_actions", actions_after_the_other)
+    store = HookedStore(tmp_path, locks=False)
+    store.before["commit", "ledger"] = lambda: record(Lake(tmp_path), other_day, ["7"])
+    lake = Lake(tmp_path, store=store)
     if same_day:
         with pytest.raises(DayMoved):
             record(lake, DAY, ["1", "2"])
@@ -230,23 +219,14 @@ def test_a_twin_that_records_the_same_state_first_is_recognised(
 
 @pytest.mark.parametrize("dies_before", ["operations", "manifests", "ledger"])
 def test_a_crash_before_the_ledger_commit_leaves_the_old_state_and_a_rerun_converges(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, dies_before: str
+    tmp_path: Path, dies_before: str
 ) -> None:
-    class Killed(BaseException):
-        pass
-
+    store = HookedStore(tmp_path)
+    lake = Lake(tmp_path, store=store)
     record(lake, DAY, ["1"])
-    commit = DayTable._commit
-
-    def die(self: DayTable, *arguments: Any) -> None:
-        if self.name == dies_before:
-            raise Killed
-        commit(self, *arguments)
-
-    monkeypatch.setattr(DayTable, "_commit", die)
+    store.before["commit", dies_before] = raising(Killed())
     with pytest.raises(Killed):
         record(lake, DAY, ["2", "3"])
-    monkeypatch.setattr(DayTable, "_commit", commit)
 
     after = Lake(lake.storage)
     assert amounts_of(after, DAY) == ["1"]
@@ -310,10 +290,11 @@ def test_an_empty_day_is_a_recorded_day(lake: Lake) -> None:
 
 def test_a_file_of_another_schema_is_never_published(lake: Lake, tmp_path: Path) -> None:
     files = day_files(tmp_path / "out", ["1"], RECORDED_AT)
-    rows = pq.read_table(files["ledger"])
+    (path,) = files["ledger"]
+    rows = pq.read_table(path)
     floats = rows["billed_cost"].cast(pa.float64())
     at = rows.schema.get_field_index("billed_cost")
-    pq.write_table(rows.set_column(at, "billed_cost", floats), files["ledger"])
+    pq.write_table(rows.set_column(at, "billed_cost", floats), path)
     with pytest.raises(Broken, match="billed_cost double"):
         lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
     assert lake.days() == []
@@ -335,28 +316,28 @@ def test_evidence_is_kept_under_its_digest_and_checked(lake: Lake, tmp_path: Pat
         DAY,
         basis="b",
         digest="x",
-        files={"charges": source},
+        files={"charges": [source]},
         rows={"charges": 2},
     )
     assert lake.evidence.find("billing_exports", DAY, "b") == kept
     assert lake.evidence.find("billing_exports", DAY, "other") is None
     record(lake, DAY, ["1"], inputs={"billing_exports": kept.as_input()})
-    (path,) = lake.evidence.paths(lake.manifest(DAY)["inputs"]["billing_exports"]).values()
-    assert path.stem == kept.files["charges"].sha256
+    ((path,),) = lake.evidence.paths(lake.manifest(DAY)["inputs"]["billing_exports"]).values()
+    assert path.stem == kept.files["charges"][0].sha256
     path.write_bytes(b"other")
     assert lake.evidence.find("billing_exports", DAY, "b") is None
     with pytest.raises(Refusal, match="was changed"):
         lake.evidence.paths(kept.as_input())
     (difference,) = lake.differences(DAY)
     assert difference.startswith(
-        f"billing_exports.charges: {kept.files['charges'].path} was changed"
+        f"billing_exports.charges: {kept.files['charges'][0].path} was changed"
     )
 
 
 def test_tables_keep_their_history_for_replay(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     record(lake, DAY, ["2"])
-    for table in (*SCHEMAS, tables.MANIFESTS):
+    for table in (*SCHEMAS, shapes.MANIFESTS):
         found = DeltaTable(str(lake.storage / table))
         assert found.metadata().configuration == PROPERTIES
         with pytest.raises(DeltaError, match="greater than 876000 hours"):

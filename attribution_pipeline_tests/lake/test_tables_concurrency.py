@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from deltalake import DeltaTable
 
 from attribution_pipeline.lake import DayMoved, Lake
-from attribution_pipeline.lake.delta import DayTable
 from attribution_pipeline_tests.lake.days import DAY, amounts_of, record
+from attribution_pipeline_tests.lake.stores import HookedStore
 
 WRITERS = 8
 DAYS_PER_WRITER = 4
@@ -39,9 +37,9 @@ def _record_one_day(storage: Path, writer: int) -> str | None:
 
     Without the lock of one machine, as if each writer had its own.
     """
-    DayTable._turn = lambda _: contextlib.nullcontext()  # type: ignore[method-assign]
+    lake = Lake(storage, store=HookedStore(storage, locks=False))
     try:
-        return record(Lake(storage), DAY, [str(writer)], previous=None).manifest_id
+        return record(lake, DAY, [str(writer)], previous=None).manifest_id
     except DayMoved:
         return None
 
@@ -80,15 +78,9 @@ def test_of_eight_processes_that_want_one_day_exactly_one_records_it(tmp_path: P
 
 def _die_at_the_commit_point(storage: Path) -> None:
     """Record other rows for the day, and be killed when only the ledger's commit is missing."""
-    commit = DayTable._commit
-
-    def commit_or_die(self: DayTable, *arguments: Any) -> None:
-        if self.name == "ledger":
-            os.kill(os.getpid(), signal.SIGKILL)
-        commit(self, *arguments)
-
-    DayTable._commit = commit_or_die  # type: ignore[method-assign]
-    record(Lake(storage), DAY, ["2", "3"])
+    store = HookedStore(storage)
+    store.before["commit", "ledger"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    record(Lake(storage, store=store), DAY, ["2", "3"])
 
 
 def test_a_writer_killed_at_the_commit_point_leaves_the_old_state_and_no_lock(

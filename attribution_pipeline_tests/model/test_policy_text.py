@@ -73,3 +73,16 @@ def test_empty_policy_says_what_happens_without_rules() -> None:
     text = render(parse_policy(SMALL))
     assert "what no meter takes is `unmatched_charge`" in text
     assert "None: no charge is divided by tokens." in text
+
+
+def test_runbook_says_how_late_data_and_a_later_version_are_taken() -> None:
+    text = render(parse_policy(DESIGN))
+    for said in (
+        "provisional for 72 hours after it ends, and settled once its charges are closed",
+        "gets its next `revision`",
+        "attribution ledger --as-of TIME",
+        "or the same day under a higher number",
+        "only by force (`attribution run --force`)",
+    ):
+        assert said in text
+    assert "until then every day is provisional" not in text

@@ -26,24 +26,31 @@ def record_otherwise(
 ) -> None:
     """Commit the worked day again with other rows, as an engine with a defect would."""
     said = house.lake.manifest(DAY)
+    kept = ("ledger", "operation_costs", "operations")
     with house.lake.staging(day) as folder:
-        files = {}
-        for table in ("ledger", "operation_costs", "operations"):
-            ((_, path),) = house.lake.file_paths(table, DAY, DAY)
-            rows = pq.read_table(path, partitioning=None)
-            files[table] = folder / f"{table}.parquet"
-            pq.write_table((tables or {}).get(table, lambda same: same)(rows), files[table])
+        files: dict[str, list[Any]] = {
+            table: [house.lake.stored(entry) for entry in entries]
+            for table, entries in said["files"].items()
+        }
+        for table in kept:
+            rows = house.lake.read(table, DAY, DAY).drop(["charge_date"])
+            files[table] = [folder / f"{table}.parquet"]
+            pq.write_table((tables or {}).get(table, lambda same: same)(rows), files[table][0])
         head = house.lake.head(day)
         house.lake.commit_day(
             day,
             files,
             {
-                **{key: said[key] for key in ("inputs", "policy", "kernel", "output")},
+                **{key: said[key] for key in COPIED},
                 "recorded_at": datetime(2026, 10, 7, tzinfo=UTC).isoformat(),
                 "previous": head.manifest_id if head else None,
                 **(manifest or {"kernel": "defect"}),
             },
         )
+
+
+COPIED = ("inputs", "policy", "kernel", "output", "landed", "settled", "forced", "run_id")
+"""What the second manifest has from the first."""
 
 
 def with_value(rows: pa.Table, place: int, column: str, value: Any) -> pa.Table:

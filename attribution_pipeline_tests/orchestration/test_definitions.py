@@ -16,6 +16,8 @@ import yaml
 from attribution_pipeline.definitions import build_defs
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
+from attribution_pipeline.orchestration.checks.replay import GATE_OF_MONTH, REPLAY_VARIANCE
+from attribution_pipeline.orchestration.checks.staleness import STALE_PARTITIONS
 from attribution_pipeline_tests.cases import REPOSITORY
 
 DAY_ASSETS = {
@@ -24,10 +26,12 @@ DAY_ASSETS = {
     "span_partitions",
     "usage_reports",
     "workload_identity",
+    "close_records",
     "operation_costs",
     "attribution_ledger",
 }
-OTHER_ASSETS = {"landed_objects", "policy_versions"}
+PROOF_ASSETS = {"replay"}
+OTHER_ASSETS = {"landed_objects", "policy_versions", "evidence_digests"}
 
 
 @pytest.fixture
@@ -47,13 +51,13 @@ def repository(deployment_file: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Rep
 
 def test_assets_stand_under_the_names_of_the_design(repository: dg.RepositoryDefinition) -> None:
     keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
-    assert keys == DAY_ASSETS | OTHER_ASSETS
+    assert keys == DAY_ASSETS | PROOF_ASSETS | OTHER_ASSETS
 
 
 def test_days_are_utc_and_begin_at_the_deployments_first_day(
     repository: dg.RepositoryDefinition,
 ) -> None:
-    for name in DAY_ASSETS:
+    for name in DAY_ASSETS | PROOF_ASSETS:
         days = repository.asset_graph.get(dg.AssetKey(name)).partitions_def
         assert isinstance(days, dg.DailyPartitionsDefinition)
         assert days.timezone == "UTC"
@@ -72,7 +76,26 @@ def test_every_check_stands_on_the_ledger_and_invariants_block(
         if key.asset_key == dg.AssetKey("attribution_ledger")
     }
     assert {name for name, blocks in blocking.items() if blocks} == set(BLOCKING)
-    assert {name for name, blocks in blocking.items() if not blocks} == set(ALERTING)
+    assert {name for name, blocks in blocking.items() if not blocks} == {
+        *ALERTING,
+        STALE_PARTITIONS,
+        REPLAY_VARIANCE,
+        GATE_OF_MONTH,
+    }
+
+
+def test_checks_of_a_day_are_asked_by_day_and_stale_partitions_of_the_whole(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    """The UI runs an unpartitioned check at a click, and shows one list of days."""
+    graph = repository.asset_graph
+    unpartitioned = {
+        key.name
+        for key in graph.asset_check_keys
+        if key.asset_key == dg.AssetKey("attribution_ledger")
+        and graph.get_check_spec(key).partitions_def is None
+    }
+    assert unpartitioned == {STALE_PARTITIONS}
 
 
 def test_a_day_is_one_process_and_the_schedule_makes_yesterday(
@@ -84,6 +107,26 @@ def test_a_day_is_one_process_and_the_schedule_makes_yesterday(
     assert schedule.cron_schedule == "0 4 * * *"
     (request,) = _tick(repository, datetime(2026, 10, 8, 4, tzinfo=UTC)).run_requests or []
     assert request.partition_key == "2026-10-07"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "job"), [("new_objects", "landing"), ("late_evidence", "late_days")]
+)
+def test_sensors_are_off_until_someone_turns_them_on(
+    repository: dg.RepositoryDefinition, sensor: str, job: str
+) -> None:
+    found = repository.get_sensor_def(sensor)
+    assert found.default_status == dg.DefaultSensorStatus.STOPPED
+    assert found.job_name == job
+    assert "Off until it is turned on" in (found.description or "")
+    assert repository.get_job(job).executor_def is dg.in_process_executor
+
+
+def test_a_late_day_is_made_from_what_is_landed(repository: dg.RepositoryDefinition) -> None:
+    layer = repository.get_job("late_days").asset_layer
+    assert {key.to_user_string() for key in layer.executable_asset_keys} == DAY_ASSETS
+    asked = {key.name for key in layer.asset_graph.asset_check_keys}
+    assert asked == {*BLOCKING, *ALERTING}
 
 
 def test_the_schedule_skips_days_before_the_first(repository: dg.RepositoryDefinition) -> None:
@@ -128,7 +171,7 @@ def test_resources_can_be_replaced(deployment_file: Path) -> None:
 
 def test_the_plain_parts_of_orchestration_do_not_import_dagster() -> None:
     """A day is plain Python: Dagster is asked only by what is Dagster's."""
-    names = ("house", "planes", "recording", "checks.conservation")
-    modules = ", ".join(f"attribution_pipeline.orchestration.{name}" for name in names[:3])
+    names = ("house", "planes", "recording", "digests", "staleness", "arrivals")
+    modules = ", ".join(f"attribution_pipeline.orchestration.{name}" for name in names)
     code = f"import {modules}, sys; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

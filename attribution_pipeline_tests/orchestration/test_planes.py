@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake import KeptPlane
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE, as_plane, plane_of_day
 from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline.sources.landing import land
 from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
 
 
@@ -63,19 +67,55 @@ def test_spans_of_a_day_far_away_change_nothing(house: House) -> None:
     assert [outcome.status for outcome in report.days] == ["unchanged"]
 
 
-def test_a_policy_version_changes_only_the_plane_that_reads_the_policy(house: House) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "planes"),
+    [
+        ("published_by: finops@", "published_by: you@", set()),
+        ("tenant_tag: tenant", "tenant_tag: tenant\n  tenant_aliases: {x: y}", {"operations"}),
+        ("tenant_label: tenant", "tenant_label: team", {"kubernetes"}),
+        ("provisional_for: 72h", "provisional_for: 24h", {"closes"}),
+    ],
+)
+def test_a_policy_version_changes_only_planes_that_read_what_it_changes(
+    house: House, old: str, new: str, planes: set[str]
+) -> None:
     before = computed(house)
     first = house.deployment.policies_folder / "policy-1.yaml"
     second = first.with_name("policy-2.yaml")
     second.write_text(first.read_text())
     rewrite(second, "version: 1", "version: 2")
-    run_days(house.deployment, DAY, DAY)
-    assert changed(before, computed(house)) == {"operations"}
+    rewrite(second, old, new)
+    fresh = House(house.deployment)
+    for name in ASSET_OF_PLANE:
+        plane_of_day(fresh, name, DAY)
+    assert changed(before, computed(house)) == planes
+
+
+def test_a_label_that_no_policy_reads_is_no_news(house: House) -> None:
+    """Evidence that no verdict hangs on is landed, and leaves every digest as it was."""
+    snapshots = inputs(house) / "kubernetes"
+    snapshots.mkdir()
+    path = house.deployment.path
+    path.write_text(path.read_text() + "  kubernetes: [{name: snapshots, uri: ./kubernetes}]\n")
+    head = "date,cluster,namespace,kind,name,labels,annotations\n"
+    (snapshots / "day.csv").write_text(
+        head + '2026-10-05,prod,apps,Pod,web,"{""pod-template-hash"": ""abc""}",{}\n'
+    )
+    fresh = House(load_deployment(path))
+    land(fresh.sources, fresh.landed)
+    assert fresh.landed.files("kubernetes")
+    said = house.lake.manifest(DAY)["inputs"]["kubernetes"]["digest"]
+    assert plane_of_day(fresh, "kubernetes", DAY).digest == said
+    (snapshots / "more.csv").write_text(
+        head + '2026-10-05,prod,apps,Pod,web,"{""tenant"": ""acme""}",{}\n'
+    )
+    land(fresh.sources, fresh.landed)
+    assert plane_of_day(fresh, "kubernetes", DAY).digest != said
 
 
 def test_kept_evidence_that_was_lost_is_computed_again(house: House) -> None:
     plane = kept(house)["usage"]
-    path = house.lake.storage / plane.files["usage"].path
+    path = house.lake.storage / plane.files["usage"][0].path
     path.unlink()
     assert kept(house)["usage"].digest == plane.digest
     assert path.is_file()
@@ -84,7 +124,6 @@ def test_kept_evidence_that_was_lost_is_computed_again(house: House) -> None:
 def test_the_ledger_alone_brings_its_evidence_up_to_date(house: House) -> None:
     """Materialized by itself, from the UI say, it is never computed from what is out of date."""
     from attribution_pipeline.orchestration.recording import record_day
-    from attribution_pipeline.sources.landing import land
 
     rewrite(inputs(house) / "usage" / "usage.csv", "query_units,30", "query_units,60")
     land(house.sources, house.landed)
@@ -95,4 +134,4 @@ def test_a_kept_plane_is_what_the_engine_takes(house: House) -> None:
     plane = as_plane(house, kept(house)["cluster"])
     assert plane.name == "cluster"
     assert {"pods", "nodes"} <= set(plane.files)
-    assert all(Path(path).is_file() for path in plane.files.values())
+    assert all(Path(path).is_file() for paths in plane.files.values() for path in paths)

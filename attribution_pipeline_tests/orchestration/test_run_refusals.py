@@ -78,10 +78,10 @@ def test_changed_landed_evidence_is_refused_by_name(house: House) -> None:
 def test_a_day_that_fails_stops_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     record = recording.record_day
 
-    def fail_on_the_second(house: House, day: date) -> Any:
+    def fail_on_the_second(house: House, day: date, **how: Any) -> Any:
         if day == date(2026, 10, 6):
             raise RuntimeError("disk on fire")
-        return record(house, day)
+        return record(house, day, **how)
 
     monkeypatch.setattr(recording, "record_day", fail_on_the_second)
     report = run_days(house.deployment, DAY, date(2026, 10, 6))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.ledger import LEDGER
 from attribution_pipeline.views import ledger as view
+from attribution_pipeline.views import output
 from attribution_pipeline.views.cells import FORMULA_STARTS, csv_cell, terminal_cell
 
 BIG = Decimal("12345678901234567890123.000000000001")
@@ -165,7 +166,7 @@ def test_failure_while_writing_leaves_the_older_file_and_no_rest(
         yield "charge_date"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(view, "csv_lines", full)
+    monkeypatch.setattr(output, "csv_lines", full)
     with pytest.raises(Refusal, match="No space left on device"):
         view.write(rows_of({}), "csv", out, print)
     assert [path.name for path in tmp_path.iterdir()] == ["l.csv"]
@@ -178,6 +179,26 @@ def test_table_shows_totals_per_currency_and_how_much_is_not_shown() -> None:
     assert f"total USD: billed {view.MOST_SHOWN + 1}.000000000000, effective 0.000000000000" in said
     assert f"{view.MOST_SHOWN + 1} rows, of which the first {view.MOST_SHOWN} are shown" in said
     assert said[0].split() == list(view.SHOWN)
+
+
+def test_table_counts_rows_at_zero_and_shows_the_others() -> None:
+    """A row whose support vanished stays on record at zero; nobody who reads a bill needs it."""
+    rows = rows_of(
+        {"tenant_id": "gone"}, {"tenant_id": "acme", "billed_cost": Decimal(1)},
+        {"tenant_id": "credit", "effective_cost": Decimal("-0.000000000001")},
+    )  # fmt: skip
+    said = _lines(rows, "table")
+    assert "gone" not in "".join(said)
+    assert all(any(name in line for line in said) for name in ("acme", "credit"))
+    assert "1 row at zero in both costs not shown" in said
+    assert "rows at zero in both costs not shown" not in "".join(_lines(rows[1:], "table"))
+    assert len(_lines(rows, "csv")) == 1 + 3
+    assert len(json.loads("".join(_lines(rows, "json")))) == 3
+
+
+def test_zero_sums_of_groups_are_shown() -> None:
+    rows = rows_of({"tenant_id": "acme"})
+    assert _lines(view.summed(rows, ["tenant_id"]), "table")[2].split()[0] == "acme"
 
 
 def test_table_of_sums_lines_up() -> None:

@@ -9,7 +9,14 @@ index file a landing did not happen: whatever a killed run left behind is never 
 """
 
 from attribution_pipeline.lake.landed.records import KIND_OF_TABLE, LandedFile, ObjectRecord
-from attribution_pipeline.lake.landed.store import LandedStore
+from attribution_pipeline.lake.landed.store import LandedStore, LandedView
 from attribution_pipeline.lake.landed.writer import LandingWriter
 
-__all__ = ["KIND_OF_TABLE", "LandedFile", "LandedStore", "LandingWriter", "ObjectRecord"]
+__all__ = [
+    "KIND_OF_TABLE",
+    "LandedFile",
+    "LandedStore",
+    "LandedView",
+    "LandingWriter",
+    "ObjectRecord",
+]

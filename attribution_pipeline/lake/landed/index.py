@@ -1,35 +1,33 @@
 """The index: numbered, chained, never overwritten. One file is one landing that happened.
 
-Belongs here: creating index files atomically, loading and checking them, the lock that keeps two
-landing runs apart. Does not: what files and objects mean (``store``).
+Belongs here: creating index files, loading and checking them. Does not: what files and objects mean
+(``store``).
+
+A file is ``landed/index/<number>.json``, so that of two who would be the n-th landing one learns that
+it came second. It has the digest of its own text, by which it is known, and that of the one before.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
-import json
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from attribution_pipeline.lake.files import sync_folder
+from attribution_pipeline.lake.checked import digest_of, said_by, with_digest
 from attribution_pipeline.lake.landed.records import LandedFile, ObjectRecord
+from attribution_pipeline.lake.store import Store, create_once
 from attribution_pipeline.model.errors import Refusal
 
-SCHEMA = 1
+FOLDER = "landed/index"
+SCHEMA = 2
 ORDINAL_DIGITS = 10
-DIGEST_DIGITS = 16
-_NAME = re.compile(rf"^(\d{{{ORDINAL_DIGITS}}})-([0-9a-f]{{{DIGEST_DIGITS}}})\.json$")
+_NAME = re.compile(rf"^(\d{{{ORDINAL_DIGITS}}})\.json$")
 
 
 @dataclass(frozen=True)
 class Landing:
-    """One index file."""
+    """One index file. ``name``: its digest, which stands for it and all before it."""
 
     ordinal: int
     name: str
@@ -38,71 +36,40 @@ class Landing:
     objects: tuple[ObjectRecord, ...]
 
 
-def load(folder: Path, after: Sequence[Landing]) -> list[Landing]:
-    """The landings that follow ``after``, in order, each checked against its own name and chained
-    to the one before. Raises Refusal naming the file that is damaged, missing or one too many.
+def load(store: Store, after: Sequence[Landing]) -> list[Landing]:
+    """The landings that follow ``after``, in order, each checked against its own digest and chained
+    to the one before. Raises Refusal naming the file that is damaged or missing.
     """
-    names = sorted(name for name in _listed(folder) if _NAME.match(name))
-    expected = [landing.name for landing in after]
-    if names[: len(expected)] != expected:
-        gone = sorted(set(expected) - set(names)) or names[: len(expected)]
-        raise _damaged(folder / gone[0], "is missing, or was replaced")
+    if after and not store.exists(_path(after[-1].ordinal)):
+        raise _damaged(store, after[-1].ordinal, "is missing")
+    if not after:
+        _require_no_gap(store)
     landings: list[Landing] = []
-    previous = expected[-1] if expected else ""
-    for ordinal, name in enumerate(names[len(expected) :], start=len(expected) + 1):
-        landings.append(_read(folder / name, ordinal, previous))
-        previous = name
-    return landings
-
-
-def _listed(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
-
-
-def _read(path: Path, ordinal: int, previous: str) -> Landing:
-    content = path.read_bytes()
-    number, digest = path.name.removesuffix(".json").split("-")
-    if hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS] != digest:
-        raise _damaged(path, "was changed: its sha256 is not the one in its name")
-    if int(number) != ordinal:
-        found = "is the second of its number" if int(number) < ordinal else "follows a missing one"
-        raise _damaged(path, f"{found}; number {ordinal} was expected")
-    entry = json.loads(content)
-    if entry["previous"] != previous:
-        raise _damaged(path, f"follows {entry['previous']}, not {previous}")
-    return Landing(
-        ordinal,
-        path.name,
-        entry["landed_at"],
-        tuple(LandedFile.from_dict(file) for file in entry["files"]),
-        tuple(ObjectRecord.from_dict(record) for record in entry["objects"]),
-    )
-
-
-def _damaged(path: Path, what: str) -> Refusal:
-    return Refusal(
-        f"the index of landed evidence {what}",
-        where=str(path),
-        remedy="restore landed/index from a copy; or move the folder landed away and land again",
-    )
+    previous = after[-1].name if after else ""
+    while True:
+        # by its number, not by a listing, which may not know the newest yet
+        ordinal = len(after) + len(landings) + 1
+        try:
+            content = store.read(_path(ordinal))
+        except FileNotFoundError:
+            return landings
+        landings.append(_read(store, ordinal, content, previous))
+        previous = landings[-1].name
 
 
 def create(
-    folder: Path,
+    store: Store,
     previous: Landing | None,
     landed_at: str,
     files: Sequence[LandedFile],
     objects: Sequence[ObjectRecord],
 ) -> Landing:
-    """The next index file: whole and durable when it appears, or not there at all.
+    """The next index file: whole when it appears, or not there at all.
 
-    ``os.link`` refuses to replace; the caller holds the lock, so the number is free.
+    Raises FileExistsError where another landing came first: look again, and land what is left.
     """
     ordinal = (previous.ordinal if previous else 0) + 1
-    entry: dict[str, Any] = {
+    said: dict[str, Any] = {
         "schema": SCHEMA,
         "ordinal": ordinal,
         "previous": previous.name if previous else "",
@@ -110,29 +77,44 @@ def create(
         "files": [file.as_dict() for file in files],
         "objects": [record.as_dict() for record in objects],
     }
-    content = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
-    name = f"{ordinal:0{ORDINAL_DIGITS}d}-{digest}.json"
-    part = folder / f".{name}.{os.getpid()}"
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.link(part, folder / name)
-    sync_folder(folder)
-    part.unlink()
-    return Landing(ordinal, name, landed_at, tuple(files), tuple(objects))
+    create_once(store, _path(ordinal), with_digest(said))
+    return Landing(ordinal, digest_of(said), landed_at, tuple(files), tuple(objects))
 
 
-@contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Only one landing run at a time; the kernel lets go when the holder dies.
+def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
+    try:
+        entry = said_by(content)
+    except ValueError:
+        raise _damaged(
+            store, ordinal, "was changed: its digest is not the one that it names"
+        ) from None
+    if (entry["ordinal"], entry["previous"]) != (ordinal, previous):
+        raise _damaged(store, ordinal, "does not follow the one before: one of them was replaced")
+    return Landing(
+        ordinal,
+        digest_of(entry),
+        entry["landed_at"],
+        tuple(LandedFile.from_dict(file) for file in entry["files"]),
+        tuple(ObjectRecord.from_dict(record) for record in entry["objects"]),
+    )
 
-    Two runs that read the same new object would land its rows twice, which no later reader could
-    tell from two objects.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    sync_folder(folder.parent)
-    with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+
+def _require_no_gap(store: Store) -> None:
+    """A missing file would end the index in silence."""
+    found = {int(name[:ORDINAL_DIGITS]) for name in store.names(FOLDER) if _NAME.match(name)}
+    for ordinal in range(1, len(found) + 1):
+        # a listing may miss what appears while it is made
+        if ordinal not in found and not store.exists(_path(ordinal)):
+            raise _damaged(store, ordinal, "is missing")
+
+
+def _path(ordinal: int) -> str:
+    return f"{FOLDER}/{ordinal:0{ORDINAL_DIGITS}d}.json"
+
+
+def _damaged(store: Store, ordinal: int, what: str) -> Refusal:
+    return Refusal(
+        f"the index of landed evidence {what}",
+        where=store.where(_path(ordinal)),
+        remedy="restore landed/index from a copy; or move the folder landed away and land again",
+    )

@@ -18,13 +18,15 @@ KIND_OF_TABLE = {
     "opencost_assets": "opencost",
     "usage": "usage",
     "kubernetes": "kubernetes",
+    "closes": "closes",
 }
 """Landed table -> the list under ``sources`` in the deployment file whose objects fill it."""
 
 REJECTED_TABLE = "rejected"
 
-EVERY_OBJECT_STANDS = ("spans",)
-"""Kinds whose objects are deliveries of their own: a path that is written anew takes nothing back.
+EVERY_OBJECT_STANDS = ("spans", "closes")
+"""Kinds whose objects are deliveries of their own: a path that is written anew takes nothing back
+(a close record is taken back by a newer one, never by editing a file).
 Of the others the newest content of a path stands."""
 
 

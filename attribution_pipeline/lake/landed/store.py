@@ -1,87 +1,38 @@
 """What has been landed: which files may hold a day, which objects stand, what was rejected.
 
-Belongs here: answers from the index. Does not: writing (``writer``), rows (``attribution``).
+Belongs here: answers from the index, and the one who may add to it. Does not: writing files
+(``writer``), what stands when (``standing``), rows (``attribution``).
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from attribution_pipeline.lake import files as lake_files
+from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.landed import index
 from attribution_pipeline.lake.landed.index import Landing
-from attribution_pipeline.lake.landed.records import (
-    EVERY_OBJECT_STANDS,
-    KIND_OF_TABLE,
-    REJECTED_TABLE,
-    LandedFile,
-    ObjectRecord,
-)
+from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
+from attribution_pipeline.lake.landed.standing import Standing
 from attribution_pipeline.lake.landed.writer import LandingWriter
+from attribution_pipeline.lake.store import FolderStore, Store
 from attribution_pipeline.model.errors import Refusal
 
 FOLDER = "landed"
 
 
-class LandedStore:
-    """Landed evidence under ``<storage>/landed``. Opening creates nothing."""
+class LandedView:
+    """Landed evidence up to one index file. Reads only."""
 
-    def __init__(
-        self, storage: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, storage: Path, store: Store, landings: Sequence[Landing]) -> None:
         self.storage = storage
-        self._clock = clock
-        self._landings: list[Landing] = []
-        self._locked = False
-        self.refresh()
-
-    # -- landing -----------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Keep other landing runs out, and see what they landed before."""
-        if self._locked:
-            yield
-            return
-        with index.exclusive(self._index):
-            self._locked = True
-            try:
-                self.refresh()
-                yield
-            finally:
-                self._locked = False
-
-    @contextlib.contextmanager
-    def open_batch(self) -> Iterator[LandingWriter]:
-        """A writer; what it did not commit leaves no trace."""
-        with self.exclusive(), lake_files.scratch(self.storage, FOLDER) as staging:
-            yield LandingWriter(self, staging)
-
-    def append(self, files: list[LandedFile], objects: list[ObjectRecord]) -> int:
-        """The commit point: one more index file. For the writer alone, under its lock."""
-        if not self._locked:
-            raise RuntimeError("a landing is committed outside its lock")
-        previous = self._landings[-1] if self._landings else None
-        landed_at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-        landing = index.create(self._index, previous, landed_at, files, objects)
-        self._landings.append(landing)
-        return landing.ordinal
-
-    def folder_of(self, table: str) -> str:
-        """The folder of a table, relative to the storage."""
-        return f"{FOLDER}/{table}"
-
-    def refresh(self) -> None:
-        """Take in index files that appeared since. Raises Refusal where the index is damaged."""
-        self._landings += index.load(self._index, self._landings)
-
-    @property
-    def _index(self) -> Path:
-        return self.storage / FOLDER / "index"
+        self.store = store
+        self._landings = list(landings)
+        self._standing: dict[str, Standing] = {}
+        self._verified: set[str] = set()
 
     # -- what was met ------------------------------------------------------------------------------
 
@@ -106,6 +57,13 @@ class LandedStore:
         """Contents that need not be read again."""
         return {record.object_id for record in self.objects(kind, source)}
 
+    @property
+    def head(self) -> tuple[int, str]:
+        """Number and name of the newest index file; 0 and nothing before the first landing."""
+        if not self._landings:
+            return 0, ""
+        return self._landings[-1].ordinal, self._landings[-1].name
+
     def last_landing(self) -> tuple[int, str] | None:
         """Number and time of the newest landing."""
         if not self._landings:
@@ -115,28 +73,12 @@ class LandedStore:
     # -- what stands -------------------------------------------------------------------------------
 
     def current_objects(self, table: str) -> dict[str, list[str]]:
-        """Source -> ids of the objects whose rows count, older to newer.
+        """Source -> ids of the objects whose rows count, older to newer; not to be changed.
 
-        Spans: every object. Else the newest readable content of each path; a refused one replaces
-        nothing. Only objects with rows in ``table`` are named.
+        Spans and close records: every object. Else the newest readable content of each path; a
+        refused one replaces nothing. Only objects with rows in ``table`` are named.
         """
-        kind = KIND_OF_TABLE[table]
-        with_rows: set[tuple[str, str]] = set()
-        standing: dict[tuple[str, str], tuple[int, str]] = {}
-        for number, record in enumerate(self.objects(kind)):
-            if record.refused:
-                continue
-            if record.rows.get(table):
-                with_rows.add((record.source, record.object_id))
-            path = record.object_id if kind in EVERY_OBJECT_STANDS else record.path
-            standing[record.source, path] = (number, record.object_id)
-        ids: dict[str, dict[str, None]] = {}
-        for (source, _), (_, object_id) in sorted(standing.items(), key=lambda item: item[1][0]):
-            if (source, object_id) in with_rows:
-                of_source = ids.setdefault(source, {})
-                of_source.pop(object_id, None)  # the same content under a newer path is newer
-                of_source[object_id] = None
-        return {source: list(found) for source, found in sorted(ids.items())}
+        return self._stands(table).objects
 
     def files(
         self, table: str, day_from: date | None = None, day_to: date | None = None
@@ -145,20 +87,7 @@ class LandedStore:
 
         Days are of the charge period, the end of the span, the OpenCost window, the report's date.
         """
-        current = {
-            (source, object_id)
-            for source, ids in self.current_objects(table).items()
-            for object_id in ids
-        }
-        found = {
-            file.path: file
-            for landing in self._landings
-            for file in landing.files
-            if file.table == table
-            and file.touches(day_from, day_to)
-            and (not file.objects or any((file.source, one) in current for one in file.objects))
-        }
-        return [found[path] for path in sorted(found)]
+        return self._stands(table).files(day_from, day_to)
 
     def paths(
         self, table: str, day_from: date | None = None, day_to: date | None = None
@@ -208,16 +137,103 @@ class LandedStore:
     def verify(self, files: list[LandedFile]) -> None:
         """Raise Refusal naming the first file whose bytes are not the recorded ones.
 
-        Parquet does not notice flipped bits; sha256 does.
+        Parquet does not notice flipped bits; sha256 does. A store hashes a file once: a run over a
+        year of days asks for the same bills with every day.
         """
         for file in files:
-            path = self.storage / file.path
-            if not path.is_file() or lake_files.sha256_of(path) != file.sha256:
+            if file.path in self._verified:
+                continue
+            try:
+                found = sha256_of(self.store.fetch(file.path))
+            except FileNotFoundError:
+                found = ""
+            if found != file.sha256:
                 raise Refusal(
                     "a file of landed evidence is missing or was changed",
-                    where=str(path),
+                    where=self.store.where(file.path),
                     remedy="restore it from a copy: what was landed is not read a second time",
                 )
+            self._verified.add(file.path)
+
+    def _stands(self, table: str) -> Standing:
+        found = self._standing.get(table)
+        if found is None:
+            found = self._standing[table] = Standing(table, self._landings)
+        return found
+
+
+class LandedStore(LandedView):
+    """Landed evidence under ``<storage>/landed``, as it grows. Opening creates nothing."""
+
+    def __init__(
+        self,
+        storage: Path,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        storage = Path(storage)
+        super().__init__(storage, store or FolderStore(storage), [])
+        self._clock = clock
+        self._locked = False
+        self.refresh()
+
+    def as_of(self, ordinal: int) -> LandedView:
+        """What was landed up to this index file, however much came since. 0: nothing.
+
+        Raises Refusal where there is no such landing.
+        """
+        if not 0 <= ordinal <= len(self._landings):
+            raise Refusal(
+                f"there are {len(self._landings)} landings, not {ordinal}",
+                where=self.store.where(index.FOLDER),
+                remedy="restore landed/index from a copy",
+            )
+        return LandedView(self.storage, self.store, self._landings[:ordinal])
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other landing runs out, and see what they landed before."""
+        if self._locked:
+            yield
+            return
+        with self.store.exclusive(FOLDER):
+            self._locked = True
+            try:
+                self.refresh()
+                yield
+            finally:
+                self._locked = False
+
+    @contextlib.contextmanager
+    def open_batch(self) -> Iterator[LandingWriter]:
+        """A writer; what it did not commit leaves no trace."""
+        with self.exclusive(), self.store.scratch(FOLDER) as staging:
+            yield LandingWriter(self, staging)
+
+    def append(self, files: list[LandedFile], objects: list[ObjectRecord]) -> int:
+        """The commit point: one more index file. For the writer alone, under its lock."""
+        if not self._locked:
+            raise RuntimeError("a landing is committed outside its lock")
+        previous = self._landings[-1] if self._landings else None
+        landed_at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+        landing = index.create(self.store, previous, landed_at, files, objects)
+        self._extend([landing])
+        return landing.ordinal
+
+    def folder_of(self, table: str) -> str:
+        """The folder of a table, relative to the storage."""
+        return f"{FOLDER}/{table}"
+
+    def refresh(self) -> None:
+        """Take in index files that appeared since. Raises Refusal where the index is damaged."""
+        self._extend(index.load(self.store, self._landings))
+
+    def _extend(self, landings: Sequence[Landing]) -> None:
+        if landings:
+            # lists that were handed on stay as they were
+            self._landings = [*self._landings, *landings]
+            self._standing = {}
 
 
 def _touches(record: ObjectRecord, day_from: date | None, day_to: date | None) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from attribution_pipeline.lake.crash import crash_point
 from attribution_pipeline.lake.files import place
 from attribution_pipeline.lake.landed import parquet
 from attribution_pipeline.lake.landed.records import (
@@ -190,7 +191,10 @@ class LandingWriter:
         if not objects:
             return None
         files.sort(key=lambda file: (file.table, file.source, file.path))
-        return self._store.append(files, objects)
+        crash_point("landing.gathered")
+        ordinal = self._store.append(files, objects)
+        crash_point("landing.indexed")
+        return ordinal
 
     def _gather(self, key: Key, rows: pa.Table, days: tuple[date, date] | None) -> None:
         group = self._current.groups.setdefault(key, _Gathered())
@@ -225,7 +229,9 @@ class LandingWriter:
         folder = f"{self._store.folder_of(table)}/{_safe(source)}"
         if day is not None:
             folder += f"/day={day.isoformat()}"
-        stored = place(staged, self._store.storage, folder)
+        crash_point("landing.encoded")
+        stored = place(self._store.store, staged, folder)
+        crash_point("landing.placed")
         self._files.append(
             LandedFile(
                 table=table,

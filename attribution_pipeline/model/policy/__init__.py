@@ -4,7 +4,7 @@ Belongs here: the policy file's words, their consistency, matching, the book of 
 applying a rule to money (``attribution``).
 
 ``matching`` conditions on charges, ``join`` the join contract, ``charges`` meters and pools,
-``document`` one version, ``book`` all of them.
+``document`` one version, ``book`` all of them, ``history`` what recorded days used of them.
 """
 
 from attribution_pipeline.model.policy.book import (
@@ -12,6 +12,7 @@ from attribution_pipeline.model.policy.book import (
     Published,
     load_policies,
     load_policy,
+    load_published,
     parse_policy,
 )
 from attribution_pipeline.model.policy.charges import (
@@ -30,5 +31,5 @@ from attribution_pipeline.model.policy.matching import matches, value_of
 __all__ = [
     "Dedicated", "Idle", "Issuer", "Join", "Meter", "ModelPattern", "NodeMapping", "Owner",
     "Policy", "PolicyBook", "Pool", "Published", "Serving", "Settlement", "Slo", "Tolerance",
-    "Workload", "load_policies", "load_policy", "matches", "parse_policy", "value_of",
+    "Workload", "load_policies", "load_policy", "load_published", "matches", "parse_policy", "value_of",
 ]  # fmt: skip

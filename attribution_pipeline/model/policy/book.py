@@ -55,6 +55,13 @@ class PolicyBook:
         )  # fmt: skip
         return cls(tuple(ordered), folder)
 
+    def including(self, entry: Published) -> PolicyBook:
+        """The book as it would be with one more file published. Raises Refusal where its number
+        belongs to another content; a version that is published already changes nothing."""
+        if any(known.policy.digest == entry.policy.digest for known in self.published):
+            return self
+        return PolicyBook.of([*self.published, entry], self.folder)
+
     @property
     def versions(self) -> Sequence[Policy]:
         """Every version, in the order of the book."""
@@ -84,12 +91,7 @@ class PolicyBook:
 
     def attribute_aliases(self) -> list[str]:
         """Span attributes that any version reads, sorted: what landing must keep."""
-        return sorted({
-            alias
-            for policy in self.versions
-            for aliases in policy.join.attributes.values()
-            for alias in aliases
-        })  # fmt: skip
+        return sorted({name for policy in self.versions for name in policy.join.attribute_names()})
 
 
 def parse_policy(text: str, path: str = "policy.yaml") -> Policy:
@@ -99,12 +101,13 @@ def parse_policy(text: str, path: str = "policy.yaml") -> Policy:
 
 def load_policy(path: Path) -> tuple[Policy, str]:
     """The policy in a file, and its digest. Raises Refusal with file, line and remedy."""
-    policy = _published(Path(path)).policy
+    policy = load_published(path).policy
     return policy, policy.digest
 
 
-def _published(path: Path) -> Published:
-    document = read_document(path)
+def load_published(path: Path) -> Published:
+    """The policy in a file, and the place that gives its number. Raises Refusal as above."""
+    document = read_document(Path(path))
     return Published(validated(document, Policy), document.where(("version",)))
 
 
@@ -127,4 +130,4 @@ def load_policies(folder: Path) -> PolicyBook:
             where=str(folder),
             remedy="write one; `attribution init DIR` makes a first one",
         )
-    return PolicyBook.of((_published(path) for path in paths), str(folder))
+    return PolicyBook.of((load_published(path) for path in paths), str(folder))

@@ -132,8 +132,14 @@ class Policy(Strict):
     @cached_property
     def digest(self) -> str:
         """sha256 over what the file says: not over its layout, comments or order of keys."""
+        return self.digest_as(self.version)
+
+    def digest_as(self, version: int) -> str:
+        """The digest that this content would have under another number."""
         said = canonical(self.model_dump(by_alias=True, exclude_unset=True))
-        text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            {**said, "version": version}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     def tenant_alias(self, name: str) -> str:

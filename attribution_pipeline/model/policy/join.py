@@ -97,6 +97,10 @@ class Join(Strict):
         AfterValidator(_attributes),
     ] = {}
 
+    def attribute_names(self) -> list[str]:
+        """Span attributes that this contract reads beyond the standard ones, sorted."""
+        return sorted({name for names in self.attributes.values() for name in names})
+
 
 class Owner(Strict):
     """Team and cost center of rows, by tenant and workflow (shell patterns). Splits no row."""

@@ -31,7 +31,16 @@ DESCRIPTIONS = {
     ),
     "usage": "The day's usage reports: quantities of surfaces that many share.",
     "kubernetes": "The day's Kubernetes snapshot: labels and annotations of what ran.",
+    "closes": "Which of the day's charges are closed, and by what: close records, invoices.",
 }
+
+MORE_DEPS = {
+    # the policy's names for span attributes
+    "operations": ("policy_versions",),
+    # the policy's provisional_for, and which charges there are
+    "closes": ("policy_versions", "billing_exports"),
+}
+"""Beyond landed objects."""
 
 
 def evidence_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -40,8 +49,7 @@ def evidence_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinit
 
 
 def _asset(plane: str, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    # operations read the policy's names for span attributes; the others are policy-free
-    deps = ["landed_objects", *(["policy_versions"] if plane == "operations" else [])]
+    deps = ["landed_objects", *MORE_DEPS.get(plane, ())]
 
     @dg.asset(
         name=ASSET_OF_PLANE[plane],
@@ -66,7 +74,7 @@ def _asset(plane: str, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
 def _metadata(kept: "KeptPlane") -> Metadata:
     counted = {name: dg.MetadataValue.int(rows) for name, rows in kept.rows.items()}
     return {
-        "dagster/partition_row_count": sum(file.rows for file in kept.files.values()),
+        "dagster/partition_row_count": sum(file.rows for files in kept.files.values() for file in files),
         **counted,
         "digest": digest(kept.digest),
         "findings": len(kept.findings),
@@ -75,5 +83,5 @@ def _metadata(kept: "KeptPlane") -> Metadata:
             if kept.findings
             else {}
         ),
-        "files": {name: file.path for name, file in kept.files.items()},
+        "files": {name: [file.path for file in files] for name, files in kept.files.items()},
     }

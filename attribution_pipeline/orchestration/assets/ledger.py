@@ -6,6 +6,7 @@ Belongs here: the asset that records a day, and what is shown of it. Does not: t
 
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 LEDGER = "attribution_ledger"
 OPERATION_COSTS = "operation_costs"
+
+FORCE = "attribution/force"
+"""Run tag: `true` lets a new policy version reach back over closed periods."""
 
 TRIES_AFTER_A_RACE = 3
 """Times a day is computed anew when another run recorded it meanwhile; each sees that state."""
@@ -78,7 +82,9 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with shown_as_failures():
             house = deployment.house()
             try:
-                receipt = record_day(house, day)
+                receipt = record_day(
+                    house, day, force=context.run.tags.get(FORCE) == "true", run_id=context.run.run_id
+                )
             except DayMoved as moved:
                 context.log.warning(str(moved))
                 raise dg.RetryRequested(max_retries=TRIES_AFTER_A_RACE) from moved
@@ -90,20 +96,21 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
 
 
 def _operation_costs(manifest: dict[str, Any]) -> Any:
-    file = manifest["files"][OPERATION_COSTS]
+    files = manifest["files"]
+    digests = "\n".join(file["sha256"] for file in files[OPERATION_COSTS])
     return dg.MaterializeResult(
         asset_key=OPERATION_COSTS,
         metadata={
-            "dagster/partition_row_count": file["rows"],
-            "operations": manifest["files"]["operations"]["rows"],
-            "file": file["path"],
+            "dagster/partition_row_count": sum(file["rows"] for file in files[OPERATION_COSTS]),
+            "operations": sum(file["rows"] for file in files["operations"]),
+            "files": shown.markdown_list(file["path"] for file in files[OPERATION_COSTS]),
         },
-        data_version=dg.DataVersion(file["sha256"]),
+        data_version=dg.DataVersion(hashlib.sha256(digests.encode()).hexdigest()),
     )
 
 
 def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], day: date) -> Any:
-    policy, _ = house.policies.in_force(day)
+    policy = house.lake.policies.load(manifest["policy"]["file"])
     metric = policy.settlement.metric
     columns = ["tenant_id", "unallocated_reason", "billed_cost", "effective_cost"]
     rows = house.lake.read("ledger", day, day, [*columns, "billing_currency"])
@@ -113,7 +120,7 @@ def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], 
     return dg.MaterializeResult(
         asset_key=LEDGER,
         metadata={
-            "dagster/partition_row_count": manifest["files"]["ledger"]["rows"],
+            "dagster/partition_row_count": sum(file["rows"] for file in manifest["files"]["ledger"]),
             "tie_out": shown.table(*tie_out_lines(output["tie_out"])),
             "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
             "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
@@ -123,6 +130,9 @@ def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], 
             f"digest {shown.digest(policy.digest)}",
             "state": receipt.state,
             "unchanged": receipt.unchanged,
+            "revised": dict(output["revised"]),
+            "settled": manifest["settled"],
+            "forced": manifest["forced"],
             "manifest": receipt.manifest_id,
             "content_digest": output["content_digest"],
             "recorded_at": manifest["recorded_at"],

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,18 +40,18 @@ class RecordedDay:
 
     @cached_property
     def policy(self) -> Policy:
-        """The policy version that the day was recorded under, as it is published now."""
-        return self.house.policies.version(self.manifest["policy"]["version"])
+        """The policy version that the day was recorded under, from the lake's own copy."""
+        return self.house.lake.policies.load(self.manifest["policy"]["file"])
 
     @cached_property
-    def charges(self) -> Path:
-        """The day's charges, as the ledger was computed from them."""
-        return self.house.lake.evidence.paths(self.manifest["inputs"]["billing"])["charges"]
+    def charges(self) -> list[str]:
+        """Files of the day's charges, as the ledger was computed from them."""
+        paths = self.house.lake.evidence.paths(self.manifest["inputs"]["billing"])["charges"]
+        return [str(path) for path in paths]
 
-    def file(self, table: str) -> Path:
-        """A table's committed file of the day."""
-        ((_, path),) = self.house.lake.file_paths(table, self.day, self.day)
-        return path
+    def files(self, table: str) -> list[str]:
+        """A table's committed files of the day."""
+        return [str(path) for _, path in self.house.lake.file_paths(table, self.day, self.day)]
 
     @cached_property
     def breaches(self) -> list[Finding]:
@@ -61,8 +60,8 @@ class RecordedDay:
 
         with self.house.lake.staging(self.day) as scratch:
             return breaches_of_files(
-                charges=[str(self.charges)],
-                ledger=[str(self.file("ledger"))],
-                operation_costs=[str(self.file("operation_costs"))],
+                charges=self.charges,
+                ledger=self.files("ledger"),
+                operation_costs=self.files("operation_costs"),
                 compute=self.house.compute(scratch),
             )

@@ -41,7 +41,7 @@ def conservation_per_invoice(recorded: RecordedDay) -> Answer:
 
     groups = by_invoice(
         pq.read_table(recorded.charges, columns=list(LINE_COLUMNS)),
-        pq.read_table(recorded.file("ledger"), columns=list(ROW_COLUMNS)),
+        pq.read_table(recorded.files("ledger"), columns=list(ROW_COLUMNS)),
     )
     wrong = [group for group in groups if differs(group)]
     columns = (
@@ -109,9 +109,9 @@ def one_policy_digest_per_version(recorded: RecordedDay) -> Answer:
     for state in recorded.house.lake.states():
         if (state.policy, state.policy_version) == (policy, version):
             days.setdefault(state.policy_digest, []).append(state.day.isoformat())
-    published = recorded.policy.digest
-    if recorded.policy.policy == policy:
-        days.setdefault(published, []).append("published now")
+    for published in recorded.house.policies.versions:
+        if (published.policy, published.version) == (policy, version):
+            days.setdefault(published.digest, []).append("published now")
     rows = [
         {"digest": digest, "days": len(set(found)), "first": min(found), "last": max(found)}
         for digest, found in sorted(days.items())
@@ -135,9 +135,9 @@ def one_policy_digest_per_version(recorded: RecordedDay) -> Answer:
 def recorded_files(recorded: RecordedDay) -> Answer:
     """Every file of the day has its recorded sha256, and Delta's logs name the same files."""
     found = recorded.house.lake.differences(recorded.day)
-    files = len(recorded.manifest["files"]) + sum(
-        len(plane["files"]) for plane in recorded.manifest["inputs"].values()
-    )
+    named = [recorded.manifest["files"]]
+    named += [plane["files"] for plane in recorded.manifest["inputs"].values()]
+    files = sum(len(entries) for tables in named for entries in tables.values())
     metadata: Metadata = {"files": files, "differences": len(found)}
     if found:
         metadata["differ"] = shown.markdown_list(found[: shown.MOST_ROWS])
@@ -151,8 +151,8 @@ def recorded_files(recorded: RecordedDay) -> Answer:
 
 def _none_of(recorded: RecordedDay, invariants: Sequence[str], good: str) -> Answer:
     found = [breach for breach in recorded.breaches if breach.check in invariants]
-    rows = {name: file["rows"] for name, file in recorded.manifest["files"].items()}
-    metadata: Metadata = {"breaches": len(found), "ledger_rows": rows["ledger"]}
+    rows = sum(file["rows"] for file in recorded.manifest["files"]["ledger"])
+    metadata: Metadata = {"breaches": len(found), "ledger_rows": rows}
     if not found:
         return Answer(True, good, metadata)
     metadata["breached"] = shown.table(

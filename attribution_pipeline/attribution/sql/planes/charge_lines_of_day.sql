@@ -1,37 +1,8 @@
--- Which landed lines can give the day an amount.
--- in:  landed_lines (grain: one FOCUS row of one delivered object)
---      standing_objects (source, object_id): objects that no newer content of their path replaced
---      replacing_sources (source): sources whose newest delivery supersedes the older
--- out: standing_deliveries (grain: source, account, billing period), day_lines (grain: one FOCUS row)
-create table standing_deliveries as
-select l.source, l.BillingAccountId, l.BillingPeriodStart, max(l.delivery_order) as delivery_order
-from landed_lines l
-join standing_objects o on o.source = l.source and o.object_id = l.object_id
-join replacing_sources r on r.source = l.source
-group by l.source, l.BillingAccountId, l.BillingPeriodStart;
-
+-- Which standing lines can give the day an amount.
+-- in:  standing_lines (grain: one FOCUS row)
+-- out: day_lines (same grain)
 create table day_lines as
 select *
-from (
-    select
-        l.*,
-        -- one-time charges and purchases stand whole on the first day of their period
-        l.end_us - l.start_us > {day_us}
-            and coalesce(lower(l.ChargeFrequency), '') <> 'one-time'
-            and l.ChargeCategory <> 'Purchase' as is_cut
-    from (
-        select
-            l.*,
-            epoch_us(l.ChargePeriodStart) as start_us,
-            epoch_us(l.ChargePeriodEnd) as end_us
-        from landed_lines l
-        join standing_objects o on o.source = l.source and o.object_id = l.object_id
-        left join standing_deliveries d
-            on d.source = l.source
-            and d.BillingAccountId = l.BillingAccountId
-            and d.BillingPeriodStart = l.BillingPeriodStart
-        where d.source is null or d.delivery_order = l.delivery_order
-    ) l
-)
+from standing_lines
 where start_us < {day_end_us}
   and (start_us >= {from_us} or (is_cut and end_us > {from_us}));

@@ -52,8 +52,8 @@ select
     {policy_id} as policy_id, cast({policy_version} as integer) as policy_version,
     {policy_digest} as policy_digest, {kernel} as kernel,
     cast(1 as integer) as revision,
-    make_timestamptz({recorded_us}) as first_recorded_at,
-    make_timestamptz({recorded_us}) as recorded_at
+    {recorded_at} as first_recorded_at,
+    {recorded_at} as recorded_at
 from ledger_rows l
 join actors a on a.who_id = l.who_id
 left join owned o on o.who_id = l.who_id;

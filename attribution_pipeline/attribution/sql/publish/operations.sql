@@ -1,5 +1,5 @@
 -- The operations that ended on the day, in the published shape.
--- in:  ops (grain: operation)
+-- in:  {ops} (grain: operation)
 -- out: published_operations (same grain)
 create table published_operations as
 select
@@ -13,5 +13,5 @@ select
     case when serving_pod is not null
          then concat_ws('/', serving_cluster, serving_namespace, serving_pod) end as serving_pod,
     {who}, originator_id, identity_source, verdict, emitter, merged
-from ops
+from {ops}
 where ends_today;

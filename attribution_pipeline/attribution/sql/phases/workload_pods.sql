@@ -1,7 +1,7 @@
--- Phase 2, clusters: a node's charge, already divided by kind, over pods; pods over operations.
+-- Phase 2, clusters, first pass: a node's charge, already divided by kind, over pods.
 -- in:  kind_amounts (portion, slice, kind, amounts, denominator), pod_weights (slice, kind, pod, weight),
---      weighed_pod_operations (pod, operation, weight), pods_numbered with tenant_who_id, ops, actors
--- out: idle_amounts (grain: portion, slice, kind), rows of staged and staged_operations
+--      volume_parts (portion, pod, amounts)
+-- out: idle_amounts (grain: portion, slice, kind), pod_amounts (grain: portion, pod)
 create or replace table pod_parts as
 select k.portion_id, k.slice_id, k.kind, w.pod_id,
        cast({billed_part} as {int}) as billed,
@@ -34,20 +34,3 @@ from (
     group by portion_id, pod_id
 )
 where billed <> 0 or effective <> 0;
-
-create or replace table pod_totals as
-select pod_id, cast(sum(weight) as bigint) as total, max(weight) as largest
-from weighed_pod_operations
-group by pod_id;
-
-create or replace table shared_amounts as
-select a.amount_id, a.billed, a.effective, t.total, a.pod_id
-from pod_amounts a
-join pod_totals t on t.pod_id = a.pod_id
-where t.total > 0;
-
-create or replace table members as
-select a.amount_id, w.op_id as member, w.weight, w.op_id as tie
-from shared_amounts a
-join weighed_pod_operations w on w.pod_id = a.pod_id
-where w.weight > 0;

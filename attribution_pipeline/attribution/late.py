@@ -1,0 +1,138 @@
+"""A recorded day after late spans: what they touch is divided, every other row is carried.
+
+Belongs here: when that is sound, and the order. Does not: spans (``late_plane``), what a phase does
+with its late part (``late_meters``, ``late_pods``), files (``late_outcome``).
+
+The result equals that of ``reconcile`` in every row and digest. Where this cannot be seen from the
+recorded state the answer is None, and the day is reconciled whole. The phases are those of
+``reconcile``; they see most operations added up by class (``late_change``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution import KERNEL, late_change, late_outcome
+from attribution_pipeline.attribution.charges import load_portions
+from attribution_pipeline.attribution.day import Compute, Outcome, Plane, Previous
+from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.kernel import quanta, who_key
+from attribution_pipeline.attribution.late_change import TooMuch
+from attribution_pipeline.attribution.late_meters import divide_late_meters, form_slices_before
+from attribution_pipeline.attribution.late_plane import late_operation_plane
+from attribution_pipeline.attribution.late_pods import (
+    LateClusters,
+    open_pods,
+    refuse_shared_charges,
+)
+from attribution_pipeline.attribution.nodes import load_node_slices
+from attribution_pipeline.attribution.reconcile import divide_the_rest, load_cluster, load_people
+from attribution_pipeline.attribution.revise import Stamp, moved_planes
+from attribution_pipeline.attribution.shares import Shares
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+__all__ = ["late_operation_plane", "reconcile_late"]
+
+MOST_FILES = 12
+"""Files of one table that a day gathers before it is written whole again."""
+
+
+def reconcile_late(
+    planes: Mapping[str, Plane],
+    operations_before: Sequence[str],
+    policy: Policy,
+    day: date,
+    *,
+    policy_digest: str,
+    recorded_at: datetime,
+    out: Path,
+    compute: Compute,
+    previous: Previous,
+    run_id: str = "",
+    forced: bool = False,
+) -> Outcome | None:
+    """What ``reconcile`` would give, at the cost of what is late; None where it must be asked.
+
+    ``operations_before``: the files of the operation plane that ``previous`` was computed from.
+    Those that ``planes["operations"]`` still has are not compared.
+    In ``Outcome.files`` a path that ``previous`` has names a file that stands as it is.
+    """
+    if not _follows(planes, operations_before, previous, policy_digest) or policy.issuers:
+        return None
+    stamp = Stamp(policy_digest, recorded_at, run_id, forced)
+    with session(compute) as db:
+        try:
+            return _reconcile(db, planes, operations_before, policy, day, stamp, previous, out)
+        except TooMuch:
+            return None
+
+
+def _follows(
+    planes: Mapping[str, Plane],
+    operations_before: Sequence[str],
+    previous: Previous,
+    policy_digest: str,
+) -> bool:
+    """Whether operations alone moved, and files of theirs still stand."""
+    return (
+        previous.kernel == KERNEL
+        and previous.policy_digest == policy_digest
+        and set(previous.inputs) == set(planes)
+        and moved_planes(planes, previous) == {"operations"}
+        and not previous.files.get("variances")
+        and not set(operations_before).isdisjoint(planes["operations"].files["operations"])
+        and all(len(files) < MOST_FILES for files in previous.files.values())
+    )
+
+
+def _reconcile(
+    db: Session,
+    planes: Mapping[str, Plane],
+    operations_before: Sequence[str],
+    policy: Policy,
+    day: date,
+    stamp: Stamp,
+    previous: Previous,
+    out: Path,
+) -> Outcome:
+    operations = planes["operations"]
+    assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
+    refuse_shared_charges(db)
+    load_cluster(db, planes)
+    node_slices = load_node_slices(db, policy)
+    late_change.load_change(
+        db, operations_before, operations.files["operations"],
+        digest_before=previous.inputs["operations"], digest_now=operations.digest,
+    )  # fmt: skip
+    late_change.load_classes(db)
+    open_pods(db, policy)
+    slices_before = form_slices_before(db, policy, assignments)
+    late_change.load_operations(db)
+    load_people(db, planes, policy, assignments)
+    _load_recorded(db, previous)
+    db.run("phases/staged", int=db.integer)
+    slices = divide_late_meters(db, policy, day, assignments, slices_before)
+    shares = Shares(db, policy, day)
+    if policy.evidence_gap == "spread":
+        shares.spread_gaps()
+    clusters = LateClusters(db, policy, day, node_slices)
+    findings = divide_the_rest(db, policy, day, assignments, shares, clusters)
+    return late_outcome.publish(
+        db, policy, day, slices, findings,
+        stamp=stamp, planes=planes, previous=previous, out=out,
+    )  # fmt: skip
+
+
+def _load_recorded(db: Session, previous: Previous) -> None:
+    """``recorded``: the ledger as it stands, amounts in quanta beside; ``carried``, empty."""
+    db.view("recorded_rows", previous.files["ledger"])
+    db.execute(
+        f"create table recorded as select *, {quanta('billed_cost')} as billed, "
+        f"{quanta('effective_cost')} as effective, {who_key()} as who_key from recorded_rows; "
+        "create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)"
+    )

@@ -1,0 +1,134 @@
+"""What late spans changed of a day's operations, and all the others added up.
+
+Belongs here: rows that came and went between two operation planes, which of them can move a cost,
+classes of the rest. Does not: what a class or an operation costs (``late_meters``, ``late_pods``).
+
+A *class* is one row for all operations that agree in every column that a rule may look at. Drivers
+weigh sums over operations, and a class has the sums: so they are weighed by the same passes, as if
+it were one operation with so many ``calls``. Sampled operations are not added up, since each is
+rounded on its own. What is divided over single operations is not for classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attribution_pipeline.attribution.engine import Session, add_digests, less_digest
+from attribution_pipeline.attribution.kernel import who_key
+from attribution_pipeline.attribution.operations import operations_digest
+from attribution_pipeline.model.ledger import WHO
+from attribution_pipeline.model.tokens import BUCKETS
+
+PLACE = (
+    "caller_cluster", "caller_namespace", "caller_pod", "serving_cluster", "serving_namespace",
+    "serving_pod", "server_address", "model",
+)  # fmt: skip
+"""What decides on which pods an operation works."""
+
+CLASS = (*WHO, "operation_name", "provider", "account", "region", "metered", "ends_today", *PLACE)
+"""What rules look at."""
+
+SUMS = ("active_ms", *BUCKETS)
+"""What drivers weigh, beside ``calls``."""
+
+SAMPLED = ("counted", "of_sampled", "estimated")
+
+PRICED = (*CLASS, *SUMS, *SAMPLED)
+"""Columns of an operation that can move a cost."""
+
+SAFE_SUM = 2**62
+"""Sums of a class stay under this, so that they are weighed as 64-bit integers."""
+
+
+class TooMuch(Exception):
+    """What came late changes more than can be brought in by itself: the day is done whole."""
+
+
+def load_change(
+    db: Session, before: Sequence[str], now: Sequence[str], *, digest_before: str, digest_now: str
+) -> None:
+    """``come`` and ``gone``: rows that only the one or the other of two planes has. ``priced_come``,
+    ``priced_gone``: those that can move a cost. ``kept``: all the other rows of the plane ``now``.
+
+    The digests are what the planes say of themselves; TooMuch where the rows do not bear them out.
+    """
+    standing = [path for path in now if path in set(before)]
+    for name, files in (
+        ("come", [path for path in now if path not in standing]),
+        ("gone", [path for path in before if path not in standing]),
+    ):
+        _view(db, f"{name}_files", files, now[:1])
+    columns = [row[0] for row in db.rows("select column_name from (describe come_files)")]
+    said = ", ".join(columns)
+    for name, other in (("come", "gone"), ("gone", "come")):
+        # 64 bits are enough to find changes; that none was missed is what the digests say
+        db.execute(
+            f"create table {name} as select {said} from {name}_files where "
+            f"(operation_key, hash({said})) not in "
+            f"(select (operation_key, hash({said})) from {other}_files)"
+        )
+    less = less_digest(digest_before, operations_digest(db, "gone"))
+    if add_digests(less, operations_digest(db, "come")) != digest_now:
+        raise TooMuch("the planes do not follow each other")
+    differs = " or ".join(f"c.{name} is distinct from g.{name}" for name in PRICED)
+    db.execute(
+        "create table moved as select coalesce(c.operation_key, g.operation_key) as operation_key "
+        "from come c full join gone g on g.operation_key = c.operation_key "
+        f"where c.operation_key is null or g.operation_key is null or {differs}"
+    )
+    for name in ("come", "gone"):
+        db.execute(
+            f"create table priced_{name} as select operation_key, {', '.join(PRICED)}, 1 as calls "
+            f"from {name} where operation_key in (select operation_key from moved)"
+        )
+    _view(db, "standing_files", standing, now[:1])
+    db.execute(
+        f"create view kept as select {said} from standing_files union all "
+        f"select {said} from come_files "
+        "where operation_key not in (select operation_key from priced_come)"
+    )
+    db.execute(
+        "create table gone_ops as select row_number() over (order by operation_key) as op_id, "
+        f"{who_key()} as who_key, * from priced_gone"
+    )
+
+
+def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> None:
+    """Files as a view; without any, an empty one with the columns of ``like``."""
+    if files:
+        db.view(name, files)
+        return
+    db.view(f"{name}_shape", like)
+    db.execute(f"create view {name} as select * from {name}_shape where false")
+
+
+def load_classes(db: Session) -> None:
+    """``standing``: the rows of ``kept``, by class. TooMuch where their sums are beyond 64 bits."""
+    said, sums = ", ".join(CLASS), ", ".join(f"sum({name}) as {name}" for name in SUMS)
+    db.execute(
+        f"""
+        create table standing as
+        select {said}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated
+        from kept where counted = of_sampled group by {said}
+        union all
+        select {said}, 1, {", ".join(SUMS)}, counted, of_sampled, estimated
+        from kept where counted <> of_sampled
+        """
+    )
+    total = " + ".join(f"coalesce(sum({name}), 0)" for name in SUMS)
+    if db.one(f"select coalesce({total}, 0) from standing") >= SAFE_SUM:
+        raise TooMuch("the day's tokens or milliseconds are too many to be added up")
+
+
+def load_operations(db: Session) -> None:
+    """``operations`` as the phases take them: classes, those known one by one, and what came."""
+    columns = ", ".join((*PRICED, "calls"))
+    db.execute(
+        f"""
+        create table operations as
+        select 'class ' || cast(row_number() over () as varchar) as operation_key, {columns}
+        from standing
+        union all select operation_key, {columns} from individuals
+        union all select operation_key, {columns} from priced_come
+        """
+    )

@@ -1,0 +1,45 @@
+"""Files that stand while a few of their rows change: what is kept, what is written again.
+
+Belongs here: rows taken out of Parquet files, and nothing else of them touched. Does not: which
+rows change (``late_plane``, ``late_outcome``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attribution_pipeline.attribution.engine import Session
+
+
+def rows_of_files(files: Sequence[str]) -> int:
+    """Rows of Parquet files, from their footers."""
+    import pyarrow.parquet as pq
+
+    return sum(int(pq.read_metadata(path).num_rows) for path in files)
+
+
+def files_without(
+    db: Session, files: Sequence[str], gone: str, *, order: str, out: Path, name: str
+) -> tuple[list[str], int]:
+    """``files`` without the rows that ``gone``, a condition, holds for; and how many those were.
+
+    A file that has none of them stands as it is. The others are written again into ``out``, in
+    ``order``; one that would be empty is left out.
+    """
+    if not files:
+        return [], 0
+    db.view("files_to_search", files, filename=True)
+    hit = dict(db.rows(f"select filename, count(*) from files_to_search where {gone} group by 1"))
+    db.execute("drop view files_to_search")
+    left = []
+    for number, path in enumerate(files):
+        if path not in hit:
+            left.append(path)
+            continue
+        target = out / f"{name}-{number}.parquet"
+        db.view("file_to_cut", [path])
+        if db.write(f"select * from file_to_cut where not ({gone}) order by {order}", target):
+            left.append(str(target))
+        db.execute("drop view file_to_cut")
+    return left, sum(hit.values())

@@ -1,0 +1,179 @@
+"""Phase 1 after late spans: under the bill, their own rows and the open row, and no other.
+
+Belongs here: whether a slice may be added to, the rows that are. Does not: the division
+(``meters``, with its passes).
+
+A part is amount x tokens / max(Q, E). While E stays at or under Q the denominator stands, and with
+it the part of every other operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution import meters
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
+from attribution_pipeline.attribution.late_change import TooMuch
+from attribution_pipeline.attribution.late_pods import stage_carried
+from attribution_pipeline.attribution.matching import Assignment
+from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.model.tokens import BUCKETS
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+
+def form_slices_before(
+    db: Session, policy: Policy, assignments: Sequence[Assignment]
+) -> list[Slice]:
+    """The slices of the recorded state: ``portions_before``, ``routes_before``."""
+    columns = "provider, model, account, region, ends_today, metered, "
+    columns += ", ".join(BUCKETS)
+    db.execute(
+        f"create view ops as select {columns} from standing union all "
+        f"select {columns} from individuals union all select {columns} from priced_gone"
+    )
+    slices = meters.form_slices(db, policy, assignments)
+    db.execute(
+        "drop view ops; alter table meter_portions rename to portions_before; "
+        "alter table routes rename to routes_before"
+    )
+    return slices
+
+
+def divide_late_meters(
+    db: Session,
+    policy: Policy,
+    day: date,
+    assignments: Sequence[Assignment],
+    before: Sequence[Slice],
+) -> list[Slice]:
+    """Rows of every metered charge, most of them carried; the slices, for coverage. TooMuch where
+    a slice was not what it is, or its denominator or its side of the tolerance moved."""
+    slices = meters.form_slices(db, policy, assignments)
+    _refuse_other_slices(db, before, slices)
+    meters.weigh(db, slices)
+    meters.count_billed_tokens(db, policy, assignments, slices)
+    come, gone = _weigh_changes(db, slices)
+    _refuse_crossing(policy, slices, come, gone)
+    meters.load_slices(db, policy, slices)
+    meters.take_parts(db, policy, "come_weights", "come_parts")
+    meters.take_parts(db, policy, "gone_weights", "gone_parts")
+    _change_rows(db, policy, day)
+    db.run("phases/meter_rows", int=db.integer)
+    db.run("phases/meter_requests", parts="come_parts")
+    meters.leave_open(db, policy)
+    stage_carried(db)
+    return slices
+
+
+def load_gone_costs(db: Session) -> None:
+    """``gone_costs``: request rows that the recorded state has of operations that changed."""
+    db.run(
+        "late/gone_costs", int=db.integer, billed=decimal("billed"), effective=decimal("effective")
+    )
+
+
+def _refuse_other_slices(db: Session, before: Sequence[Slice], now: Sequence[Slice]) -> None:
+    # equal keys choose the same operations: a key of null joins all values, any other one chooses its own
+    if [found.key for found in before] != [found.key for found in now] or db.one(
+        "select count(*) from (select * from portions_before except select * from meter_portions)"
+    ):
+        raise TooMuch("late operations went another way, and join or part slices")
+
+
+def _weigh_changes(
+    db: Session, slices: Sequence[Slice]
+) -> tuple[Mapping[int, int], Mapping[int, int]]:
+    """``come_weights``, ``gone_weights``; their tokens by slice."""
+    db.execute(
+        "create table come_weights as select w.* from meter_weights w join ops o on o.op_id = w.op_id "
+        "where o.operation_key in (select operation_key from priced_come)"
+    )
+    meters.load_weights(db, slices, ops="gone_ops", routes="routes_before", weights="gone_weights")
+    largest = dict(db.rows("select slice_id, max(weight) from come_weights group by 1"))
+    for number, found in enumerate(slices):
+        # a class is no operation; those in it were weighed when they were recorded
+        found.largest = largest.get(number, 0)
+    return _tokens(db, "come_weights"), _tokens(db, "gone_weights")
+
+
+def _tokens(db: Session, weights: str) -> dict[int, int]:
+    return {
+        number: int(total)
+        for number, total in db.rows(
+            f"select slice_id, cast(sum(weight) as hugeint) from {weights} group by 1"
+        )
+    }
+
+
+def _refuse_crossing(
+    policy: Policy, slices: Sequence[Slice], come: Mapping[int, int], gone: Mapping[int, int]
+) -> None:
+    for number, now in enumerate(slices):
+        moved = come.get(number, 0) - gone.get(number, 0)
+        was = replace(now, seen=now.seen - moved)
+        if (
+            was.denominator != now.denominator
+            or was.priced_over != now.priced_over
+            or was.is_within(policy) != now.is_within(policy)
+            or (was.seen > 0 and now.seen == 0)
+        ):
+            raise TooMuch(f"slice {now.key} is divided by another total, or trusted otherwise")
+
+
+def _change_rows(db: Session, policy: Policy, day: date) -> None:
+    """``meter_changes``, ``meter_parts``, ``meter_rests``; untouched rows into ``carried``."""
+    db.run("late/meter_charges")
+    db.execute(
+        "create view metered_rows as select * from recorded "
+        "where component = 'direct' and leg = 'own' and basis = 'operations'"
+    )
+    _refuse_ambiguous(db, policy)
+    db.run(
+        "late/meter_changes",
+        int=db.integer,
+        attribution_id=attribution_id(
+            day.isoformat(), "charge_id", "'direct'", "'own'", "who_key",
+            what_key("operation_name", "model", "token_kind"),
+            "(case when tenant_id is null then 'identity_missing' end)",
+        ),
+    )  # fmt: skip
+    unsupported = db.one(
+        "select count(*) from meter_changes c left join recorded r "
+        "on r.attribution_id = c.attribution_id "
+        "where c.attribution_id not in (select attribution_id from meter_parts) "
+        "and (c.billed + coalesce(r.billed, 0) <> 0 or c.effective + coalesce(r.effective, 0) <> 0)"
+    )
+    if unsupported:
+        raise TooMuch("recorded rows do not hold what their operations had")
+    # tag sets of one charge may cancel each other out; which of its rows then stand only parts say
+    if db.one(
+        "select count(*) from (select p.attribution_id from meter_parts p join meter_changes c "
+        "on c.attribution_id = p.attribution_id where c.portions > 1 group by p.attribution_id "
+        "having sum(p.billed) = 0 and sum(p.effective) = 0)"
+    ):
+        raise TooMuch("tag sets of one charge cancel each other out")
+
+
+def _refuse_ambiguous(db: Session, policy: Policy) -> None:
+    """TooMuch where a recorded row could be of two slices, or its columns of two portions."""
+    if db.one("select count(*) from meter_charges where shapes > 1") or db.one(
+        "select count(*) from (select charge_id from meter_charges "
+        "group by charge_id, model, token_kind having count(*) > 1)"
+    ):
+        raise TooMuch("a metered charge has rows of two kinds")
+    if policy.evidence_gap == "spread" and db.one(
+        "select count(*) from meter_charges where portions > 1"
+    ):
+        raise TooMuch("gaps of a charge with several tag sets are spread one by one")
+    if db.one(
+        "select count(*) from metered_rows r left join meter_charges m on m.charge_id = r.charge_id "
+        "and m.model = r.model and m.token_kind = r.token_kind "
+        "where m.charge_id is null and (r.billed <> 0 or r.effective <> 0)"
+    ):
+        raise TooMuch("a recorded row belongs to no metered charge")

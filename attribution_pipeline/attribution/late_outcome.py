@@ -1,0 +1,145 @@
+"""From staged and carried rows to the day's tables, most of whose files stand.
+
+Belongs here: which rows are written, which recorded files are cut, checks. Does not: what a row
+says (``publish``), revisions (``revise``).
+
+The ledger is written whole: it is small. Request rows and operations are many, and late ones stand
+in files beside those that are there; a file is written again only where a row of it is no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution import publish as whole
+from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previous
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.late_change import TooMuch
+from attribution_pipeline.attribution.late_files import files_without, rows_of_files
+from attribution_pipeline.attribution.late_meters import load_gone_costs
+from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+
+def publish(
+    db: Session,
+    policy: Policy,
+    day: date,
+    slices: Sequence[Slice],
+    findings: Sequence[Finding],
+    *,
+    stamp: Stamp,
+    planes: Mapping[str, Plane],
+    previous: Previous,
+    out: Path,
+) -> Outcome:
+    """The outcome of the day. Raises Broken where an invariant does not hold, TooMuch where a
+    closed period is held."""
+    _make_rows(db, policy, day, stamp)
+    causes = revise(db, policy, day, stamp, planes, _previous_of_changes(db, previous, out))
+    if db.one("select count(*) from held_charges"):
+        raise TooMuch("a closed period is held")
+    whole.check(db, day)
+    files: dict[str, Sequence[str]] = {}
+    rows: dict[str, int] = {}
+    for name in ("ledger", "ledger_revisions"):
+        if name in whole.ALWAYS or db.one(f"select count(*) from {name}"):
+            path = out / f"{name}.parquet"
+            rows[name] = whole.write(db, name, path)
+            files[name] = [str(path)]
+    adds_to = set()
+    for name, (come, gone) in _changes(db).items():
+        order = whole.TABLES[name][2]
+        standing = list(previous.files[name])
+        if gone:
+            standing, _ = files_without(db, standing, gone, order=order, out=out, name=name)
+        path = out / f"{name}.parquet"
+        new = whole.write(db, name, path, where=come)
+        rows[name] = rows_of_files(standing) + new
+        if standing == list(previous.files[name]):
+            adds_to.add(name)
+            files[name] = [str(path)] if new else []
+        else:
+            files[name] = [*standing, str(path)] if new or not standing else standing
+    return whole.outcome(
+        db, slices, findings, causes=causes, files=files, rows=rows, adds_to=frozenset(adds_to)
+    )
+
+
+def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
+    """``ledger``, whole; ``operation_costs`` and ``published_operations`` of what was divided.
+
+    Rows of ``operation_costs`` without an operation stand for recorded ones, so that invariants see
+    all of a ledger row's requests.
+    """
+    db.execute("delete from staged where method = 'carried'")
+    whole.make_rows(db, policy, day, stamp, operations="gone")
+    db.execute("alter table published_operations rename to gone_operations")
+    whole.make_operations(db, "come")
+    load_gone_costs(db)
+    columns = ", ".join(COLUMNS)
+    db.execute(
+        f"""
+        insert into ledger ({columns}) select {columns} from recorded
+        where attribution_id in (select attribution_id from carried);
+        create table same_costs as
+        select * from operation_costs intersect select * from gone_costs;
+        create table same_operations as
+        select * from published_operations intersect select * from gone_operations;
+        insert into operation_costs
+        select attribution_id, charge_id, null, null, billed_cost, effective_cost from recorded
+        where basis = 'operations' and (attribution_id in (select attribution_id from carried)
+            or attribution_id in (select attribution_id from meter_changes))
+        union all
+        select attribution_id, charge_id, null, null, -billed_cost, -effective_cost from gone_costs
+        """
+    )
+
+
+def _changes(db: Session) -> dict[str, tuple[str, str]]:
+    """By table: which rows at hand are new, and which recorded ones are no more, as conditions."""
+    request, changed = "(attribution_id, operation_key)", []
+    if db.one("select count(*) from touched_charges"):
+        changed.append(
+            "attribution_id in (select attribution_id from recorded where basis = 'operations' "
+            "and component = 'workload' and charge_id in (select charge_id from touched_charges))"
+        )
+    if db.one("select (select count(*) from gone_costs) - (select count(*) from same_costs)"):
+        changed.append(
+            f"{request} in (select {request} from gone_costs "
+            f"where {request} not in (select {request} from same_costs))"
+        )
+    ended = ""
+    if db.one(
+        "select (select count(*) from gone_operations) - (select count(*) from same_operations)"
+    ):
+        ended = (
+            "operation_key in (select operation_key from gone_operations "
+            "where operation_key not in (select operation_key from same_operations))"
+        )
+    return {
+        "operation_costs": (
+            f"operation_key is not null and {request} not in (select {request} from same_costs)",
+            " or ".join(changed),
+        ),
+        "operations": ("operation_key not in (select operation_key from same_operations)", ended),
+    }
+
+
+def _previous_of_changes(db: Session, previous: Previous, out: Path) -> Previous:
+    """The recorded state as far as causes are asked of it: operations that changed or vanished."""
+    path = out / "gone_operations.parquet"
+    some = db.write("select * from gone_operations order by operation_key", path)
+    files = {**previous.files, "operations": [str(path)]}
+    if not some:
+        nothing = out / "gone_costs.parquet"
+        db.write("select * from gone_costs where false", nothing)
+        files["operation_costs"] = [str(nothing)]
+    return replace(previous, files=files)

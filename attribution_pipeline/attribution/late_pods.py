@@ -1,0 +1,106 @@
+"""Pods after late spans: only charges of pods on which a changed operation works are divided again.
+
+Belongs here: which pods those are, whose operations must then be known one by one, rows that are
+carried. Does not: the division of a node (``workloads``, with its passes).
+
+One operation more on a pod moves the share of every other one there. So a charge is divided again
+over all operations of all its pods, or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.attribution import nodes as cluster_nodes
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.late_change import PLACE, PRICED, TooMuch
+from attribution_pipeline.attribution.workloads import Clusters
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
+
+FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "served_by_map")
+"""Tables of a look-up which pods work for which operations."""
+
+
+def open_pods(db: Session, policy: Policy) -> None:
+    """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
+    again, taken out of ``standing``."""
+    places = ", ".join(PLACE)
+    same = " and ".join(f"k.{name} is not distinct from o.{name}" for name in PLACE)
+    db.execute("create table touched_charges (charge_id varchar)")
+    _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
+    db.execute("create table touched_pods as select distinct pod_id from pod_operations")
+    _forget(db)
+    db.run("late/needed_pods")
+    if db.one("select count(*) from needed_pods"):
+        _work_of(db, policy, f"select distinct {places} from standing")
+        db.execute(
+            "create table opened as select * from ops where op_id in ("
+            "select op_id from pod_operations where pod_id in (select pod_id from needed_pods))"
+        )
+        _forget(db)
+    else:
+        db.execute(f"create table opened as select {places} from standing where false")
+    columns = ", ".join(f"k.{name}" for name in PRICED)
+    db.execute(
+        f"""
+        create table individuals as
+        select k.operation_key, {columns}, 1 as calls from kept k semi join opened o on {same};
+        create table closed as select k.* from standing k anti join opened o on {same};
+        drop table standing;
+        alter table closed rename to standing
+        """
+    )
+
+
+def _work_of(db: Session, policy: Policy, places: str) -> None:
+    """``pod_operations`` of distinct ``places``, as ``phases/pods`` finds them."""
+    db.execute(
+        "create view pods_numbered as select * from pods_named; "
+        f"create table ops as select row_number() over () as op_id, * from ({places})"
+    )
+    cluster_nodes.load_serving_map(db, policy)
+    db.run("phases/pods")
+
+
+def _forget(db: Session) -> None:
+    tables = "; ".join(f"drop table {name}" for name in (*FOUND, "ops"))
+    db.execute(f"{tables}; drop view pods_numbered")
+
+
+class LateClusters(Clusters):
+    """Clusters of which charges without late work keep their rows."""
+
+    def _divide_over_pods(self) -> None:
+        super()._divide_over_pods()
+        self.db.run("late/untouched_pods")
+        if self.db.one(
+            "select count(*) from pod_amounts where pod_id not in (select pod_id from needed_pods)"
+        ):
+            raise TooMuch("a charge pays for pods that share no node or volume")
+        stage_carried(self.db)
+
+
+def refuse_shared_charges(db: Session) -> None:
+    """TooMuch where pools divide one charge's tag sets apart: its rows may hold parts of both."""
+    if db.one(
+        "select count(*) from (select p.charge_id from portions p join assignments n "
+        "on n.assignment_id = p.assignment_id where n.kind = 'split' "
+        "group by p.charge_id having count(distinct n.pool) > 1)"
+    ):
+        raise TooMuch("a charge of pods belongs to two pools")
+
+
+def stage_carried(db: Session) -> None:
+    """Rows of ``carried`` into ``staged``. TooMuch where one has lost its owner, or came out at
+    nothing: bases of later phases may look at what it was added up from."""
+    waiting = db.one("select count(*) from carried where not is_staged")
+    before = db.one("select count(*) from staged")
+    db.run("late/carried", int=db.integer)
+    if db.one("select count(*) from staged") - before != waiting:
+        raise TooMuch("a recorded row names somebody whom no operation names any more")
+    if db.one(
+        "select count(*) from staged where method = 'carried' and billed = 0 and effective = 0"
+    ):
+        raise TooMuch("requests of a recorded row cancel each other out")

@@ -1,0 +1,27 @@
+-- Charges of pods on which no late operation works: their rows are carried, not divided again.
+-- in:  pod_amounts (grain: portion, pod), portions, touched_pods (pod), recorded (grain: attribution_id)
+-- out: touched_charges (grain: charge); pod_amounts of these alone; rows of carried
+insert into touched_charges
+select distinct p.charge_id
+from pod_amounts a
+join portions p on p.portion_id = a.portion_id
+where a.pod_id in (select pod_id from touched_pods);
+
+insert into carried
+select r.attribution_id, u.portion_id, false
+from recorded r
+join (
+    select p.charge_id, min(p.portion_id) as portion_id
+    from pod_amounts a
+    join portions p on p.portion_id = a.portion_id
+    where p.charge_id not in (select charge_id from touched_charges)
+    group by p.charge_id
+) u on u.charge_id = r.charge_id
+where r.component = 'workload'
+    -- these are whole amounts of portions, and staged anew with them
+    and coalesce(r.unallocated_reason, '') not in ('no_driver', 'quarantined')
+    and (r.billed <> 0 or r.effective <> 0 or r.driver_quantity > 0);
+
+delete from pod_amounts
+where portion_id not in (
+    select portion_id from portions where charge_id in (select charge_id from touched_charges));

@@ -1,0 +1,99 @@
+"""Whether there is something to land or to look at again, told from listings and one small file.
+
+Belongs here: what makes a landing run worth its while. Does not: runs (``attempts``, ``sensors``),
+landing (``sources``), Dagster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.lake.manifest import canonical
+from attribution_pipeline.orchestration.digests import (
+    EvidenceDigests,
+    last_digests,
+    policies_digest,
+)
+
+if TYPE_CHECKING:
+    from attribution_pipeline.orchestration.house import House
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What lies in the sources and has not been landed, and what the digests have not seen."""
+
+    unseen: int
+    """Objects that can be landed now."""
+    example: str
+    """One of them."""
+    awaiting: Mapping[str, int]
+    """Objects that are held back, by reason."""
+    behind: tuple[str, ...]
+    """Why the evidence digests are to be looked at again, in words; empty where they are not."""
+    landed: int
+    """Number of the newest landing."""
+    key: str
+    """Digest of all that: one landing run answers it."""
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why to land, in words; empty where there is nothing to do."""
+        objects = [f"{self.unseen:,} new objects, {self.example} first"] if self.unseen else []
+        return [*objects, *self.behind]
+
+    @property
+    def held_back(self) -> str:
+        """What waits in the sources, in words; empty where nothing does."""
+        return ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.awaiting.items()))
+
+
+def arrivals(house: House) -> Arrivals:
+    """Look at every source's listing, the landed index, the policies folder and the digests.
+
+    Raises Refusal where a source is not there or the index is damaged.
+    """
+    from attribution_pipeline.sources.unseen import unseen
+
+    house.deployment.require_inputs()
+    found = unseen(house.sources, house.landed, house.now())
+    landed = house.landed.head[0]
+    digests = last_digests(house)
+    policies = policies_digest(house)
+    behind = _behind(house, digests, landed, policies)
+    said = {
+        "unseen": sorted(found.objects),
+        "landed": landed,
+        # written anew by the run that this asks for, so that what comes back asks again
+        "digests": digests.written_at if digests and behind else None,
+        "policies": policies if behind else None,
+        "behind": behind,
+    }
+    first = found.objects[0] if found.objects else ("", "", "", "")
+    return Arrivals(
+        unseen=len(found.objects),
+        example=f"{first[0]} {first[1]}: {first[2]}",
+        awaiting=dict(found.awaiting),
+        behind=behind,
+        landed=landed,
+        key=hashlib.sha256(canonical(said).encode()).hexdigest(),
+    )
+
+
+def _behind(
+    house: House, digests: EvidenceDigests | None, landed: int, policies: str
+) -> tuple[str, ...]:
+    if digests is None:
+        return ("evidence was never looked at",)
+    today = house.now().date()
+    reasons = []
+    if digests.landed < landed:
+        reasons.append(f"landing {landed:,} came after evidence was looked at")
+    if digests.policies != policies:
+        reasons.append("the policies folder was changed")
+    if digests.written_at.date() != today:
+        reasons.append(f"it is {today}: charges settle with time")
+    return tuple(reasons)

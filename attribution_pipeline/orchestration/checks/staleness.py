@@ -1,0 +1,119 @@
+"""``stale_partitions``: which recorded days are out of date, and what to paste to mend them.
+
+Belongs here: the question, its words and tables, and how Dagster asks it. Does not: the comparison
+(``staleness``), requesting days (``sensors``).
+
+It is asked of the ledger as a whole: Dagster can't show stale partitions of a partitioned asset,
+and a person wants one list, not a check a day.
+"""
+
+# no `from __future__ import annotations`: Dagster reads these annotations at run time
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from attribution_pipeline.orchestration import metadata as shown
+from attribution_pipeline.orchestration.assets.digests import evidence_digests
+from attribution_pipeline.orchestration.assets.ledger import FORCE, LEDGER
+from attribution_pipeline.orchestration.checks.answers import Answer
+from attribution_pipeline.orchestration.refusals import shown_as_failures
+from attribution_pipeline.orchestration.resources import DeploymentFile
+from attribution_pipeline.orchestration.staleness import StaleDay, by_moved, ranges, stale_days
+
+if TYPE_CHECKING:
+    from attribution_pipeline.orchestration.house import House
+
+STALE_PARTITIONS = "stale_partitions"
+COLUMNS = ("day", "what moved", "remark")
+
+
+def stale_partitions(house: "House") -> Answer:
+    """No recorded day would come out otherwise today: its evidence, its policy and the kernel are
+    still those that it was recorded from."""
+    stale = stale_days(house)
+    due = [day for day in stale if day.is_due]
+    forced = [day for day in stale if day.needs_force]
+    waiting = [day for day in stale if day.waits_until]
+    refused = [day for day in stale if day.refused]
+    metadata: shown.Metadata = {
+        "stale": len(stale),
+        "range_to_paste": ranges(day.day for day in due),
+        "days": shown.table([_row(day) for day in stale], COLUMNS),
+        "days_by_what_moved": dict(by_moved(stale)),
+    }
+    if forced:
+        metadata["range_that_needs_force"] = ranges(day.day for day in forced)
+    said = [*_due(due), *_forced(forced), *_refused(refused), *_waiting(waiting)]
+    if not stale:
+        said = ["Every recorded day is what it would be today."]
+    return Answer(len(waiting) == len(stale), " ".join(said), metadata)
+
+
+@dg.asset_check(
+    asset=LEDGER,
+    name=STALE_PARTITIONS,
+    additional_deps=[evidence_digests],
+    description=" ".join((stale_partitions.__doc__ or "").split()),
+)
+def stale_partitions_check(
+    context: dg.AssetCheckExecutionContext, deployment: DeploymentFile
+) -> dg.AssetCheckResult:
+    with shown_as_failures():
+        answer = stale_partitions(deployment.house())
+    return dg.AssetCheckResult(
+        passed=answer.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=answer.description,
+        metadata=dict(answer.metadata),
+    )
+
+
+def _row(day: StaleDay) -> dict[str, Any]:
+    remarks = [*day.refused]
+    if day.needs_force:
+        remarks.append("closed: the new policy needs force")
+    if day.waits_until:
+        remarks.append(f"waits until {day.waits_until:%Y-%m-%d %H:%M} UTC")
+    return {"day": day.day, "what moved": ", ".join(day.moved), "remark": "; ".join(remarks)}
+
+
+def _due(days: list[StaleDay]) -> list[str]:
+    if not days:
+        return []
+    moved = ", ".join(f"{name} of {count:,}" for name, count in by_moved(days).items())
+    return [
+        f"{_count(days)} out of date ({moved}). Materialize attribution_ledger for "
+        f"{ranges(day.day for day in days)}: paste that into the dialog's partitions and launch "
+        "the backfill; or turn on the sensor late_evidence."
+    ]
+
+
+def _forced(days: list[StaleDay]) -> list[str]:
+    if not days:
+        return []
+    return [
+        f"{_count(days)} closed and stay under the policy version that they were recorded under: "
+        f"another version is in force on {ranges(day.day for day in days)}. If that is to reach "
+        f'back, launch these with the tag {FORCE}: "true".'
+    ]
+
+
+def _refused(days: list[StaleDay]) -> list[str]:
+    if not days:
+        return []
+    return [f"{_count(days)} without usable evidence, first {days[0].day}: {days[0].refused[0]}"]
+
+
+def _waiting(days: list[StaleDay]) -> list[str]:
+    if not days:
+        return []
+    until = min(day.waits_until for day in days if day.waits_until)
+    return [
+        f"{_count(days)} waiting, the first until {until:%Y-%m-%d %H:%M} UTC: only bills moved, "
+        "and days are reconciled with bills that are sent again once a day at most."
+    ]
+
+
+def _count(days: list[StaleDay]) -> str:
+    return "1 day is" if len(days) == 1 else f"{len(days):,} days are"

@@ -1,0 +1,80 @@
+"""What a run is told of a day beyond its tie-out: what it revised, and which policy it kept.
+
+Belongs here: reading that of a recorded state. Does not: why rows changed (``attribution``), how
+many rows read (``views.revisions``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from attribution_pipeline.lake.states import Published
+    from attribution_pipeline.orchestration.house import House
+
+
+def revised(house: House, state: Published) -> str:
+    """``12 rows (late_spans), moved 3.214 USD``: the changes of this one state of a day, in the
+    metric of the policy that it was recorded under. Empty where it changed no row."""
+    from attribution_pipeline.orchestration.governing import recorded_policy
+    from attribution_pipeline.views.revisions import changes
+
+    said = changes(revisions_of(house, state), recorded_policy(house, state).settlement.metric)
+    forced = said and house.lake.document(state)["forced"]
+    return f"{said}, forced over a closed period" if forced else said
+
+
+def revisions_of(house: House, state: Published) -> pa.Table:
+    """Rows of ``ledger_revisions`` that this state added: its files that the one before it lacks."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from attribution_pipeline.model.ledger import LEDGER_REVISIONS
+
+    before = [other for other in house.lake.states(state.day) if other.state == state.state - 1]
+    earlier = {entry["path"] for other in before for entry in _files(house, other)}
+    added = [entry for entry in _files(house, state) if entry["path"] not in earlier]
+    schema = pa.schema([field for field in LEDGER_REVISIONS if field.name != "charge_date"])
+    parts = [
+        pq.read_table(house.lake.verified(house.lake.stored(entry)), partitioning=None).cast(schema)
+        for entry in added
+    ]
+    return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def kept_version(house: House, state: Published) -> str:
+    """A line for a closed day that stays under the version that it was recorded under, while
+    another one is in force; empty for any other."""
+    policy, digest = house.policies.in_force(state.day)
+    if state.policy_digest == digest:
+        return ""
+    return (
+        f"{state.day} has settled charges and keeps policy version {state.policy_version}, though "
+        f"version {policy.version} is in force; to reach back over the closed period: "
+        f"{forcing(state.day, state.day)}"
+    )
+
+
+def held(house: House, state: Published) -> str:
+    """A line for a day of which ``closed_period: hold`` holds something back; else empty."""
+    rows = sum(entry["rows"] for entry in house.lake.document(state)["files"].get("variances", []))
+    if not rows:
+        return ""
+    return (
+        f"{state.day} holds {rows:,} row{'' if rows == 1 else 's'} of closed periods as they were; "
+        f"what today's evidence says: attribution ledger --table variances --from {state.day} "
+        f"--to {state.day}"
+    )
+
+
+def forcing(first: date, last: date) -> str:
+    """The command that lets a version govern closed days too."""
+    return f"attribution run --from {first} --to {last} --force"
+
+
+def _files(house: House, state: Published) -> list[dict[str, Any]]:
+    files: dict[str, list[dict[str, Any]]] = house.lake.document(state)["files"]
+    return files.get("ledger_revisions", [])

@@ -1,0 +1,56 @@
+"""What runs together: landing, a day that is late, and every night's work.
+
+Belongs here: the jobs and what each consists of. Does not: when they run (``schedules``,
+``sensors``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
+from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
+from attribution_pipeline.orchestration.replay_schedule import replay_selection
+
+LANDING = "landing"
+LATE_DAYS = "late_days"
+DAILY = "daily"
+
+LANDED_ASSETS = ("landed_objects", "policy_versions", "evidence_digests")
+DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER)
+
+
+Job = Any
+"""What ``define_asset_job`` gives: a type that Dagster does not publish."""
+
+
+def landing_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
+    """Lands what is new, looks at recorded days' evidence, and asks which of them are stale."""
+    return dg.define_asset_job(
+        LANDING,
+        selection=dg.AssetSelection.assets(*LANDED_ASSETS).without_checks()
+        | dg.AssetSelection.checks(stale_partitions),
+        description="Lands what is new, and says which recorded days are stale by it.",
+    )
+
+
+def late_days_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
+    """One day again, with the checks that are asked of a day."""
+    return dg.define_asset_job(
+        LATE_DAYS,
+        selection=dg.AssetSelection.assets(*DAY_ASSETS)
+        - dg.AssetSelection.checks(stale_partitions)
+        - replay_selection(),
+        description="Computes, records and checks one day from what is landed.",
+    )
+
+
+def daily_job() -> Job:
+    """Everything, for one day, but replays: those cost a day each and have a job of their own."""
+    return dg.define_asset_job(
+        DAILY,
+        selection=dg.AssetSelection.all() - replay_selection(),
+        description="Lands what is new, then computes, records and checks one day.",
+    )

@@ -1,0 +1,122 @@
+"""What another policy would make of recorded evidence, computed beside the ledger.
+
+Belongs here: days computed under two policies in scratch folders. Does not: how the two compare
+(``views.policy_diff``), formulas (``attribution``). Nothing is committed: the lake is only read,
+and evidence that had to be computed is kept as always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.planes import planes_for
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from attribution_pipeline.model.policy import Policy, Published
+    from attribution_pipeline.orchestration.house import House
+    from attribution_pipeline.views.policy_diff import DayChange, Difference
+
+WITHOUT_BILL = "day_without_bill"
+"""The engine's finding for a day on which no charge falls."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two policies, and what a person calls it."""
+
+    policy: Policy
+    called: str
+    draft: Published | None = None
+    """The file that it was read from, where it was named by file."""
+
+
+def policy_diff(
+    house: House,
+    a: Side,
+    b: Side,
+    first: date,
+    last: date,
+    *,
+    by: Sequence[str],
+    metric: str,
+    progress: Callable[[str], None] | None = None,
+) -> Difference:
+    """Every day of [first, last] under ``a`` and under ``b``, on the evidence that is landed.
+
+    ``by``: columns of the ledger. ``progress`` is told a line a day. Raises Refusal naming the side
+    where a policy cannot be used on a day.
+    """
+    from attribution_pipeline.views.policy_diff import Difference, columns_of
+
+    columns = columns_of(by)
+    difference = Difference(columns, metric)
+    count = (last - first).days + 1
+    for number in range(count):
+        day = first + timedelta(days=number)
+        found = _day(house, day, a, b, columns, metric)
+        difference.days.append(found)
+        if progress is not None:
+            said = f"{found.rows:,} rows move" if found.rows else "no change"
+            progress(f"{day}  {number + 1} of {count}: {said}")
+    return difference
+
+
+def _day(
+    house: House, day: date, a: Side, b: Side, columns: Sequence[str], metric: str
+) -> DayChange:
+    from attribution_pipeline.views.policy_diff import compare
+
+    under_a, has_bill = _ledger(house, day, a, columns, metric)
+    same = a.policy.digest == b.policy.digest
+    under_b = under_a if same else _ledger(house, day, b, columns, metric)[0]
+    return replace(compare(day, under_a, under_b, columns, metric), has_bill=has_bill)
+
+
+def _ledger(
+    house: House, day: date, side: Side, columns: Sequence[str], metric: str
+) -> tuple[pa.Table, bool]:
+    """The day's ledger under one side, only what is compared, and whether the day has a bill."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from attribution_pipeline.attribution.reconcile import reconcile
+    from attribution_pipeline.views.ledger import CURRENCY
+
+    needed = dict.fromkeys(["attribution_id", "tenant_id", *columns, CURRENCY, metric])
+    stored = [name for name in needed if name != "charge_date"]  # the partition, not a column
+    with _named(side, day), house.lake.staging(day) as out:
+        outcome = reconcile(
+            planes_for(house, day, side.policy, out / "planes"),
+            side.policy,
+            day,
+            policy_digest=side.policy.digest,
+            recorded_at=house.now(),
+            out=out,
+            compute=house.compute(out),
+        )
+        rows = pa.concat_tables(
+            pq.read_table(Path(path), columns=stored, partitioning=None)
+            for path in outcome.files["ledger"]
+        )
+    return rows, all(finding.check != WITHOUT_BILL for finding in outcome.findings)
+
+
+@contextmanager
+def _named(side: Side, day: date) -> Iterator[None]:
+    """A refusal of one side says which."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal(
+            f"{day} under {side.called}: {refusal.what}",
+            where=refusal.where,
+            remedy=refusal.remedy,
+        ) from refusal

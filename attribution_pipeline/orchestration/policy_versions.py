@@ -1,0 +1,182 @@
+"""Policy versions and recorded days: which version governs which, and where a version is found.
+
+Belongs here: looking that up, in the book and in the lake. Does not: the choice for one day
+(``governing``), how it reads (``views.policy_versions``), Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.governing import recorded_policy
+from attribution_pipeline.orchestration.policy_diff import Side
+
+if TYPE_CHECKING:
+    from attribution_pipeline.lake.states import Published as State
+    from attribution_pipeline.model.policy import Policy, Published
+    from attribution_pipeline.orchestration.house import House
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Recorded days of one version. ``stale``: those it governs that were recorded under another
+    one. ``closed``: those of them with settled charges, which keep theirs unless forced."""
+
+    governed: Sequence[date]
+    stale: Sequence[date]
+    closed: Sequence[date]
+
+
+@dataclass
+class VersionUse:
+    """One version, by number and content, and the recorded days under it. ``published``: None
+    where no file says this content under this number any more."""
+
+    policy: str
+    version: int
+    digest: str
+    published: Published | None
+    now: list[date] = field(default_factory=list)
+    ever: set[date] = field(default_factory=set)
+
+
+def reach(house: House, entry: Published) -> Reach:
+    """What the version in ``entry`` governs, published or not. Raises Refusal where its number was
+    used, or is published, with another content."""
+    from attribution_pipeline.model.policy.history import require_history
+
+    book = house.policies.including(entry)
+    version, digest = entry.policy.version, entry.policy.digest
+    used = [state for state in house.lake.states() if state.policy_version == version]
+    require_history(book, used)
+    heads = [
+        _head(house, day)
+        for day in house.lake.days()
+        if day >= book.versions[0].effective_from and book.in_force(day)[1] == digest
+    ]
+    stale = [head for head in heads if head.policy_digest != digest]
+    return Reach(
+        governed=[head.day for head in heads],
+        stale=[head.day for head in stale],
+        closed=[head.day for head in stale if head.settled],
+    )
+
+
+def governed(house: House, entry: Published, first: date, last: date) -> list[date]:
+    """Days of [first, last], recorded or not, that the version would govern once it is published,
+    closed periods aside. Raises Refusal where it cannot be published as it is."""
+    reach(house, entry)
+    book = house.policies.including(entry)
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [
+        day
+        for day in days
+        if day >= book.versions[0].effective_from and book.in_force(day)[1] == entry.policy.digest
+    ]
+
+
+def versions(house: House) -> list[VersionUse]:
+    """Every version that is published or was ever used, by number, with its recorded days."""
+    found = {
+        (entry.policy.version, entry.policy.digest): VersionUse(
+            entry.policy.policy, entry.policy.version, entry.policy.digest, entry
+        )
+        for entry in house.policies.published
+    }
+    for state in house.lake.states():
+        key = (state.policy_version, state.policy_digest)
+        use = found.setdefault(
+            key, VersionUse(state.policy, state.policy_version, state.policy_digest, None)
+        )
+        use.ever.add(state.day)
+    for day in house.lake.days():
+        head = _head(house, day)
+        found[head.policy_version, head.policy_digest].now.append(day)
+    return [found[key] for key in sorted(found)]
+
+
+def side(house: House, named: str) -> Side:
+    """A policy by version number, or by file. Raises Refusal where there is none.
+
+    A version whose file is gone is found in the lake, if a recorded day used it.
+    """
+    from attribution_pipeline.model.policy import load_published
+
+    if not named.isdecimal():
+        entry = load_published(Path(named))
+        return Side(entry.policy, f"{named} (version {entry.policy.version})", entry)
+    number = int(named)
+    policy = _of_number(house, number)
+    return Side(policy, f"version {number}")
+
+
+def used_policy(house: House, number: int) -> Policy | None:
+    """The version as the newest state under it was recorded, from the lake; None without one."""
+    states = [state for state in house.lake.states() if state.policy_version == number]
+    return recorded_policy(house, states[-1]) if states else None
+
+
+def restore(house: House, number: int) -> tuple[Path, bool]:
+    """The file of a used version in the policies folder, and whether it was written now.
+
+    Raises Refusal where no recorded day used the version, or where its number has been given to
+    another content.
+    """
+    from attribution_pipeline.model.policy_file import policy_text
+
+    policy = used_policy(house, number)
+    if policy is None:
+        raise Refusal(
+            f"no recorded day used version {number}",
+            where=str(house.lake.storage),
+            remedy="attribution policy list shows the versions that were used",
+        )
+    for entry in house.policies.published:
+        if entry.policy.digest == policy.digest:
+            return Path(entry.where.rpartition(":")[0]), False
+        if entry.policy.version == number:
+            raise Refusal(
+                f"version {number} of policy {policy.policy} was used with another content than "
+                "this file has",
+                where=entry.where,
+                remedy="give this file another number first, then restore again",
+            )
+    heading = f"restored from the lake: what was published, without its comments ({policy.digest})"
+    return _write_new(house.deployment.policies_folder, number, policy_text(policy, heading)), True
+
+
+def _write_new(folder: Path, number: int, text: str) -> Path:
+    for name in (f"policy-{number}.yaml", f"policy-{number}-restored.yaml"):
+        path = folder / name
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        return path
+    raise Refusal(
+        f"is there already, and nothing is ever overwritten; so is policy-{number}.yaml",
+        where=str(path),
+        remedy="rename one of them",
+    )
+
+
+def _of_number(house: House, number: int) -> Policy:
+    try:
+        return house.policies.version(number)
+    except Refusal:
+        used = used_policy(house, number)
+        if used is None:
+            raise
+        return used
+
+
+def _head(house: House, day: date) -> State:
+    head = house.lake.head(day)
+    assert head is not None  # the day is one of the recorded
+    return head

@@ -1,0 +1,188 @@
+"""Replays of one deployment: which state, which evidence, which version, which days tonight.
+
+Belongs here: giving ``proof`` what it needs of the deployment, in plain Python. Does not: verdicts
+and comparisons (``proof``), Dagster (``assets.replay``, ``checks.replay``), printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution.day import Landed, Plane
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.proof import normalization, replay_frozen
+from attribution_pipeline.proof.replay import DayReplay, clean_place, replay_day
+from attribution_pipeline.proof.replay_under import (
+    TENANTS_FILE,
+    DayComparison,
+    Evidence,
+    by_tenant,
+    compare_under,
+    reads_alike,
+)
+
+if TYPE_CHECKING:
+    from attribution_pipeline.lake.states import Published
+    from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.orchestration.house import House
+    from attribution_pipeline.proof.roll_ups import Gate
+
+SAMPLE_DAYS = 3
+"""Older days that are replayed every night beside yesterday. See ``days_of_tonight``."""
+
+
+def replay(house: House, state: Published) -> DayReplay:
+    """The verdict on a recorded state. Computes in a place of its own; the storage is only read."""
+    return replay_day(house.lake, state, house.compute)
+
+
+def required_head(house: House, day: date) -> Published:
+    """The day's newest state. Raises Refusal where the day is not recorded."""
+    head = house.lake.head(day)
+    if head is None:
+        raise Refusal(
+            f"{day} is not recorded",
+            where=str(house.lake.storage),
+            remedy=f"attribution run --from {day} --to {day}",
+        )
+    return head
+
+
+def version_of(house: House, number: int) -> Policy:
+    """A policy version, as days were recorded under it; else as it is published now."""
+    for state in house.lake.states():
+        if state.policy_version == number:
+            return replay_frozen.policy_of(house.lake, house.lake.document(state))
+    return house.policies.version(number)
+
+
+def compare_on_then(
+    house: House, state: Published, policy: Policy, as_of: datetime, out: Path
+) -> DayComparison:
+    """``policy`` on the evidence that ``state``, which stood as of then, was computed from."""
+    said = (
+        f"the evidence of state {state.state}, which stood as of "
+        f"{as_of.isoformat(timespec='seconds')}"
+    )
+    if (policy.version, policy.digest) == (state.policy_version, state.policy_digest):
+        return compare_under(house.lake, state, policy, Evidence(said, None), out, house.compute)
+    with clean_place() as scratch:
+        frozen = replay_frozen.frozen(house.lake, state)
+        planes = dict(frozen.planes)
+        if not reads_alike(policy, frozen.policy):
+            ordinal = frozen.manifest["landed"]["ordinal"]
+            planes["operations"] = _operations_then(house, state.day, policy, ordinal, scratch)
+            said += f" (operations derived again from what had landed then, landing {ordinal})"
+        return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
+
+
+def compare_on_today(house: House, state: Published, policy: Policy, out: Path) -> DayComparison:
+    """``policy`` on what has landed by now, against the newest state."""
+    from attribution_pipeline.orchestration.planes import planes_for
+
+    ordinal, _ = house.landed.head
+    with clean_place() as scratch:
+        planes = planes_for(house, state.day, policy, scratch)
+        said = f"today's evidence (landing {ordinal})"
+        return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
+
+
+def tenants_of(house: House, files: Sequence[Path], out: Path) -> list[dict[str, Any]]:
+    """Compared rows added up by tenant and currency; also written to ``out``."""
+    import pyarrow.parquet as pq
+
+    with clean_place() as scratch:
+        rows = by_tenant(files, house.compute(scratch))
+    pq.write_table(rows, out / TENANTS_FILE, compression="zstd")
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found
+
+
+def _operations_then(house: House, day: date, policy: Policy, ordinal: int, scratch: Path) -> Plane:
+    """The operation plane of a day under another version, from the spans that had landed by then."""
+    from attribution_pipeline.attribution.operations import LOOKBACK_DAYS, operation_plane
+
+    landed = house.landed.as_of(ordinal)
+    around = timedelta(days=LOOKBACK_DAYS)
+    spans = landed.files("spans", day - around, day + around)
+    landed.verify(spans)
+    return operation_plane(
+        Landed(
+            files={"spans": [str(landed.storage / file.path) for file in spans]},
+            current_objects={"spans": landed.current_objects("spans")},
+        ),
+        day,
+        policy,
+        out=scratch,
+        compute=house.compute(scratch),
+    )
+
+
+def gate_of_day(house: House, state: Published) -> Gate:
+    """Hours against the day. Raises Refusal naming a changed file."""
+    with clean_place() as scratch:
+        return normalization.gate_of_day(
+            house.lake, house.landed, house.facts, state, house.compute(scratch)
+        )
+
+
+def gate_of_month(house: House, month: date) -> Gate:
+    """Days against the billing periods that begin in ``month``. Raises Refusal naming a file."""
+    from attribution_pipeline.orchestration.planes import plane_of_day
+
+    def has_moved(day: date) -> bool:
+        return (
+            required_head(house, day).inputs["billing"]
+            != plane_of_day(house, "billing", day).digest
+        )
+
+    with clean_place() as scratch:
+        return normalization.gate_of_month(
+            house.lake,
+            house.landed,
+            house.facts,
+            month,
+            first_day=house.deployment.first_day,
+            has_moved=has_moved,
+            compute=house.compute(scratch),
+        )
+
+
+def days_of_tonight(house: House, tonight: date) -> list[date]:
+    """Yesterday, where it is recorded, and SAMPLE_DAYS older days, settled ones first.
+
+    The sample goes round by the date alone, so that a night that is run twice takes the same days
+    and no state is kept between nights: see ``rotation``.
+    """
+    yesterday = tonight - timedelta(days=1)
+    recorded = house.lake.days()
+    older = [day for day in recorded if day < yesterday]
+    sample: list[date] = []
+    unsettled: list[date] = []
+    for day in rotation(older, tonight):
+        if len(sample) == SAMPLE_DAYS:
+            break
+        (sample if required_head(house, day).settled else unsettled).append(day)
+    sample += unsettled[: SAMPLE_DAYS - len(sample)]
+    return [*([yesterday] if yesterday in recorded else []), *sorted(sample)]
+
+
+def rotation(days: Sequence[date], tonight: date) -> Iterator[date]:
+    """All of ``days``, from another place every night.
+
+    Places are counted in calendar days from the oldest, on a ring of a power of two, so that a new
+    day each day does not move them: counted modulo the number of days, start and end would grow
+    together and the sample would stand still. Every night starts SAMPLE_DAYS places after the night
+    before, so every day comes up within ring / SAMPLE_DAYS nights.
+    """
+    if not days:
+        return iter(())
+    oldest = days[0]
+    places: Mapping[int, date] = {(day - oldest).days: day for day in days}
+    ring = 1 << max(places).bit_length()
+    start = tonight.toordinal() * SAMPLE_DAYS % ring
+    return (places[place] for place in chain(range(start, ring), range(start)) if place in places)

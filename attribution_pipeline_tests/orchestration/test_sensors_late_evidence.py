@@ -1,0 +1,188 @@
+"""``late_evidence``: stale days are requested oldest first, each state once, failures again."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from attribution_pipeline.orchestration.attempts import ATTEMPTS, BACKOFF
+from attribution_pipeline.orchestration.jobs import DAILY, LATE_DAYS
+from attribution_pipeline.orchestration.sensors import REQUESTED_PER_TICK
+from attribution_pipeline.orchestration.staleness import stale_days
+from attribution_pipeline_tests.orchestration.deployments import DAY, record_otherwise
+from attribution_pipeline_tests.orchestration.ticks import Driven
+
+NEW, LATE = "new_objects", "late_evidence"
+
+
+def test_late_spans_are_landed_requested_and_taken_in(settled: Driven) -> None:
+    assert settled.tick(LATE).skipped == "no recorded day is stale"
+    settled.late_span()
+    assert settled.settle(NEW) == 1
+    request = settled.tick(LATE).only
+    assert request.partition_key == "2026-10-05"
+    assert request.tags["attribution/day"] == "2026-10-05"
+    assert settled.launch(LATE, request)
+    assert settled.tick(LATE).skipped == "no recorded day is stale"
+    assert [state.state for state in settled.house.lake.states()] == [1, 2]
+    assert settled.settle(NEW) == 0
+
+
+def test_a_request_runs_the_checks_of_its_day(settled: Driven) -> None:
+    settled.late_span()
+    settled.settle(NEW)
+    settled.settle(LATE)
+    key = dg.AssetCheckKey(dg.AssetKey("attribution_ledger"), "conservation_per_charge")
+    (record,) = settled.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [key]
+    ).values()
+    assert record.event is not None
+    evaluation = record.event.asset_check_evaluation
+    assert evaluation is not None
+    assert (evaluation.passed, evaluation.partition) == (True, "2026-10-05")
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_a_day_in_flight_is_left_alone_whoever_launched_it(
+    settled: Driven, status: dg.DagsterRunStatus
+) -> None:
+    settled.late_span()
+    settled.look()
+    settled.run_of(DAILY, status, **{"dagster/partition": "2026-10-05"})
+    assert settled.tick(LATE).skipped == "1 stale; 1 queued or running"
+
+
+def test_a_day_within_a_run_over_a_range_is_in_flight(settled: Driven) -> None:
+    settled.late_span()
+    settled.look()
+    within = {
+        "dagster/asset_partition_range_start": "2026-10-01",
+        "dagster/asset_partition_range_end": "2026-10-05",
+    }
+    settled.run_of(LATE_DAYS, dg.DagsterRunStatus.STARTED, **within)
+    assert settled.tick(LATE).skipped == "1 stale; 1 queued or running"
+
+
+def test_a_bill_that_goes_there_and_back_fires_each_time(settled: Driven) -> None:
+    """The recorded state is in the key: the third time the target is what the first one was."""
+    keys = []
+    for old, new in ((",0.50,", ",0.75,"), (",0.75,", ",0.50,"), (",0.50,", ",0.75,")):
+        settled.bill_line("Amazon Route 53", old, new)
+        settled.later(days=2)
+        settled.look()
+        request = settled.tick(LATE).only
+        keys.append(request.run_key)
+        settled.take_in(request)
+    assert len(set(keys)) == 3
+    targets = [str(key).split(":")[1] for key in keys]
+    assert targets[0] == targets[2] != targets[1]
+    assert [state.state for state in settled.house.lake.states()] == [1, 2, 3, 4]
+
+
+def test_a_bill_alone_waits_a_day_and_says_so(settled: Driven) -> None:
+    settled.bill_line("Amazon Route 53", ",0.50,", ",0.75,")
+    settled.look()
+    said = settled.tick(LATE).skipped
+    assert "2026-10-05 moved by bills alone and reconciled less than a day ago, waits until" in said
+    settled.later(hours=24)
+    assert settled.tick(LATE).days == ["2026-10-05"]
+
+
+def test_a_bill_that_comes_with_spans_does_not_wait(settled: Driven) -> None:
+    settled.bill_line("Amazon Route 53", ",0.50,", ",0.75,")
+    settled.late_span()
+    settled.look()
+    assert settled.tick(LATE).days == ["2026-10-05"]
+
+
+def test_a_published_policy_asks_for_the_days_it_governs(driven_days: Driven) -> None:
+    driven_days.publish(2, effective_from="2026-10-06", evidence_gap="spread")
+    assert driven_days.tick(LATE).days == ["2026-10-06", "2026-10-07"]  # before any landing run
+    for request in driven_days.tick(LATE).requests:
+        driven_days.take_in(request)
+    assert driven_days.tick(LATE).skipped == "no recorded day is stale"
+    driven_days.look()
+    assert driven_days.tick(LATE).skipped == "no recorded day is stale"
+    versions = {state.day.day: state.policy_version for state in driven_days.house.lake.states()}
+    assert versions == {5: 1, 6: 2, 7: 2}
+
+
+def test_a_failed_day_is_tried_again_later_and_later_and_then_given_up(settled: Driven) -> None:
+    policy = settled.publish(2)
+    good = policy.read_text(encoding="utf-8")
+    policy.write_text(good.replace("1000 Tokens: 1000", "Images: 1"), encoding="utf-8")
+    for attempt in range(1, ATTEMPTS + 1):
+        request = settled.tick(LATE).only
+        assert str(request.run_key).endswith(f":{attempt}")
+        if attempt < ATTEMPTS:
+            settled.run_of(LATE_DAYS, dg.DagsterRunStatus.FAILURE, request)
+            assert "2026-10-05 failed, tried again from" in settled.tick(LATE).skipped
+            settled.later(seconds=BACKOFF[attempt - 1].total_seconds() + 1)
+        else:
+            assert not settled.launch(LATE, request)
+    said = settled.tick(LATE).skipped
+    assert "2026-10-05 given up after 3 attempts (2026-10-05: " in said
+    assert "1000 Tokens" in said
+    policy.write_text(good, encoding="utf-8")  # not used yet, so it may be put right
+    settled.take_in(settled.tick(LATE).only)
+    assert settled.tick(LATE).skipped == "no recorded day is stale"
+
+
+def test_more_days_than_go_at_once_go_oldest_first(
+    settled: Driven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for offset in range(1, 4):
+        record_otherwise(settled.house, day=DAY + timedelta(days=offset))
+    monkeypatch.setattr("attribution_pipeline.orchestration.sensors.REQUESTED_PER_TICK", 3)
+    settled.publish(2)
+    first = settled.tick(LATE)
+    assert first.days == ["2026-10-05", "2026-10-06", "2026-10-07"]
+    for request in first.requests[:2]:
+        settled.run_of(LATE_DAYS, dg.DagsterRunStatus.QUEUED, request)
+    assert settled.tick(LATE).days == ["2026-10-07"]
+    assert REQUESTED_PER_TICK == 25
+
+
+def test_unusable_evidence_is_told_and_not_requested(settled: Driven) -> None:
+    settled.late_span()
+    settled.look()
+    (landed,) = (settled.house.lake.storage / "landed" / "usage").rglob("*.parquet")
+    good = landed.read_bytes()
+    landed.write_bytes(good[:-1] + b"?")
+    usage = settled.folder / "usage" / "usage.csv"
+    settled.deliver(
+        "usage/more.csv",
+        usage.read_text(encoding="utf-8").splitlines()[0]
+        + "\n2026-10-05,Pinecone,index-main,tenant-a,search,query_units,1\n",
+    )
+    settled.look()
+    said = settled.tick(LATE).skipped
+    assert f"2026-10-05 without usable evidence (2026-10-05: {landed}" in said
+    landed.write_bytes(good)
+    settled.look()
+    assert settled.tick(LATE).days == ["2026-10-05"]
+
+
+def test_nothing_hangs_on_the_instance_remembering(settled: Driven, tmp_path: Path) -> None:
+    """A new instance, as after a lost database, comes to the same requests."""
+    settled.late_span()
+    settled.look()
+    key = settled.tick(LATE).only.run_key
+    (tmp_path / "sqlite").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "sqlite")) as other:
+        afresh = Driven(settled.file, other)
+        assert afresh.tick(LATE).only.run_key == key
+        assert afresh.settle(LATE) == 1
+        assert afresh.tick(LATE).skipped == "no recorded day is stale"
+
+
+def test_a_run_that_changed_nothing_is_not_repeated(settled: Driven) -> None:
+    """Evidence went back between the digests and the run: the digests catch up with landing."""
+    settled.late_span()
+    settled.look()
+    settled.run_of(LATE_DAYS, dg.DagsterRunStatus.SUCCESS, settled.tick(LATE).only)
+    assert "its digests are looked at with the next landing" in settled.tick(LATE).skipped
+    assert [day.day for day in stale_days(settled.house)] == [date(2026, 10, 5)]
