@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 SPANS_PER_DAY ?= 50000
 DAYS ?= 3
+SCHEDULES ?= 200
 
-.PHONY: install demo ui test check bench truth lock clean browser
+.PHONY: install demo ui test check bench truth lock clean browser schedules
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -42,6 +43,9 @@ truth: $(VENV)/installed  ## the simulator's truth against the ledger, fault by 
 
 bench: $(VENV)/installed  ## ratios to a bare scan and to a pandas notebook; QUICK=1 for a short run
 	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick)
+
+schedules: $(VENV)/installed  ## random orders of a late month against the on-time books; writes docs/reliability.md
+	$(BIN)/python -m attribution_pipeline_tests.schedules.run --schedules $(SCHEDULES) --docs
 
 lock: ## pin again what pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet uv

@@ -66,7 +66,7 @@ def test_a_day_that_comes_out_again_is_status_0_with_methods_and_roll_ups(histor
     assert all(row[4:] == ["0", "0.000000000000", "0.000000000000"] for row in table[1:])
     assert any(line.startswith("2026-10-05  roll-ups agree: ") for line in lines)
     assert any(line.startswith("2026-10  roll-ups agree: ") for line in lines)
-    assert lines[-1] == "1 of 1 days reproduced"
+    assert lines[-1] == "reproduced: 1 of 1 days"
 
 
 def test_as_of_replays_the_state_of_that_time(history: History):
@@ -86,6 +86,16 @@ def test_a_missing_input_is_status_3_and_names_the_file(history: History):
     assert f"2026-10-05  an input is missing or was changed: {path}: " in result.stdout
 
 
+@pytest.mark.parametrize("table", ["ledger", "operations", "manifests"])
+def test_a_changed_log_is_status_3_and_names_the_entry(history: History, table: str):
+    entry = f"{table}/_delta_log/{1:020d}.json"
+    history.damage({"path": entry})
+    result = replay(history)
+    assert result.exit_code == 3
+    assert result.stdout.startswith("an input is missing or was changed: ")
+    assert f"{1:020d}.json" in result.stdout
+
+
 def test_other_rows_of_the_same_inputs_are_status_4_and_named(history: History):
     history.record_otherwise({"ledger": moved})
     result = replay(history)
@@ -95,7 +105,7 @@ def test_other_rows_of_the_same_inputs_are_status_4_and_named(history: History):
     assert len(named) == 2
     share = next(line.split() for line in result.stdout.splitlines() if line.startswith("share"))
     assert share[4:] == ["2", "0.020000000000", "0.000000000000"]
-    assert "0 of 1 days reproduced" in result.stdout
+    assert "reproduced: 0 of 1 days" in result.stdout
 
 
 def test_a_recorded_day_that_does_not_conserve_is_status_5(history: History):
@@ -138,7 +148,7 @@ def test_every_day_of_the_range_has_its_line_and_the_worst_decides(history: Hist
     assert days == ["2026-10-05", "2026-10-07"]
     for day in ("2026-10-06", "2026-10-08"):
         assert f"{day}  not recorded, so not replayed" in result.stderr
-    assert "1 of 2 days reproduced" in result.stdout
+    assert "reproduced: 1 of 2 days" in result.stdout
 
 
 def test_a_version_as_of_its_time_gives_what_was_published_then(history: History, tmp_path: Path):
@@ -170,6 +180,25 @@ def test_a_version_without_a_time_is_on_todays_evidence_with_a_line_a_tenant(his
     ]  # fmt: skip
 
 
+def test_what_is_missing_for_a_comparison_is_status_3_and_named(history: History):
+    (entry,) = history.house().lake.manifest(DAY)["inputs"]["cluster"]["files"]["pods"]
+    path = history.damage(entry)
+    result = replay(history, "--policy", 1, "--as-of", "2026-10-30")
+    assert result.exit_code == 3
+    assert f"an input is missing or was changed: {path}: " in result.stdout
+
+
+def test_landed_evidence_that_was_changed_is_status_3_and_named(history: History):
+    spans = history.house().landed.files("spans")[0]
+    path = history.damage({"path": spans.path})
+    # this version reads who-columns otherwise, so today's operations are derived anew
+    history.published(3, "tenant_tag: tenant\n", "tenant_tag: tenant\n  tenant_aliases: {a: b}\n")
+    result = replay(history, "--policy", 3)
+    assert result.exit_code == 3
+    assert "worked-day version 3 on today's evidence (landing 4)" in result.stdout
+    assert path.name in result.stdout
+
+
 def test_published_rows_that_do_not_come_out_again_are_status_4_under_their_version(
     history: History, tmp_path: Path
 ):
@@ -185,6 +214,7 @@ def test_published_rows_that_do_not_come_out_again_are_status_4_under_their_vers
     (("--out", "x"), "--out: a replay without --policy writes nothing; leave it out"),
     (("--to", "2026-10-01"), "is after --to"),
     (("--as-of", "yesterday"), "is no time"),
+    (("--policy", 1, "--out", "/dev/null/x"), "/dev/null/x: not a directory; see that it exists"),
 ])  # fmt: skip
 def test_what_cannot_be_replayed_is_one_line_and_status_2(history: History, options, said: str):
     config = history.folder / "attribution.yaml"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attribution_pipeline.orchestration.run import CheckOutcome, DayOutcome, RunReport
+from attribution_pipeline.orchestration.run_report import CheckOutcome, DayOutcome, RunReport
 from attribution_pipeline_tests.cases import WORKED_DAY
 from attribution_pipeline_tests.test_cli import refusal, run
 

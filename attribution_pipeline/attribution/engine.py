@@ -6,8 +6,11 @@ Belongs here: everything that knows DuckDB by name. Does not: any formula.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -29,6 +32,9 @@ MOST_OPEN = 4
 
 LANES, LANE_DIGITS = 4, 16
 """A set digest: sha256 in four lanes of 64 bit, as hex digits."""
+
+_ERRNO, _FILE = re.compile(r'"errno":"(\d+)"'), re.compile(r'file \\?"([^"\\]+)')
+"""Where DuckDB's text of an input or output error has the system's number and the file."""
 
 NULL = "chr(30)"
 """How canonical text writes null: a control character that no identifier may hold."""
@@ -153,11 +159,28 @@ def session(compute: Compute) -> Iterator[Session]:
         connection.execute(f"attach ':memory:' as {name}; use {name}")
         try:
             yield Session(connection)
+        except _io_error() as error:
+            raise _as_os_error(error) from error
         finally:
             connection.execute(f"use memory; detach {name}")
 
 
 _SESSIONS = itertools.count()
+
+
+def _io_error() -> type[Exception]:
+    import duckdb
+
+    return duckdb.IOException
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """DuckDB's word for a disk that is full, or a file that cannot be read, is the system's."""
+    text = " ".join(str(error).split())
+    number = _ERRNO.search(text)
+    file = _FILE.search(text)
+    code = int(number[1]) if number else errno.EIO
+    return OSError(code, os.strerror(code) if number else text, file[1] if file else None)
 
 
 @lru_cache(maxsize=MOST_OPEN)

@@ -78,14 +78,13 @@ def _follows(
     previous: Previous,
     policy_digest: str,
 ) -> bool:
-    """Whether operations alone moved, and files of theirs still stand."""
+    """Whether operations alone moved since, and nothing is held."""
     return (
         previous.kernel == KERNEL
         and previous.policy_digest == policy_digest
         and set(previous.inputs) == set(planes)
         and moved_planes(planes, previous) == {"operations"}
         and not previous.files.get("variances")
-        and not set(operations_before).isdisjoint(planes["operations"].files["operations"])
         and all(len(files) < MOST_FILES for files in previous.files.values())
     )
 

@@ -81,9 +81,9 @@ def load_change(
             f"create table priced_{name} as select operation_key, {', '.join(PRICED)}, 1 as calls "
             f"from {name} where operation_key in (select operation_key from moved)"
         )
-    _view(db, "standing_files", standing, now[:1])
+    _view(db, "still_files", standing, now[:1])
     db.execute(
-        f"create view kept as select {said} from standing_files union all "
+        f"create view kept as select {said} from still_files union all "
         f"select {said} from come_files "
         "where operation_key not in (select operation_key from priced_come)"
     )
@@ -103,11 +103,11 @@ def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> 
 
 
 def load_classes(db: Session) -> None:
-    """``standing``: the rows of ``kept``, by class. TooMuch where their sums are beyond 64 bits."""
+    """``classes``: the rows of ``kept``, by class. TooMuch where their sums are beyond 64 bits."""
     said, sums = ", ".join(CLASS), ", ".join(f"sum({name}) as {name}" for name in SUMS)
     db.execute(
         f"""
-        create table standing as
+        create table classes as
         select {said}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated
         from kept where counted = of_sampled group by {said}
         union all
@@ -116,7 +116,7 @@ def load_classes(db: Session) -> None:
         """
     )
     total = " + ".join(f"coalesce(sum({name}), 0)" for name in SUMS)
-    if db.one(f"select coalesce({total}, 0) from standing") >= SAFE_SUM:
+    if db.one(f"select coalesce({total}, 0) from classes") >= SAFE_SUM:
         raise TooMuch("the day's tokens or milliseconds are too many to be added up")
 
 
@@ -127,7 +127,7 @@ def load_operations(db: Session) -> None:
         f"""
         create table operations as
         select 'class ' || cast(row_number() over () as varchar) as operation_key, {columns}
-        from standing
+        from classes
         union all select operation_key, {columns} from individuals
         union all select operation_key, {columns} from priced_come
         """

@@ -34,7 +34,7 @@ def form_slices_before(
     columns = "provider, model, account, region, ends_today, metered, "
     columns += ", ".join(BUCKETS)
     db.execute(
-        f"create view ops as select {columns} from standing union all "
+        f"create view ops as select {columns} from classes union all "
         f"select {columns} from individuals union all select {columns} from priced_gone"
     )
     slices = meters.form_slices(db, policy, assignments)

@@ -25,7 +25,7 @@ FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "se
 
 def open_pods(db: Session, policy: Policy) -> None:
     """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
-    again, taken out of ``standing``."""
+    again, taken out of ``classes``."""
     places = ", ".join(PLACE)
     same = " and ".join(f"k.{name} is not distinct from o.{name}" for name in PLACE)
     db.execute("create table touched_charges (charge_id varchar)")
@@ -34,22 +34,22 @@ def open_pods(db: Session, policy: Policy) -> None:
     _forget(db)
     db.run("late/needed_pods")
     if db.one("select count(*) from needed_pods"):
-        _work_of(db, policy, f"select distinct {places} from standing")
+        _work_of(db, policy, f"select distinct {places} from classes")
         db.execute(
             "create table opened as select * from ops where op_id in ("
             "select op_id from pod_operations where pod_id in (select pod_id from needed_pods))"
         )
         _forget(db)
     else:
-        db.execute(f"create table opened as select {places} from standing where false")
+        db.execute(f"create table opened as select {places} from classes where false")
     columns = ", ".join(f"k.{name}" for name in PRICED)
     db.execute(
         f"""
         create table individuals as
         select k.operation_key, {columns}, 1 as calls from kept k semi join opened o on {same};
-        create table closed as select k.* from standing k anti join opened o on {same};
-        drop table standing;
-        alter table closed rename to standing
+        create table closed as select k.* from classes k anti join opened o on {same};
+        drop table classes;
+        alter table closed rename to classes
         """
     )
 

@@ -67,13 +67,32 @@ def replay(
             "a replay without --policy writes nothing", where="--out", remedy="leave it out"
         )
     house = House(load_deployment(config))
+    _require_logs(house)
     states = _states(house, first, last, as_of)
-    if policy is None:
-        status = _replayed(house, states, as_of)
-    else:
-        status = _compared(house, states, policy, as_of, out)
+    try:
+        if policy is None:
+            status = _replayed(house, states, as_of)
+        else:
+            status = _compared(house, states, policy, as_of, out)
+    except OSError as error:
+        raise Refusal(
+            (error.strerror or str(error)).lower(),
+            where=str(error.filename or "the machine's temporary place"),
+            remedy="see that it exists, may be written and has space; nothing was changed",
+        ) from error
     if status:
         raise typer.Exit(status)
+
+
+def _require_logs(house: House) -> None:
+    """No day is looked for in a log that is not what was committed: status 3, the file named."""
+    from attribution_pipeline.orchestration.replaying import damaged_log
+    from attribution_pipeline.proof.replay import INPUT_GONE, SAID, one_line
+
+    problem = damaged_log(house)
+    if problem is not None:
+        typer.echo(f"{SAID[INPUT_GONE]}: {one_line(problem)}")
+        raise typer.Exit(INPUT_GONE)
 
 
 def _states(house: House, first: date, last: date, as_of: datetime | None) -> list[Published]:
@@ -102,7 +121,7 @@ def _replayed(house: House, states: Sequence[Published], as_of: datetime | None)
 
     verdicts: list[DayReplay] = []
     for state in states:
-        verdict = replay_state(house, state)
+        verdict = replay_state(house, state, check_logs=False)
         verdicts.append(verdict)
         typer.echo(verdict.line())
         for difference in verdict.differences:
@@ -113,7 +132,7 @@ def _replayed(house: House, states: Sequence[Published], as_of: datetime | None)
     typer.echo("")
     status = max(worst(verdicts), _gates(house, states, as_of))
     good = sum(verdict.reproduced for verdict in verdicts)
-    typer.echo(f"{good} of {len(verdicts)} days reproduced")
+    typer.echo(f"reproduced: {good} of {len(verdicts)} days")
     return status
 
 
@@ -175,6 +194,7 @@ def _compared(
 
     rule = replaying.version_of(house, version)
     folder = out or _folder(house, states, version, as_of)
+    folder.mkdir(parents=True, exist_ok=True)
     found: list[DayComparison] = []
     for state in states:
         if as_of is not None:
@@ -200,19 +220,33 @@ def _folder(
 
 
 def _tenants(house: House, files: Sequence[Path], folder: Path, metric: str) -> Iterator[str]:
+    from attribution_pipeline.model.money import to_decimal, to_quanta
     from attribution_pipeline.orchestration.replaying import tenants_of
     from attribution_pipeline.proof.replay_under import TENANTS_FILE
     from attribution_pipeline.views.text_table import text_table
 
     columns = [f"recorded_{metric}", f"replayed_{metric}", f"delta_{metric}"]
     head = ["tenant", "currency", *columns]
+    found = tenants_of(house, files, folder)
     rows = [
         [
             row["tenant_id"] or f"({row['unallocated_reason']})",
             row["billing_currency"] or "",
             *(f"{row[name]:f}" for name in columns),
         ]
-        for row in tenants_of(house, files, folder)
+        for row in found
     ]
     yield from text_table(head, rows, right=columns).splitlines()
-    yield f"wrote {len(files)} days of rows and {TENANTS_FILE} to {folder}; the ledger is untouched"
+    totals: dict[str, list[int]] = {}
+    for row in found:
+        sums = totals.setdefault(row["billing_currency"] or "", [0, 0, 0])
+        for place, name in enumerate(columns):
+            sums[place] += to_quanta(row[name])[0]
+    for currency, sums in sorted(totals.items()):
+        recorded, replayed, delta = (f"{to_decimal(amount):f}" for amount in sums)
+        yield f"total {currency}: recorded {recorded}, replayed {replayed}, difference {delta}"
+    noun = "day" if len(files) == 1 else "days"
+    yield (
+        f"wrote {len(files)} {noun} of rows, both costs, and {TENANTS_FILE} to {folder}; "
+        "the ledger is untouched"
+    )

@@ -4,9 +4,10 @@ Belongs here: where rows are kept, digests of files, Delta commits, manifests, l
 not: what a row means or how it came about (``attribution``), when it runs (``orchestration``).
 
 Reading order: ``store`` (the seam to storage), ``files`` (content-addressed files), ``manifest`` (what
-a recorded day names), ``shapes`` (which tables there are), ``log`` and ``checkpoints`` (Delta's log,
-sealed), ``delta`` (one table), ``states``, ``recorder`` (the order of commits), ``evidence``,
-``policies``, ``tables`` (the ``Lake``), ``landed`` (landed objects). ``crash`` is for tests.
+a recorded day names), ``shapes`` (which tables there are), ``log``, ``adoption`` and ``checkpoints``
+(Delta's log, sealed), ``delta`` (one table), ``states``, ``recorder`` (the order of commits),
+``evidence``, ``policies``, ``tables`` (the ``Lake``), ``landed`` (landed objects). ``crash`` is for
+tests.
 """
 
 from attribution_pipeline.lake.evidence import DayEvidence, KeptPlane

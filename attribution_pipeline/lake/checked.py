@@ -16,15 +16,15 @@ _HEAD, _MIDDLE, _TAIL = b'{"said":', b',"sha256":"', b'"}\n'
 _DIGEST_DIGITS = 64
 
 
-def digest_of(said: Mapping[str, Any]) -> str:
-    """sha256 of the canonical text."""
-    return hashlib.sha256(canonical(said).encode()).hexdigest()
-
-
 def with_digest(said: Mapping[str, Any]) -> bytes:
     """The object's bytes: one layout, so that equal content is equal bytes."""
     text = canonical(said).encode()
     return _HEAD + text + _MIDDLE + hashlib.sha256(text).hexdigest().encode() + _TAIL
+
+
+def own_digest(content: bytes) -> str:
+    """The digest that such an object carries."""
+    return content[-_DIGEST_DIGITS - len(_TAIL) : -len(_TAIL)].decode()
 
 
 def said_by(content: bytes) -> dict[str, Any]:

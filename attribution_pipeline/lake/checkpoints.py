@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.lake.checked import with_digest
 from attribution_pipeline.lake.crash import crash_point
-from attribution_pipeline.lake.log import FOLDER, refused, seal_name, seal_of, unsealed
+from attribution_pipeline.lake.log import FOLDER, SCHEMA, refused, seal_name, unsealed, unwritten
 from attribution_pipeline.lake.store import LOG, Store, create_once
 
 if TYPE_CHECKING:
@@ -54,10 +55,15 @@ class Checkpoints:
             self._newest = max(self._versions(FOLDER, SEALED), default=0)
         if version - self._newest < EVERY:
             return
+        from deltalake.exceptions import DeltaError
+
         self._seal_what_was_left()
         if delta.version() != version:
             delta.load_as_version(version)
-        self._store.checkpoint(self._table, delta)
+        try:
+            self._store.checkpoint(self._table, delta)
+        except (OSError, DeltaError) as error:
+            raise unwritten(self._store, self._name(version), error) from error
         crash_point("checkpoint.made")
         self._seal(version)
         crash_point("checkpoint.sealed")
@@ -93,12 +99,13 @@ class Checkpoints:
     def _seal(self, version: int) -> None:
         self._require_sound(version)
         said = {
+            "schema": SCHEMA,
             "table": self._table,
             "version": version,
             "checkpoint": self._digest(self._name(version)),
             "pointer": self._digest(self._pointer),
         }
-        create_once(self._store, self._seal_name(version), seal_of(said))
+        create_once(self._store, self._seal_name(version), with_digest(said))
 
     def _require_sound(self, version: int) -> None:
         """A checkpoint without a seal: it must sum up what the entries say, no more and no less."""

@@ -1,8 +1,7 @@
 """One Delta table, partitioned by day: what its commits make of a day, and committing to it.
 
-Belongs here: replacing a day's files in one commit, which files make up a day, what a commit must
-name to be believed before it is sealed. Does not: which table goes first, or what a manifest says
-(``tables``), seals (``log``).
+Belongs here: replacing a day's files in one commit, which files make up a day. Does not: which table
+goes first (``recorder``), seals (``log``), commits without one (``adoption``).
 
 Commits are compare-and-swap on the table's version, and the loop around them is ours. delta-rs's own
 retries check for conflicts only against removed files: of two writers that each add a first file to
@@ -13,19 +12,18 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.lake.adoption import DAY_FILE, Adoption, Note
 from attribution_pipeline.lake.checkpoints import Checkpoints, Summary
 from attribution_pipeline.lake.crash import crash_point
-from attribution_pipeline.lake.files import StoredFile, sha256_of
-from attribution_pipeline.lake.log import Entry, SealedLog, refused
+from attribution_pipeline.lake.files import StoredFile
+from attribution_pipeline.lake.log import Entry, SealedLog, refused, unwritten
 from attribution_pipeline.lake.store import LOG, Store, log_entry
-from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,10 +43,6 @@ COMMIT_DEADLINE_S = 300.0
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.5
 """Pauses between tries, drawn at random up to a bound that doubles."""
-
-_FILE = re.compile(r"charge_date=(\d{4}-\d{2}-\d{2})/([0-9a-f]{64})\.parquet")
-
-Note = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,11 +71,12 @@ class DayTable:
         self.name = name
         self._store = store
         self._schema = schema  # a function: reading a log needs no Arrow
-        self._check_note = check
+        self._check = check
+        self._adoption = Adoption(store, name, schema, PROPERTIES, check)
         self._days: dict[str, dict[str, int]] = {}
         self._commits: list[Commit] = []
         self._identity = ""
-        self._log = SealedLog(store, name, self._take, self._check)
+        self._log = SealedLog(store, name, self._take, self._require_true)
         self._checkpoints = Checkpoints(store, name, self._summary_at)
         self._delta: DeltaTable | None = None
 
@@ -113,7 +108,7 @@ class DayTable:
 
     def verify(self) -> None:
         """Read the whole log again, and its checkpoints; raise Refusal naming what is damaged."""
-        again = DayTable(self._store, self.name, self._schema, self._check_note)
+        again = DayTable(self._store, self.name, self._schema, self._check)
         again._log.refresh()
         again._log.require_nothing_else()
         again._checkpoints.verify()
@@ -170,10 +165,10 @@ class DayTable:
         if not self.exists():
             try:
                 self._store.create_table(self.name, self._schema(), PROPERTIES)
-            except (OSError, DeltaError):
+            except (OSError, DeltaError) as error:
                 # another writer created it in the same moment, or the answer got lost
                 if not self._store.exists(log_entry(self.name, 0)):
-                    raise
+                    raise unwritten(self._store, f"{self.name}/{LOG}", error) from error
             crash_point("table.created")
             self._log.refresh()
         self._log.seal()
@@ -205,12 +200,12 @@ class DayTable:
                 # userMetadata is where Spark's DESCRIBE HISTORY shows it, too
                 {"userMetadata": json.dumps(said, sort_keys=True)},
             )
-        except (OSError, DeltaError):
+        except (OSError, DeltaError) as error:
             if not self._store.exists(log_entry(self.name, version)) or time.monotonic() > deadline:
-                raise
+                raise unwritten(self._store, f"{self.name}/{LOG}", error) from error
             return None
         crash_point(f"{self.name}.committed")
-        self._log.refresh(lambda entry: self._check_own(entry, version, said))
+        self._log.refresh(lambda entry: self._require_own(entry, version, said))
         self._log.seal()
         self._checkpoints.make_if_due(delta, version)
         return version
@@ -253,92 +248,24 @@ class DayTable:
                 note = json.loads(said["userMetadata"])
                 self._commits.append(Commit(entry.version, int(said["timestamp"]), note))
 
+    def _require_true(self, entry: Entry) -> None:
+        self._adoption.require_true(entry, lambda day: self._days.get(day, {}))
+
+    def _require_own(self, entry: Entry, version: int, note: Note) -> None:
+        if entry.version == version:
+            self._adoption.require_written(entry, note)
+        else:
+            self._require_true(entry)
+
     def _summary_at(self, version: int) -> Summary:
         if version == self._log.version:
             files = {path: size for day in self._days.values() for path, size in day.items()}
             return Summary(files, self._identity)
-        older = DayTable(self._store, self.name, self._schema, self._check_note)
+        older = DayTable(self._store, self.name, self._schema, self._check)
         older._log.refresh(until=version)
         if older._log.version != version:
             raise refused(self._store, log_entry(self.name, version), "an entry is missing")
         return older._summary_at(version)
-
-    def _check_own(self, entry: Entry, version: int, said: Note) -> None:
-        """What was just committed must read as it was written."""
-        if entry.version != version:
-            self._check(entry)
-        elif self._note_of(entry) != json.loads(json.dumps(said)):
-            raise self._unbelievable(entry)
-
-    def _check(self, entry: Entry) -> None:
-        """Raise Refusal unless everything that an entry without a seal says is so."""
-        if entry.version == 0:
-            self._check_created(entry)
-            return
-        note = self._note_of(entry)
-        day = str(note.get("charge_date"))
-        files = dict(self._days.get(day, {}))
-        for said in entry.of("remove"):
-            if files.pop(said["path"], None) is None:
-                raise self._unbelievable(entry)
-        for said in entry.of("add"):
-            self._check_added(entry, day, said)
-            files[said["path"]] = said["size"]
-        self._check_note(note, sorted(f"{self.name}/{path}" for path in files))
-
-    def _note_of(self, entry: Entry) -> Note:
-        """The note of an entry of ours, which names what the entry adds and removes."""
-        try:
-            (info,) = entry.of("commitInfo")
-            note: Note = json.loads(info["userMetadata"])
-            int(info["timestamp"])
-            added = [f"{self.name}/{said['path']}" for said in entry.of("add")]
-            removed = [f"{self.name}/{said['path']}" for said in entry.of("remove")]
-            known = len(added) + len(removed) + 1 == len(entry.actions)
-            if not known or (note["added"], note["removed"]) != (added, removed):
-                raise self._unbelievable(entry)
-        except (ValueError, KeyError, TypeError):
-            raise self._unbelievable(entry) from None
-        return note
-
-    def _check_added(self, entry: Entry, day: str, said: dict[str, Any]) -> None:
-        found = _FILE.fullmatch(said["path"])
-        if found is None or found[1] != day or said.get("partitionValues") != {"charge_date": day}:
-            raise self._unbelievable(entry)
-        name = f"{self.name}/{said['path']}"
-        try:
-            path = self._store.fetch(name)
-            whole = sha256_of(path) == found[2] and path.stat().st_size == said["size"]
-        except FileNotFoundError:
-            whole = False
-        if not whole:
-            raise refused(
-                self._store, name, "a file of the newest commit is missing or was changed"
-            )
-
-    def _check_created(self, entry: Entry) -> None:
-        from deltalake import Schema
-
-        try:
-            (said,) = entry.of("metaData")
-            schema = json.loads(said["schemaString"])
-            same = (
-                len(entry.of("protocol")) == 1
-                and (said["name"], said["partitionColumns"]) == (self.name, ["charge_date"])
-                and said["configuration"] == PROPERTIES
-                and schema == json.loads(Schema.from_arrow(self._schema()).to_json())
-            )
-        except (ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise self._unbelievable(entry)
-
-    def _unbelievable(self, entry: Entry) -> Refusal:
-        return refused(
-            self._store,
-            log_entry(self.name, entry.version),
-            "the newest entry of Delta's log has no seal and is not as a run writes one",
-        )
 
 
 @dataclass(frozen=True)
@@ -389,5 +316,5 @@ class _Change:
 
 
 def _day_of(path: str) -> str:
-    found = _FILE.fullmatch(path)
+    found = DAY_FILE.fullmatch(path)
     return found[1] if found else ""

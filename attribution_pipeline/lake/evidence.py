@@ -10,17 +10,15 @@ be lost at any time, and one that was damaged is as good as lost.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from attribution_pipeline.lake.checked import said_by, with_digest
 from attribution_pipeline.lake.crash import crash_point
 from attribution_pipeline.lake.files import StoredFile, damage, place, verified
-from attribution_pipeline.lake.manifest import canonical
 from attribution_pipeline.lake.store import Store
 
 NEWEST = "newest.json"
@@ -92,7 +90,7 @@ class DayEvidence:
         kept = KeptPlane(
             name, basis, digest, stored, dict(rows), list(findings), recipe, dict(read or {})
         )
-        self._store.replace(f"{folder}/{NEWEST}", _signed(asdict(kept)))
+        self._store.replace(f"{folder}/{NEWEST}", with_digest(asdict(kept)))
         crash_point("evidence.pointed")
         return kept
 
@@ -104,11 +102,8 @@ class DayEvidence:
     def newest(self, name: str, day: date) -> KeptPlane | None:
         """The plane that was kept last, whole; None where there is none."""
         try:
-            content = self._store.read(f"{_folder(name, day)}/{NEWEST}")
-            said = json.loads(content)["kept"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
-        if _signed(said) != content:
+            said = said_by(self._store.read(f"{_folder(name, day)}/{NEWEST}"))
+        except (FileNotFoundError, ValueError):
             return None
         files = {
             table: tuple(StoredFile(**entry) for entry in entries)
@@ -125,14 +120,6 @@ class DayEvidence:
             table: [verified(self._store, StoredFile(**entry)) for entry in entries]
             for table, entries in inputs["files"].items()
         }
-
-
-def _signed(said: Mapping[str, Any]) -> bytes:
-    """With its own digest: a flipped bit in a plane's digest would pass for other evidence."""
-    text = canonical(said)
-    return canonical(
-        {"kept": json.loads(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    ).encode()
 
 
 def _folder(name: str, day: date) -> str:

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from attribution_pipeline.lake.checked import said_by, with_digest
 from attribution_pipeline.lake.crash import crash_point
-from attribution_pipeline.lake.manifest import canonical
 from attribution_pipeline.lake.store import LOG, Store, create_once, log_entry
 from attribution_pipeline.model.errors import Refusal
 
@@ -53,28 +53,29 @@ def seal_name(table: str, version: int, of: str = "") -> str:
     return f"{FOLDER}/{table}/{version:020d}{of}.json"
 
 
-def seal_of(said: dict[str, Any]) -> bytes:
-    """A seal's bytes. It has its own digest, so that a changed seal is not taken for a changed
-    entry."""
-    body = canonical({"schema": SCHEMA, **said})
-    own = hashlib.sha256(body.encode()).hexdigest()
-    return f"{canonical({'seal': json.loads(body), 'sha256': own})}\n".encode()
-
-
 def unsealed(store: Store, name: str, content: bytes) -> dict[str, Any]:
-    """What a seal says. Raises Refusal where the seal itself was changed."""
+    """What a seal says. Raises Refusal where the seal itself was changed: it has its own digest, so
+    that a changed seal is not taken for a changed entry."""
     try:
-        said: dict[str, Any] = json.loads(content)["seal"]
-    except (ValueError, KeyError, TypeError):
-        said = {}
-    if seal_of(said) != content:
-        raise refused(store, name, "a seal of Delta's log was changed")
-    return said
+        return said_by(content)
+    except ValueError:
+        raise refused(store, name, "a seal of Delta's log was changed") from None
 
 
 def refused(store: Store, name: str, what: str) -> Refusal:
     """A Refusal that names a damaged object."""
     return Refusal(what, where=store.where(name), remedy=_REMEDY)
+
+
+def unwritten(store: Store, name: str, error: Exception) -> Exception:
+    """delta-rs's own error as people are told of it; an ``OSError`` says it already."""
+    if isinstance(error, OSError):
+        return error
+    return Refusal(
+        f"Delta's log cannot be written: {' '.join(str(error).split())}",
+        where=store.where(name),
+        remedy="see that the folder may be written and has space, and run the day again",
+    )
 
 
 class SealedLog:
@@ -144,8 +145,9 @@ class SealedLog:
             return False
         self._look_for_seal(must_be=True)
         digest = hashlib.sha256(content).hexdigest()
-        expected = seal_of(
+        expected = with_digest(
             {
+                "schema": SCHEMA,
                 "table": self._table,
                 "version": version,
                 "entry": digest,
@@ -189,7 +191,7 @@ class SealedLog:
         name = seal_name(self._table, version)
         said = unsealed(self._store, name, found)
         wanted = unsealed(self._store, name, expected)
-        if any(said.get(key) != wanted[key] for key in ("table", "version", "previous")):
+        if any(said.get(key) != wanted[key] for key in ("schema", "table", "version", "previous")):
             raise refused(self._store, name, "a seal of Delta's log does not follow the one before")
         raise self._damaged(
             version, "an entry of Delta's log was changed: it is not what was sealed"

@@ -20,6 +20,8 @@ from attribution_pipeline.lake.crash import crash_point
 from attribution_pipeline.lake.files import StoredFile, verified
 from attribution_pipeline.lake.store import Store
 from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline.model.strict import EXACT, validated
+from attribution_pipeline.model.yaml_lines import Document
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
@@ -42,9 +44,16 @@ class FrozenPolicies:
         if _parsed(text, path).digest != policy.digest:
             raise Broken(f"policy {policy.policy} version {policy.version} does not read back")
         content = text.encode()
-        self._store.replace(path, content)
-        crash_point("policy.kept")
+        if not self._is_kept(path, content):
+            self._store.replace(path, content)
+            crash_point("policy.kept")
         return StoredFile(path, hashlib.sha256(content).hexdigest(), len(content), 1)
+
+    def _is_kept(self, path: str, content: bytes) -> bool:
+        try:
+            return self._store.read(path) == content
+        except FileNotFoundError:
+            return False
 
     def load(self, entry: Mapping[str, Any] | StoredFile) -> Policy:
         """The policy in a kept document, as ``policy.file`` of a manifest names it.
@@ -66,8 +75,6 @@ class FrozenPolicies:
 def _parsed(text: str, path: str) -> Policy:
     """The same model and the same checks as for a published file; JSON has one spelling."""
     from attribution_pipeline.model.policy import Policy
-    from attribution_pipeline.model.strict import validated
-    from attribution_pipeline.model.yaml_lines import Document
 
     return validated(Document(path, json.loads(text, parse_float=Decimal), {(): 1}), Policy)
 
@@ -76,7 +83,7 @@ def _json(value: Any) -> str:
     """JSON text of a parsed policy, values as people write them: numbers digit by digit, ``72h``."""
     match value:
         case Decimal():
-            return str(value)
+            return str(value.normalize(EXACT))  # one spelling: 0.990 has the digest of 0.99
         case date():
             return json.dumps(value.isoformat())
         case timedelta():

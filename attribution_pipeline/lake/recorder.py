@@ -126,8 +126,8 @@ class Recorder:
                 entries = [StoredFile(**entry) for entry in named.get(table, [])]
                 if self._tables[table].active(day) != sorted(entry.path for entry in entries):
                     self._tables[table].replace_day(day, entries)
-            for table in self._tables.values():
-                table.settle()
+            for each in self._tables.values():
+                each.settle()
             crash_point("day.aligned")
             if self._states.head(day) == head:  # else side tables were just taken back too far
                 return CommitReceipt(

@@ -46,6 +46,11 @@ class Arrivals:
         return [*objects, *self.behind]
 
     @property
+    def why(self) -> str:
+        """The reasons in one line."""
+        return "; ".join(self.reasons)
+
+    @property
     def held_back(self) -> str:
         """What waits in the sources, in words; empty where nothing does."""
         return ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.awaiting.items()))

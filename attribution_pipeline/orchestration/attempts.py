@@ -8,7 +8,7 @@ number in its key, and which number is next is read from the runs themselves, ne
 
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,14 +21,17 @@ BACKOFF = (timedelta(minutes=2), timedelta(minutes=20))
 """How long after the first and the second failure the next try waits: a busy disk is over in
 minutes, a source that is being repaired takes longer."""
 
-IN_FLIGHT = [
-    dg.DagsterRunStatus.QUEUED,
+DEAD_AFTER = timedelta(hours=6)
+"""A run whose process was killed says for ever that it is started. A day takes minutes."""
+
+WAITING = [dg.DagsterRunStatus.QUEUED]
+"""Behind a backfill of a year, for as long as that takes."""
+WORKING = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-FAILED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -58,44 +61,40 @@ class Tried:
 
 def tried(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], now: datetime) -> Tried:
     """What runs of ``job`` that carry ``tags`` came to. ``tags``: first the one that few runs
-    carry, by which they are looked up."""
+    carry, by which they are looked up. A cancelled run failed, and so did one that died."""
     (rare, value) = next(iter(tags.items()))
     records = [
         record
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, tags={rare: value}))
         if all(record.dagster_run.tags.get(name) == said for name, said in tags.items())
     ]
-    statuses = [record.dagster_run.status for record in records]
-    if any(status in IN_FLIGHT for status in statuses):
+    if any(_is_in_flight(record, now) for record in records):
         return Tried(running=True)
-    if dg.DagsterRunStatus.SUCCESS in statuses:
+    if any(record.dagster_run.status == dg.DagsterRunStatus.SUCCESS for record in records):
         return Tried(done=True)
-    failed = [record for record in records if record.dagster_run.status in FAILED]
-    if not failed:
+    if not records:
         return Tried(next_attempt=1)
-    newest = max(failed, key=_ended)
+    newest = max(records, key=_ended)
     run_id = newest.dagster_run.run_id
-    if len(failed) >= ATTEMPTS:
+    if len(records) >= ATTEMPTS:
         return Tried(last_failed=run_id)
-    due = _ended(newest) + BACKOFF[len(failed) - 1]
+    due = _ended(newest) + BACKOFF[len(records) - 1]
     if now < due:
         return Tried(waits_until=due, last_failed=run_id)
-    return Tried(next_attempt=len(failed) + 1, last_failed=run_id)
+    return Tried(next_attempt=len(records) + 1, last_failed=run_id)
 
 
-def runs_in_flight(instance: dg.DagsterInstance, jobs: Sequence[str]) -> int:
-    """Runs of these jobs that are queued or started."""
-    return sum(
-        instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=IN_FLIGHT)) for job in jobs
-    )
+def in_flight(instance: dg.DagsterInstance, now: datetime) -> list[dg.DagsterRun]:
+    """Runs that are queued or at work, of any job."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=[*WAITING, *WORKING]))
+    return [record.dagster_run for record in records if _is_in_flight(record, now)]
 
 
-def days_in_flight(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, but: Collection[str] = ()
+def days_of(
+    runs: Iterable[dg.DagsterRun], asset: dg.AssetKey, but: Collection[str] = ()
 ) -> set[date]:
-    """Days of queued and started runs that make ``asset``, backfills included. ``but``: jobs that
-    have days and don't make it."""
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_FLIGHT))
+    """Days of the runs that make ``asset``, backfills included. ``but``: jobs that have days and
+    don't make it."""
     return {
         day
         for run in runs
@@ -116,10 +115,16 @@ def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> str:
             return data.user_failure_data.description
         if data.error is not None:
             return " ".join((data.error.cause or data.error).message.split())
-    return f"run {run_id[:8]} ended without a step that says why"
+    return f"run {run_id[:8]} ended without a step that says why: its process may have been killed"
+
+
+def _is_in_flight(record: dg.RunRecord, now: datetime) -> bool:
+    status = record.dagster_run.status
+    return status in WAITING or (status in WORKING and now - _ended(record) < DEAD_AFTER)
 
 
 def _ended(record: dg.RunRecord) -> datetime:
+    """When the run ended; of one that did not, when it was last heard of."""
     if record.end_time is None:
         return record.update_timestamp.replace(tzinfo=UTC)
     return datetime.fromtimestamp(record.end_time, UTC)

@@ -110,7 +110,11 @@ def bring_up_to_date(house: House, tell: Callable[[str], None] = lambda _: None)
     looked.digests = EvidenceDigests(
         looked.digests.landed, looked.digests.written_at, looked.digests.policies, days
     )
-    _write(house, looked.digests)
+    newest = last_digests(house)
+    if newest is None or newest.landed <= looked.digests.landed:
+        _write(house, looked.digests)
+    else:
+        tell(f"another run looked at landing {newest.landed:,} meanwhile: its digests stay")
     return looked
 
 

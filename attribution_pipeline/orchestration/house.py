@@ -78,6 +78,11 @@ class House:
         """See what other runs landed meanwhile. Recorded days are looked up anew each time."""
         self.landed.refresh()
 
+    def reopen(self) -> None:
+        """For a new run: policies are read again, too."""
+        self.__dict__.pop("policies", None)
+        self.refresh()
+
     @property
     def sources(self) -> list[Source]:
         """The deployment file's sources, as landing takes them."""

@@ -21,6 +21,7 @@ from attribution_pipeline.orchestration.planes import (
     as_plane,
     new_or_standing,
     plane_of_day,
+    recorded_plane,
 )
 
 if TYPE_CHECKING:
@@ -115,20 +116,27 @@ def _reconcile(
     before: Published | None,
     out: Path,
 ) -> Outcome:
+    from attribution_pipeline.attribution.late import reconcile_late
     from attribution_pipeline.attribution.reconcile import reconcile
 
-    return reconcile(
-        {name: as_plane(house, plane) for name, plane in kept.items()},
-        rule.policy,
-        day,
-        policy_digest=rule.digest,
-        recorded_at=stamp.recorded_at,
-        run_id=stamp.run_id,
-        forced=stamp.forced,
-        previous=previous_state(house, before) if before else None,
-        out=out,
-        compute=house.compute(out),
+    planes = {name: as_plane(house, plane) for name, plane in kept.items()}
+    common: dict[str, Any] = {
+        "policy_digest": rule.digest,
+        "recorded_at": stamp.recorded_at,
+        "run_id": stamp.run_id,
+        "forced": stamp.forced,
+        "out": out,
+        "compute": house.compute(out),
+    }
+    if before is None:
+        return reconcile(planes, rule.policy, day, **common)
+    previous = previous_state(house, before)
+    said = house.lake.document(before)["inputs"]["operations"]
+    operations_before = recorded_plane(house, "operations", said).files["operations"]
+    late = reconcile_late(
+        planes, operations_before, rule.policy, day, previous=previous, **common
     )
+    return late or reconcile(planes, rule.policy, day, previous=previous, **common)
 
 
 def previous_state(house: House, state: Published) -> Previous:

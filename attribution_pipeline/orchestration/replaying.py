@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.attribution.day import Landed, Plane
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof import normalization, replay_frozen
-from attribution_pipeline.proof.replay import DayReplay, clean_place, replay_day
+from attribution_pipeline.proof.replay import DayReplay, clean_place, refused, replay_day
 from attribution_pipeline.proof.replay_under import (
     TENANTS_FILE,
     DayComparison,
@@ -23,6 +23,7 @@ from attribution_pipeline.proof.replay_under import (
     by_tenant,
     compare_under,
     reads_alike,
+    without_evidence,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +36,25 @@ SAMPLE_DAYS = 3
 """Older days that are replayed every night beside yesterday. See ``days_of_tonight``."""
 
 
-def replay(house: House, state: Published) -> DayReplay:
-    """The verdict on a recorded state. Computes in a place of its own; the storage is only read."""
+def replay(house: House, state: Published, *, check_logs: bool = True) -> DayReplay:
+    """The verdict on a recorded state. Computes in a place of its own; the storage is only read.
+
+    ``check_logs``: False where the caller has asked ``damaged_log`` already, once for many days.
+    """
+    problem = damaged_log(house) if check_logs else None
+    if problem is not None:
+        return refused(state, problem)
     return replay_day(house.lake, state, house.compute)
+
+
+def damaged_log(house: House) -> Refusal | OSError | None:
+    """What is wrong with any table's log; None where every entry is what was committed. The files of
+    a day are hashed where its replay opens them."""
+    try:
+        house.lake.verify(date.max, date.min)  # of no day: the logs alone
+    except (Refusal, OSError) as problem:
+        return problem
+    return None
 
 
 def required_head(house: House, day: date) -> Published:
@@ -71,12 +88,15 @@ def compare_on_then(
     if (policy.version, policy.digest) == (state.policy_version, state.policy_digest):
         return compare_under(house.lake, state, policy, Evidence(said, None), out, house.compute)
     with clean_place() as scratch:
-        frozen = replay_frozen.frozen(house.lake, state)
-        planes = dict(frozen.planes)
-        if not reads_alike(policy, frozen.policy):
-            ordinal = frozen.manifest["landed"]["ordinal"]
-            planes["operations"] = _operations_then(house, state.day, policy, ordinal, scratch)
-            said += f" (operations derived again from what had landed then, landing {ordinal})"
+        try:
+            frozen = replay_frozen.frozen(house.lake, state)
+            planes = dict(frozen.planes)
+            if not reads_alike(policy, frozen.policy):
+                ordinal = frozen.manifest["landed"]["ordinal"]
+                said += f" (operations derived again from what had landed then, landing {ordinal})"
+                planes["operations"] = _operations_then(house, state.day, policy, ordinal, scratch)
+        except (Refusal, OSError) as problem:
+            return without_evidence(state, policy, said, problem)
         return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
 
 
@@ -85,9 +105,12 @@ def compare_on_today(house: House, state: Published, policy: Policy, out: Path) 
     from attribution_pipeline.orchestration.planes import planes_for
 
     ordinal, _ = house.landed.head
+    said = f"today's evidence (landing {ordinal})"
     with clean_place() as scratch:
-        planes = planes_for(house, state.day, policy, scratch)
-        said = f"today's evidence (landing {ordinal})"
+        try:
+            planes = planes_for(house, state.day, policy, scratch)
+        except (Refusal, OSError) as problem:
+            return without_evidence(state, policy, said, problem)
         return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
 
 
@@ -177,7 +200,8 @@ def rotation(days: Sequence[date], tonight: date) -> Iterator[date]:
     Places are counted in calendar days from the oldest, on a ring of a power of two, so that a new
     day each day does not move them: counted modulo the number of days, start and end would grow
     together and the sample would stand still. Every night starts SAMPLE_DAYS places after the night
-    before, so every day comes up within ring / SAMPLE_DAYS nights.
+    before, so every day comes up within ring / SAMPLE_DAYS nights. The part of the ring on which no
+    day stands yet lies over its lower half.
     """
     if not days:
         return iter(())
@@ -185,4 +209,6 @@ def rotation(days: Sequence[date], tonight: date) -> Iterator[date]:
     places: Mapping[int, date] = {(day - oldest).days: day for day in days}
     ring = 1 << max(places).bit_length()
     start = tonight.toordinal() * SAMPLE_DAYS % ring
+    if start > max(places):
+        start -= ring // 2
     return (places[place] for place in chain(range(start, ring), range(start)) if place in places)

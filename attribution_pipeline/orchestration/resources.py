@@ -5,10 +5,16 @@ Belongs here: Dagster's view of a ``House``. Does not: what is done with it.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import dagster as dg
 from pydantic import PrivateAttr
 
 from attribution_pipeline.orchestration.house import House
+
+MOST_OPEN = 4
+"""Deployments that a process keeps open; it has one, but for tests."""
 
 
 class DeploymentFile(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -19,13 +25,24 @@ class DeploymentFile(dg.ConfigurableResource):  # type: ignore[type-arg]
     _opened: House | None = PrivateAttr(default=None)
 
     def house(self) -> House:
-        """The deployment, opened once a run. Raises Refusal with file, line and remedy."""
-        from pathlib import Path
+        """The deployment, as it stands. Raises Refusal with file, line and remedy.
 
-        from attribution_pipeline.config import load_deployment
-
+        A process that makes many days opens it once: what was read of logs and landed evidence is
+        not read again, only what came since. Policies are read once a run.
+        """
         if self._opened is None:
-            self._opened = House(load_deployment(Path(self.path)))
+            path = Path(self.path)
+            content = path.read_bytes() if path.is_file() else b""
+            self._opened = _opened(self.path, content)
+            self._opened.reopen()
         else:
             self._opened.refresh()
         return self._opened
+
+
+@lru_cache(maxsize=MOST_OPEN)
+def _opened(path: str, content: bytes) -> House:
+    """One object for one content of the file; ``load_deployment`` reads it, or refuses."""
+    from attribution_pipeline.config import load_deployment
+
+    return House(load_deployment(Path(path)))

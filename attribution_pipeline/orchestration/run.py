@@ -1,7 +1,7 @@
 """Days through Dagster without a server: what ``attribution run`` drives.
 
-Belongs here: landing once, then day by day, and what a caller is told. Does not: printing
-(``commands.run``), the assets themselves.
+Belongs here: landing once, then day by day. Does not: what a caller is told (``run_report``),
+printing (``commands.run``), the assets themselves.
 
 Runs are recorded in ``$DAGSTER_HOME`` where it is set, so that the UI shows them; else only the
 lake remembers.
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.run_report import CheckOutcome, DayOutcome, RunReport
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -26,102 +27,6 @@ if TYPE_CHECKING:
 
 QUIET = "CRITICAL"
 """Dagster tells every event on the console; what people need is in the report."""
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """One asset check of one day. ``description`` says what to do where it failed."""
-
-    name: str
-    passed: bool
-    blocking: bool
-    description: str
-
-
-@dataclass(frozen=True)
-class DayOutcome:
-    """One day: ``recorded``, ``unchanged`` (the recorded state was this one already), ``failed``.
-
-    ``tie_out``: one row per currency and cost, amounts as Decimal; see ``views.tie_out``.
-    """
-
-    day: date
-    status: str
-    checks: Sequence[CheckOutcome] = ()
-    tie_out: Sequence[Mapping[str, Any]] = ()
-    error: str = ""
-    """Why it failed, on one line."""
-    is_refusal: bool = False
-    """An input is to be put right; else the error is a defect, and ``trace`` says where."""
-    trace: str = ""
-    revised: str = ""
-    """What this run changed of rows that were on record: see ``day_changes.revised``."""
-    notes: Sequence[str] = ()
-    """Of a recorded day: which version it kept, what is held back. No failure of a check."""
-
-    def lines(self) -> list[str]:
-        """For the console: how the day went and, where rows on record changed, which."""
-        return [self.line(), *([f"{self.day}  revised: {self.revised}"] if self.revised else [])]
-
-    def line(self) -> str:
-        """How the day went."""
-        if self.error:
-            return f"{self.day}  {self.status}: {self.error}"
-        failed = [check.name for check in self.checks if not check.passed]
-        checks = f"{len(self.checks) - len(failed)} of {len(self.checks)} checks passed"
-        return f"{self.day}  {self.status}, {checks}" + (
-            f"; see {', '.join(failed)}" if failed else ""
-        )
-
-
-@dataclass
-class RunReport:
-    """What a run did: landing as lines, then every day."""
-
-    landing: list[str] = field(default_factory=list)
-    days: list[DayOutcome] = field(default_factory=list)
-    not_yet_due: list[Mapping[str, Any]] = field(default_factory=list)
-    """What the bill says of days after the newest recorded one: grain as ``tie_out``."""
-
-    @property
-    def tie_out(self) -> list[Mapping[str, Any]]:
-        """Rows of every recorded day and of what is not yet due, for ``views.tie_out.lines``."""
-        days = [row for outcome in self.days for row in outcome.tie_out]
-        return days and [*days, *self.not_yet_due]
-
-    @property
-    def failures(self) -> list[str]:
-        """One line for each day that is not recorded and each blocking check that failed."""
-        return [
-            line
-            for outcome in self.days
-            for line in (
-                [f"{outcome.day}: {outcome.error}"]
-                if outcome.error
-                else [
-                    f"{outcome.day} {check.name}: {check.description}"
-                    for check in outcome.checks
-                    if check.blocking and not check.passed
-                ]
-            )
-        ]
-
-    @property
-    def alerts(self) -> list[str]:
-        """One line for each alerting check that failed, where the day is exact and its evidence is
-        not, and for what a closed period keeps."""
-        return [
-            line
-            for outcome in self.days
-            for line in (
-                *outcome.notes,
-                *(
-                    f"{outcome.day} {check.name}: {check.description}"
-                    for check in outcome.checks
-                    if not check.blocking and not check.passed
-                ),
-            )
-        ]
 
 
 def run_days(

@@ -12,7 +12,7 @@ that is delivered again, under whatever name, moves nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 POLICY = "policy"
 KERNEL_MOVED = "kernel"
 """What can move beside planes, which are called by their assets."""
+
+FIRST_DAY = "first_day"
+"""A recorded day before the deployment's first is no partition any more: it can't be run."""
 
 RESENT_WAITS = timedelta(hours=24)
 """Some charges (tax to date, for one) are sent with another amount every day of a month. Their days
@@ -57,7 +60,7 @@ class StaleDay:
     waits_until: datetime | None = None
     """Billing alone moved, and the day was recorded not long ago."""
     refused: tuple[str, ...] = ()
-    """Why its evidence can't be used, a line each: to be put right before it can be run."""
+    """Why it can't be run, a line each: to be put right before."""
 
     @property
     def is_due(self) -> bool:
@@ -97,40 +100,46 @@ def _compared(
 ) -> StaleDay | None:
     from attribution_pipeline.attribution import KERNEL
 
-    today = digests.days.get(head.day, DayDigests()) if digests else DayDigests()
+    today = _today(head, digests)
     refused = dict(today.refused)
+    if head.day < house.deployment.first_day:
+        refused[FIRST_DAY] = f"before the deployment's first day, {house.deployment.first_day}"
     try:
         policy = house.policies.in_force(head.day)[1]
     except Refusal as refusal:
         policy, refused[POLICY] = "", refusal.line()
-    moved = _moved_planes(head, digests, today)
+    moved = _moved_planes(head, today)
     if policy != head.policy_digest:
         moved = (*moved, POLICY)
     if head.kernel != KERNEL:
         moved = (*moved, KERNEL_MOVED)
-    moved = tuple(dict.fromkeys((*moved, *(ASSET_OF_PLANE.get(name, name) for name in refused))))
+    unusable = (ASSET_OF_PLANE.get(name, name) for name in refused if name != FIRST_DAY)
+    moved = tuple(dict.fromkeys((*moved, *unusable)))
     if not moved:
         return None
+    needs_force = POLICY in moved and head.settled
+    taken_in = tuple(name for name in moved if not (needs_force and name == POLICY))
     return StaleDay(
         day=head.day,
         moved=moved,
         target=_target(head, today, policy, KERNEL),
         manifest_id=head.manifest_id,
-        needs_force=POLICY in moved and head.settled,
-        waits_until=_waits_until(head, moved, now),
+        needs_force=needs_force,
+        waits_until=_waits_until(head, taken_in, now),
         refused=tuple(refused.values()),
     )
 
 
-def _moved_planes(
-    head: Published, digests: EvidenceDigests | None, today: DayDigests
-) -> tuple[str, ...]:
-    """Assets of planes that were looked at after the day was computed, and are not what it says.
-
-    A day that was computed from newer evidence than the digests know is ahead of them.
-    """
+def _today(head: Published, digests: EvidenceDigests | None) -> DayDigests:
+    """What was looked at after the day was computed. A day that was computed from newer evidence
+    than the digests know is ahead of them, and they say nothing of it."""
     if digests is None or (head.landed, head.recorded_at) >= (digests.landed, digests.written_at):
-        return ()
+        return DayDigests()
+    return digests.days.get(head.day, DayDigests())
+
+
+def _moved_planes(head: Published, today: DayDigests) -> tuple[str, ...]:
+    """Assets of the planes that are not what the recorded state names."""
     return tuple(
         asset
         for name, asset in ASSET_OF_PLANE.items()
@@ -152,10 +161,15 @@ def _target(head: Published, today: DayDigests, policy: str, kernel: str) -> str
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
-def _waits_until(head: Published, moved: Sequence[str], now: datetime) -> datetime | None:
+def _waits_until(head: Published, moved: tuple[str, ...], now: datetime) -> datetime | None:
     """Newly settled charges move the plane of close records too, so such a day never waits."""
     until = head.recorded_at + RESENT_WAITS
     return until if moved == (ASSET_OF_PLANE["billing"],) and now < until else None
+
+
+def count_of(days: Sized) -> str:
+    """How many days, in words."""
+    return "1 day" if len(days) == 1 else f"{len(days):,} days"
 
 
 def by_moved(days: Iterable[StaleDay]) -> Mapping[str, int]:

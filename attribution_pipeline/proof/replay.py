@@ -114,6 +114,11 @@ def replay_day(
         return _Replay(lake, state, folder, compute_in).run()
 
 
+def refused(state: Published, problem: Refusal | OSError) -> DayReplay:
+    """The verdict where something that a replay stands on was found damaged before it began."""
+    return _verdict(state, INPUT_GONE, one_line(problem))
+
+
 @contextmanager
 def clean_place() -> Iterator[Path]:
     """An empty folder in the machine's temporary place ($TMPDIR), removed at the end."""
@@ -134,20 +139,20 @@ class _Replay:
             self.manifest = self.lake.document(self.state)
             breaches = breaches_of_state(self.lake, self.manifest, self.compute_in(self.scratch))
         except (Refusal, OSError) as problem:
-            return self._verdict(INPUT_GONE, one_line(problem))
+            return _verdict(self.state, INPUT_GONE, one_line(problem))
         if breaches:
-            return self._verdict(NOT_CONSERVED, named(breaches))
+            return _verdict(self.state, NOT_CONSERVED, named(breaches))
         try:
             found = replay_frozen.frozen(self.lake, self.state)
             recorded = self._recorded()
             _require_kernel(found)
         except (Refusal, OSError) as problem:
-            return self._verdict(INPUT_GONE, one_line(problem))
+            return _verdict(self.state, INPUT_GONE, one_line(problem))
         try:
             outcome = recompute(found, self.scratch, self.compute_in(self.scratch))
         except (Refusal, Broken) as problem:
             text = f"the engine stops where it once computed rows: {one_line(problem)}"
-            return self._verdict(OTHER_RESULT, text)
+            return _verdict(self.state, OTHER_RESULT, text)
         return self._compared(found, recorded, outcome)
 
     def _recorded(self) -> dict[str, list[str]]:
@@ -176,7 +181,7 @@ class _Replay:
             count = compared.differing or len(differences)
             noun = "rows differ" if compared.differing else "figures of the manifest differ"
             code, detail = OTHER_RESULT, f"{count:,} {noun}, first {differences[0].line()}"
-        verdict = self._verdict(code, detail)
+        verdict = _verdict(self.state, code, detail)
         return replace(
             verdict,
             tolerance=tolerance,
@@ -185,18 +190,18 @@ class _Replay:
             replayed=outcome.files,
         )
 
-    def _verdict(self, code: int, detail: str) -> DayReplay:
-        state = self.state
-        return DayReplay(
-            day=state.day,
-            code=code,
-            detail=detail,
-            state=state.state,
-            manifest_id=state.manifest_id,
-            recorded_at=state.recorded_at,
-            policy=f"policy {state.policy} version {state.policy_version}",
-            kernel=state.kernel,
-        )
+
+def _verdict(state: Published, code: int, detail: str) -> DayReplay:
+    return DayReplay(
+        day=state.day,
+        code=code,
+        detail=detail,
+        state=state.state,
+        manifest_id=state.manifest_id,
+        recorded_at=state.recorded_at,
+        policy=f"policy {state.policy} version {state.policy_version}",
+        kernel=state.kernel,
+    )
 
 
 def breaches_of_state(

@@ -96,6 +96,14 @@ def compare_under(
         return _write(lake, state, policy, evidence, ledger, out, compute_in(scratch))
 
 
+def without_evidence(
+    state: Published, policy: Policy, said: str, problem: Refusal | OSError
+) -> DayComparison:
+    """A day whose evidence is not there to be computed from; ``problem`` names the file."""
+    detail = f"{SAID[INPUT_GONE]}: {replay.one_line(problem)}"
+    return _answer(state, policy, Evidence(said, None), INPUT_GONE, detail)
+
+
 def reads_alike(one: Policy, other: Policy) -> bool:
     """Whether both versions read who-columns from spans alike: their operation planes are one."""
     return (one.join.attributes, one.join.tenant_aliases) == (

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from attribution_pipeline.simulator.faults import (
     DUPLICATES,
     REPEATED_OBJECT_SHARE,
     REPEATED_SPAN_SHARE,
+    late_hours,
 )
 
 MAX_OBJECT_SPANS = 8192
@@ -67,6 +68,8 @@ class SpanWriter:
     objects: int = 0
     stored_bytes: int = 0
     deliveries: int = 0
+    late: list[tuple[str, int, int, str]] = field(default_factory=list)
+    """Objects that came late: path, spans, hours, when they were uploaded."""
     _folders: set[Path] = field(default_factory=set)
 
     def write(
@@ -108,7 +111,8 @@ class SpanWriter:
         return int(self.clusters.nodes[node].cluster == GPU_CLUSTER)
 
     def _put(self, content: bytes, collector: int, uploaded_ms: int, spans: int) -> None:
-        at = datetime.fromtimestamp(uploaded_ms / 1000, UTC)
+        hours = late_hours(self.faults, content)
+        at = datetime.fromtimestamp(uploaded_ms / 1000, UTC) + timedelta(hours=hours)
         folder = self.root / at.strftime("year=%Y/month=%m/day=%d/hour=%H/minute=%M")
         if folder not in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +124,9 @@ class SpanWriter:
             content = gzip.compress(content, GZIP_LEVEL, mtime=0)
             name += ".gz"
         (folder / name).write_bytes(content)
+        if hours:
+            path = (folder / name).relative_to(self.root.parent).as_posix()
+            self.late.append((path, spans, hours, f"{at:%Y-%m-%dT%H:%M:%SZ}"))
         self.stored_bytes += len(content)
         self.deliveries += spans
 

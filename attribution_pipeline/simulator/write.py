@@ -25,7 +25,7 @@ from attribution_pipeline.simulator.company import WHO_COUNT, WORKFLOWS, who_col
 from attribution_pipeline.simulator.deployment import CLOSES, deployment_text, policy_text
 from attribution_pipeline.simulator.emission import Streams, emit
 from attribution_pipeline.simulator.exports import Exports, next_month
-from attribution_pipeline.simulator.faults import UNKNOWN_NODE, check
+from attribution_pipeline.simulator.faults import LATE_SPANS, UNKNOWN_NODE, check
 from attribution_pipeline.simulator.node_charges import node_charges
 from attribution_pipeline.simulator.objects import SpanWriter, flush_for
 from attribution_pipeline.simulator.other_charges import UsageReport, other_charges
@@ -197,6 +197,10 @@ class _Company:
             "hidden_node": self.clusters.nodes[self.hidden].instance_id if self.hidden >= 0 else None,
         }  # fmt: skip
         _write(self.directory / "truth" / "company.json", json.dumps(told, indent=1).encode())
+        if LATE_SPANS in self.faults:
+            lines = ["path,spans,hours_late,uploaded_at"]
+            lines += [",".join(map(str, one)) for one in sorted(self.spans.late)]
+            _write(self.directory / "truth" / "late.csv", ("\n".join(lines) + "\n").encode())
         return report
 
 

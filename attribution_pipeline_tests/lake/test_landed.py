@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from attribution_pipeline.lake.landed import LandedStore, LandingWriter, index, parquet, writer
+from attribution_pipeline.lake.landed import (
+    LandedFile,
+    LandedStore,
+    LandingWriter,
+    index,
+    parquet,
+    standing,
+    writer,
+)
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.evidence import ALLOCATIONS, CHARGE_LINES, SPANS, USAGE
+from attribution_pipeline_tests.lake.stores import HookedStore, Killed, raising
 
 CLOCK = lambda: datetime(2026, 10, 6, tzinfo=UTC)  # noqa: E731 - a value of this test
 NANOS_PER_DAY = 86_400 * 10**9
@@ -215,6 +224,71 @@ def test_store_that_is_open_sees_a_later_landing_only_after_refresh(tmp_path: Pa
     assert [record.object_id for record in reader.objects()] == ["o1"]
 
 
+def test_what_was_landed_up_to_an_index_file_stays_readable_however_much_comes(
+    tmp_path: Path,
+) -> None:
+    store = LandedStore(tmp_path)
+    assert store.head == (0, "")
+    land_one(store, "a1", "1", path="a")
+    ordinal, name = store.head
+    assert (ordinal, len(name)) == (1, 64)
+    land_one(store, "a2", "2", path="a")
+    assert store.head[0] == 2
+    older = LandedStore(tmp_path).as_of(1)
+    assert older.head == (1, name)
+    assert older.current_objects("usage") == {"s": ["a1"]}
+    assert store.current_objects("usage") == {"s": ["a2"]}
+    assert [file.objects for file in older.files("usage")] == [("a1",)]
+    older.verify(older.files("usage"))
+    assert store.as_of(0).files("usage") == []
+    with pytest.raises(Refusal, match="there are 2 landings, not 3"):
+        store.as_of(3)
+
+
+def test_answers_are_worked_out_once_for_each_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LandedStore(tmp_path)
+    for number in range(3):
+        land_one(store, f"o{number}", str(number))
+    touched: list[LandedFile] = []
+    touches = LandedFile.touches
+    monkeypatch.setattr(
+        LandedFile, "touches", lambda self, *days: touched.append(self) or touches(self, *days)
+    )
+    day = date(2026, 10, 5)
+    first = store.current_objects("usage")
+    for _ in range(100):
+        assert store.current_objects("usage") is first
+        assert len(store.files("usage", day, day)) == 3
+    assert touched == []  # looked up by day, not by going through all of them
+    land_one(store, "o3", "3")
+    assert len(store.files("usage", day, day)) == 4
+    assert first == {"s": ["o0", "o1", "o2"]}  # what was handed out does not change
+
+
+@pytest.mark.parametrize("days", [1, 40, standing.LONG_DAYS + 1])
+def test_files_over_many_days_are_found_on_each_of_them(tmp_path: Path, days: int) -> None:
+    store = LandedStore(tmp_path)
+    first = date(2026, 10, 5)
+    last = first + timedelta(days=days - 1)
+    with store.open_batch() as batch:
+        for day in (first, last):
+            batch.add("usage", "s", usage("o1", "1", day=day))
+        keep(batch, "o1")
+        batch.commit()
+    land_one(store, "o2", "2")  # of the first day alone
+    day = timedelta(days=1)
+    assert len(store.files("usage", first, first)) == 2
+    assert len(store.files("usage", last, last)) == (2 if days == 1 else 1)
+    assert len(store.files("usage", first - day, last + day)) == 2
+    assert store.files("usage", first - day, first - day) == []
+    assert store.files("usage", last + day, last + day) == []
+    assert len(store.files("usage", None, first)) == len(store.files("usage", last, None)) + (
+        days > 1
+    )
+
+
 # -- damage ------------------------------------------------------------------------------------------
 
 
@@ -242,13 +316,19 @@ def damage_by_edit(files: list[Path]) -> None:
     files[1].write_text(files[1].read_text().replace('"quantity"', '"quality"').replace("o1", "oX"))
 
 
+def damage_by_copy(files: list[Path]) -> None:
+    """A whole landing of another history in the place of the second: the third does not follow."""
+    other = files[0].parent / "other"
+    for number in range(2):
+        land_one(LandedStore(other), f"other{number}", str(number))
+    files[1].write_bytes(index_files(other)[1].read_bytes())
+
+
 DAMAGES: dict[str, Callable[[list[Path]], object]] = {
     "edited": damage_by_edit,
     "first missing": lambda files: files[0].unlink(),
     "middle missing": lambda files: files[1].unlink(),
-    "doubled": lambda files: (
-        files[1].with_name(files[1].name[:11] + "0" * 16 + ".json").write_bytes(b"{}")
-    ),
+    "replaced": damage_by_copy,
 }
 
 
@@ -279,10 +359,6 @@ STEPS = {
     "before the index is written": (index, "create"),
     "before the index appears": (os, "link"),
 }
-
-
-class Killed(BaseException):
-    """A kill, as far as Python code can tell."""
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
@@ -327,6 +403,44 @@ def test_crash_after_the_index_appeared_leaves_the_new_state(
     assert landed_quantities(tmp_path) == ["1", "2"]
 
 
+def test_an_index_file_that_was_written_and_not_acknowledged_is_recognised(
+    tmp_path: Path,
+) -> None:
+    storage = HookedStore(tmp_path)
+    storage.after["create", f"landed/index/{1:010d}.json"] = raising(TimeoutError("no answer"))
+    store = LandedStore(tmp_path, store=storage)
+    land_one(store, "o1", "1")
+    land_one(store, "o2", "2")
+    assert store.head[0] == 2
+    assert landed_quantities(tmp_path) == ["1", "2"]
+
+
+def test_an_index_file_that_cannot_be_written_is_an_error_and_a_rerun_lands(tmp_path: Path) -> None:
+    storage = HookedStore(tmp_path)
+    storage.before["create", f"landed/index/{1:010d}.json"] = raising(OSError(28, "no space"))
+    store = LandedStore(tmp_path, store=storage)
+    with pytest.raises(OSError, match="no space"):
+        land_one(store, "o1", "1")
+    assert landed_quantities(tmp_path) == []
+    land_one(store, "o1", "1")
+    assert landed_quantities(tmp_path) == ["1"]
+
+
+def test_of_two_machines_that_land_at_once_the_second_is_told(tmp_path: Path) -> None:
+    """Without a lock between them: the index's number is what keeps them apart."""
+    storage = HookedStore(tmp_path, locks=False)
+    name = f"landed/index/{1:010d}.json"
+    storage.before["create", name] = lambda: land_one(
+        LandedStore(tmp_path, store=HookedStore(tmp_path, locks=False)), "o1", "1"
+    )
+    store = LandedStore(tmp_path, store=storage)
+    with pytest.raises(Refusal, match="another run landed objects at the same moment"):
+        land_one(store, "o1", "1", uri="/the/same")
+    assert landed_quantities(tmp_path) == ["1"]
+    store.refresh()
+    assert store.object_ids("s") == {"o1"}
+
+
 def _land_for_ever(storage: Path, ready: Any) -> None:
     for number in range(10_000):
         store = LandedStore(storage)
@@ -365,7 +479,7 @@ def test_two_landing_runs_wait_for_each_other_and_lose_nothing(tmp_path: Path) -
     for child in children:
         child.join(120)
         assert child.exitcode == 0
-    assert [landing.split("-")[0] for landing in (f.name for f in index_files(tmp_path))] == [
+    assert [file.stem for file in index_files(tmp_path)] == [
         f"{number:010d}" for number in range(1, 21)
     ]
     assert len(LandedStore(tmp_path).object_ids("s")) == 20

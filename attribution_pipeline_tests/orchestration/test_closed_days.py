@@ -12,7 +12,8 @@ import pytest
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake.states import Published
 from attribution_pipeline.orchestration.house import House
-from attribution_pipeline.orchestration.run import RunReport, run_days
+from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline.orchestration.run_report import RunReport
 from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
 from attribution_pipeline_tests.test_cli import run
 

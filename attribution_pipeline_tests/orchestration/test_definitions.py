@@ -46,7 +46,9 @@ def repository(deployment_file: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Rep
     (target,) = loadable_targets_from_python_module(module, None)
     definitions = target.target_definition()
     assert isinstance(definitions, dg.Definitions)
-    return definitions.get_repository_def()
+    found = definitions.get_repository_def()
+    found.load_all_definitions()  # as the code server does: it alone notices names that clash
+    return found
 
 
 def test_assets_stand_under_the_names_of_the_design(repository: dg.RepositoryDefinition) -> None:

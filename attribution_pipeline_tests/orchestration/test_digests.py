@@ -124,3 +124,18 @@ def test_landing_and_the_nightly_run_look_at_evidence_and_ask_what_is_stale(
 ) -> None:
     steps = {node.name for node in settled.repository.get_job(job).nodes}
     assert {"evidence_digests", "attribution_ledger_stale_partitions"} <= steps
+
+
+def test_a_slower_run_that_saw_less_does_not_overwrite_what_a_later_one_saw(
+    settled: Driven,
+) -> None:
+    slow = settled.house
+    assert slow.landed.head[0] == 4
+    settled.late_span()
+    settled.look()
+    told: list[str] = []
+    bring_up_to_date(slow, told.append)
+    assert told[-1] == "another run looked at landing 5 meanwhile: its digests stay"
+    digests = last_digests(settled.house)
+    assert digests is not None
+    assert digests.landed == 5

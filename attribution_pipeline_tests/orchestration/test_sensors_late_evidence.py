@@ -10,7 +10,7 @@ import pytest
 
 from attribution_pipeline.orchestration.attempts import ATTEMPTS, BACKOFF
 from attribution_pipeline.orchestration.jobs import DAILY, LATE_DAYS
-from attribution_pipeline.orchestration.sensors import REQUESTED_PER_TICK
+from attribution_pipeline.orchestration.late_requests import REQUESTED_PER_TICK
 from attribution_pipeline.orchestration.staleness import stale_days
 from attribution_pipeline_tests.orchestration.deployments import DAY, record_otherwise
 from attribution_pipeline_tests.orchestration.ticks import Driven
@@ -29,20 +29,7 @@ def test_late_spans_are_landed_requested_and_taken_in(settled: Driven) -> None:
     assert settled.tick(LATE).skipped == "no recorded day is stale"
     assert [state.state for state in settled.house.lake.states()] == [1, 2]
     assert settled.settle(NEW) == 0
-
-
-def test_a_request_runs_the_checks_of_its_day(settled: Driven) -> None:
-    settled.late_span()
-    settled.settle(NEW)
-    settled.settle(LATE)
-    key = dg.AssetCheckKey(dg.AssetKey("attribution_ledger"), "conservation_per_charge")
-    (record,) = settled.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [key]
-    ).values()
-    assert record.event is not None
-    evaluation = record.event.asset_check_evaluation
-    assert evaluation is not None
-    assert (evaluation.passed, evaluation.partition) == (True, "2026-10-05")
+    assert settled.answer("conservation_per_charge") == (True, "2026-10-05")
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
@@ -52,7 +39,7 @@ def test_a_day_in_flight_is_left_alone_whoever_launched_it(
     settled.late_span()
     settled.look()
     settled.run_of(DAILY, status, **{"dagster/partition": "2026-10-05"})
-    assert settled.tick(LATE).skipped == "1 stale; 1 queued or running"
+    assert settled.tick(LATE).skipped == "stale: 1 day; 1 queued or running"
 
 
 def test_a_day_within_a_run_over_a_range_is_in_flight(settled: Driven) -> None:
@@ -63,7 +50,7 @@ def test_a_day_within_a_run_over_a_range_is_in_flight(settled: Driven) -> None:
         "dagster/asset_partition_range_end": "2026-10-05",
     }
     settled.run_of(LATE_DAYS, dg.DagsterRunStatus.STARTED, **within)
-    assert settled.tick(LATE).skipped == "1 stale; 1 queued or running"
+    assert settled.tick(LATE).skipped == "stale: 1 day; 1 queued or running"
 
 
 def test_a_bill_that_goes_there_and_back_fires_each_time(settled: Driven) -> None:
@@ -86,7 +73,8 @@ def test_a_bill_alone_waits_a_day_and_says_so(settled: Driven) -> None:
     settled.bill_line("Amazon Route 53", ",0.50,", ",0.75,")
     settled.look()
     said = settled.tick(LATE).skipped
-    assert "2026-10-05 moved by bills alone and reconciled less than a day ago, waits until" in said
+    assert "2026-10-05 moved by bills alone, less than a day after it was recorded" in said
+    assert "waits until" in said
     settled.later(hours=24)
     assert settled.tick(LATE).days == ["2026-10-05"]
 
@@ -119,7 +107,7 @@ def test_a_failed_day_is_tried_again_later_and_later_and_then_given_up(settled: 
         assert str(request.run_key).endswith(f":{attempt}")
         if attempt < ATTEMPTS:
             settled.run_of(LATE_DAYS, dg.DagsterRunStatus.FAILURE, request)
-            assert "2026-10-05 failed, tried again from" in settled.tick(LATE).skipped
+            assert "2026-10-05 failed: tried again from" in settled.tick(LATE).skipped
             settled.later(seconds=BACKOFF[attempt - 1].total_seconds() + 1)
         else:
             assert not settled.launch(LATE, request)
@@ -136,7 +124,7 @@ def test_more_days_than_go_at_once_go_oldest_first(
 ) -> None:
     for offset in range(1, 4):
         record_otherwise(settled.house, day=DAY + timedelta(days=offset))
-    monkeypatch.setattr("attribution_pipeline.orchestration.sensors.REQUESTED_PER_TICK", 3)
+    monkeypatch.setattr("attribution_pipeline.orchestration.late_requests.REQUESTED_PER_TICK", 3)
     settled.publish(2)
     first = settled.tick(LATE)
     assert first.days == ["2026-10-05", "2026-10-06", "2026-10-07"]
@@ -160,7 +148,7 @@ def test_unusable_evidence_is_told_and_not_requested(settled: Driven) -> None:
     )
     settled.look()
     said = settled.tick(LATE).skipped
-    assert f"2026-10-05 without usable evidence (2026-10-05: {landed}" in said
+    assert f"2026-10-05 can't be run (2026-10-05: {landed}" in said
     landed.write_bytes(good)
     settled.look()
     assert settled.tick(LATE).days == ["2026-10-05"]
@@ -175,7 +163,7 @@ def test_nothing_hangs_on_the_instance_remembering(settled: Driven, tmp_path: Pa
     with dg.DagsterInstance.local_temp(str(tmp_path / "sqlite")) as other:
         afresh = Driven(settled.file, other)
         assert afresh.tick(LATE).only.run_key == key
-        assert afresh.settle(LATE) == 1
+        afresh.take_in(afresh.tick(LATE).only)
         assert afresh.tick(LATE).skipped == "no recorded day is stale"
 
 
@@ -184,5 +172,45 @@ def test_a_run_that_changed_nothing_is_not_repeated(settled: Driven) -> None:
     settled.late_span()
     settled.look()
     settled.run_of(LATE_DAYS, dg.DagsterRunStatus.SUCCESS, settled.tick(LATE).only)
-    assert "its digests are looked at with the next landing" in settled.tick(LATE).skipped
+    assert "digests are looked at again with the next landing" in settled.tick(LATE).skipped
     assert [day.day for day in stale_days(settled.house)] == [date(2026, 10, 5)]
+
+
+def test_a_run_whose_process_died_is_not_waited_for_for_ever(settled: Driven) -> None:
+    """It says for ever that it is started; it counts as a failed try."""
+    settled.late_span()
+    settled.look()
+    first = settled.tick(LATE).only
+    settled.run_of(LATE_DAYS, dg.DagsterRunStatus.STARTED, first)
+    assert "1 queued or running" in settled.tick(LATE).skipped
+    settled.later(hours=7)
+    second = settled.tick(LATE).only
+    assert str(second.run_key) == str(first.run_key).removesuffix("1") + "2"
+
+
+def test_a_queued_run_is_waited_for_however_long_the_queue_is(settled: Driven) -> None:
+    settled.late_span()
+    settled.look()
+    settled.run_of(LATE_DAYS, dg.DagsterRunStatus.QUEUED, settled.tick(LATE).only)
+    settled.later(days=3)
+    assert "1 queued or running" in settled.tick(LATE).skipped
+
+
+def test_a_replay_of_the_day_is_no_reason_to_wait(settled: Driven) -> None:
+    settled.late_span()
+    settled.look()
+    settled.run_of("replay", dg.DagsterRunStatus.STARTED, **{"dagster/partition": "2026-10-05"})
+    assert settled.tick(LATE).days == ["2026-10-05"]
+
+
+def test_where_evidence_was_never_looked_at_it_is_said(driven: Driven) -> None:
+    assert "evidence was never looked at" in driven.tick(LATE).skipped
+
+
+def test_days_before_the_first_cannot_be_requested_and_stop_no_other(driven_days: Driven) -> None:
+    """`first_day` is not to be moved; where it was, the days before are no partitions."""
+    text = driven_days.file.read_text(encoding="utf-8")
+    driven_days.file.write_text(text.replace("first_day: 2026-10-05", "first_day: 2026-10-06"))
+    driven_days.publish(2)
+    moved = Driven(driven_days.file, driven_days.instance)
+    assert moved.tick(LATE).days == ["2026-10-06", "2026-10-07"]

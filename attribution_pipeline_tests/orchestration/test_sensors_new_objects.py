@@ -95,7 +95,10 @@ def test_what_a_run_leaves_behind_does_not_fire_for_ever(
     with monkeypatch.context() as patch:
         patch.setattr("attribution_pipeline.sources.landing_run.open_object", out_of_reach)
         assert settled.launch(NEW, settled.tick(NEW).only)
-    assert "the last landing run left these where they are" in settled.tick(NEW).skipped
+    assert (
+        "the last landing run left these where they are, its log says why: 1 new objects"
+        in settled.tick(NEW).skipped
+    )
     settled.later(days=1)
     assert settled.launch(NEW, settled.tick(NEW).only)
     assert settled.tick(NEW).skipped == "nothing new since landing 5"

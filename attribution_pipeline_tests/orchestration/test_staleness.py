@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from attribution_pipeline.lake import Lake
 from attribution_pipeline.lake.evidence import DayEvidence
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration import staleness
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions
 from attribution_pipeline.orchestration.digests import bring_up_to_date
-from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.orchestration.staleness import StaleDay, ranges, stale_days
+from attribution_pipeline.sources.landing import land
 from attribution_pipeline_tests.orchestration.deployments import DAY
 from attribution_pipeline_tests.orchestration.ticks import Driven
 
@@ -27,9 +30,11 @@ def moved(driven: Driven) -> tuple[str, ...]:
     return found.moved
 
 
-def record(driven: Driven, *, force: bool = False) -> None:
-    report = run_days(driven.house.deployment, DAY, DAY, force=force)
-    assert report.failures == []
+def record(driven: Driven) -> None:
+    """As `attribution run` does: what is new lands, and nobody looks at other days."""
+    house = driven.house
+    land(house.sources, house.landed, keep_attributes=house.policies.attribute_aliases())
+    record_day(driven.house, DAY)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_a_day_recorded_from_newer_evidence_than_was_looked_at_is_not_stale(
     settled: Driven,
 ) -> None:
     settled.late_span()
-    record(settled)  # lands, and does not look at other days
+    record(settled)
     assert stale_days(settled.house) == []
     bring_up_to_date(settled.house)
     assert stale_days(settled.house) == []
@@ -195,7 +200,7 @@ def test_the_check_prints_the_range_and_what_moved(driven_days: Driven) -> None:
     assert not answer.passed
     assert answer.metadata["range_to_paste"] == "[2026-10-05...2026-10-07]"
     assert answer.metadata["days_by_what_moved"] == {"span_partitions": 1, "policy": 2}
-    assert "3 days are out of date (span_partitions of 1, policy of 2)" in answer.description
+    assert "Out of date: 3 days (span_partitions of 1, policy of 2)" in answer.description
     rows = [dict(record.data) for record in answer.metadata["days"].records]
     assert [row["what moved"] for row in rows] == ["span_partitions", "policy", "policy"]
 
@@ -206,4 +211,27 @@ def test_waiting_days_do_not_fail_the_check(settled: Driven) -> None:
     answer = stale_partitions(settled.house)
     assert answer.passed
     assert answer.metadata["range_to_paste"] == ""
-    assert "1 day is waiting, the first until" in answer.description
+    assert "Waiting: 1 day, the first until" in answer.description
+
+
+def test_a_bill_over_a_closed_day_that_keeps_its_policy_waits_like_any_other(
+    settled: Driven,
+) -> None:
+    """The version in force is not taken in without force, so it is no reason to hurry."""
+    settled.bill_line("Amazon Route 53", ",0.50,", ",0.75,")
+    settled.look()
+    settled.publish(2)
+    house = settled.house
+    head = house.lake.head(DAY)
+    assert head is not None
+    found = staleness._compared(
+        house, replace(head, settled=True), staleness.last_digests(house), house.now()
+    )
+    assert found is not None
+    assert (found.moved, found.needs_force) == (("billing_exports", "policy"), True)
+    assert found.waits_until is not None
+
+
+def test_the_check_says_when_evidence_was_looked_at(settled: Driven) -> None:
+    said = stale_partitions(settled.house).metadata["evidence_looked_at"]
+    assert said.startswith("after landing 4, 20")

@@ -22,9 +22,11 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.definitions import build_defs
+from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.digests import bring_up_to_date
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.jobs import LATE_DAYS
+from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.orchestration.resources import DeploymentFile
 from attribution_pipeline.sources.landing import land
 
@@ -126,6 +128,15 @@ class Driven:
                 assert self.launch(sensor, request), request
         raise AssertionError(f"{sensor} fires for ever")
 
+    def answer(self, check: str) -> tuple[bool, str | None]:
+        """What a check of the ledger last said: passed, and of which day."""
+        key = dg.AssetCheckKey(dg.AssetKey(LEDGER), check)
+        store = self.instance.event_log_storage
+        (record,) = store.get_latest_asset_check_execution_by_key([key]).values()
+        evaluation = record.event.asset_check_evaluation if record.event else None
+        assert evaluation is not None
+        return evaluation.passed, evaluation.partition
+
     def run_of(
         self,
         job: str,
@@ -149,8 +160,6 @@ class Driven:
 
     def take_in(self, request: dg.RunRequest) -> None:
         """What a requested run does to the lake, and the memory of it, at a fraction of its time."""
-        from attribution_pipeline.orchestration.recording import record_day
-
         record_day(self.house, date.fromisoformat(str(request.partition_key)))
         self.run_of(LATE_DAYS, dg.DagsterRunStatus.SUCCESS, request)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,20 +78,23 @@ class History:
         with house.lake.staging(DAY) as folder:
             files = {
                 table: [
-                    house.lake.stored(entry)
-                    if table not in changed
-                    else _changed(house, entry, changed[table], folder / f"{n}-{table}.parquet")
+                    file
                     for n, entry in enumerate(entries)
+                    for file in (
+                        [house.lake.stored(entry)]
+                        if table not in changed
+                        else _changed(house, entry, changed[table], folder / f"{n}-{table}")
+                    )
                 ]
                 for table, entries in stands["files"].items()
             }
             for plane, plane_tables in (inputs or {}).items():
                 for table, change in plane_tables.items():
                     entry, *others = stands["inputs"][plane]["files"][table]
-                    path = _changed(house, entry, change, folder / f"{plane}-{table}.parquet")
+                    paths = _changed(house, entry, change, folder / f"{plane}-{table}")
                     kept = house.lake.evidence.keep(
                         plane, DAY, basis="defect", digest="defect",
-                        files={table: [path, *map(house.lake.stored, others)]}, rows=stands["inputs"][plane]["rows"],
+                        files={table: [*paths, *map(house.lake.stored, others)]}, rows=stands["inputs"][plane]["rows"],
                     )  # fmt: skip
                     stands["inputs"][plane] = kept.as_input()
             output = {**stands["output"], "content_digest": self._digest(house, files)}
@@ -128,15 +131,14 @@ class History:
 
     # -- what comes late -----------------------------------------------------------------------
 
-    def late_spans(self) -> None:
+    def late_spans(self, name: str = "late") -> None:
         """One more call of a tenant, in an object of its own."""
         spans = self.folder / "spans" / "traces.jsonl"
-        late = spans.read_text(encoding="utf-8").splitlines()[0]
-        late = late.replace(
-            '"00000000000000000000000000000001"', '"0000000000000000000000000000cafe"'
-        )
-        late = late.replace('"000000000000001c"', '"000000000000cafe"').replace("msg-1", "msg-late")
-        (spans.parent / "late.jsonl").write_text(late + "\n", encoding="utf-8")
+        number = f"{int.from_bytes(name.encode()) % 2**64:016x}"
+        late = spans.read_text(encoding="utf-8").splitlines()[0].replace("msg-1", f"msg-{name}")
+        late = late.replace('"00000000000000000000000000000001"', f'"{number * 2}"')
+        late = late.replace('"000000000000001c"', f'"{number}"')
+        (spans.parent / f"{name}.jsonl").write_text(late + "\n", encoding="utf-8")
 
     def restated_bill(self) -> None:
         """The vendor says another amount for a meter."""
@@ -178,10 +180,16 @@ class History:
         rewrite(copy, old, new)
 
 
-def _changed(house: House, entry: Mapping[str, Any], change: Change, path: Path) -> Path:
-    source = house.lake.verified(house.lake.stored(entry))
-    pq.write_table(change(pq.ParquetFile(source).read()), path)
-    return path
+def _changed(
+    house: House, entry: Mapping[str, Any], change: Callable[..., Any], stem: Path
+) -> list[Path]:
+    """The rows of a recorded file, changed; a change that gives several tables gives several files."""
+    rows = change(pq.ParquetFile(house.lake.verified(house.lake.stored(entry))).read())
+    paths = []
+    for n, part in enumerate(rows if isinstance(rows, list) else [rows]):
+        paths.append(stem.with_name(f"{stem.name}-{n}.parquet"))
+        pq.write_table(part, paths[-1])
+    return paths
 
 
 def worked_day(folder: Path) -> History:

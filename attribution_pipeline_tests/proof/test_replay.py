@@ -165,6 +165,26 @@ def test_changed_request_costs_are_named_by_row_and_operation(history: History):
     assert {difference.table for difference in found.differences} == {"operation_costs"}
 
 
+def test_a_table_in_several_files_is_one_table(history: History):
+    """Late work adds files beside earlier ones."""
+
+    def in_two(rows: pa.Table) -> list[pa.Table]:
+        return [rows.slice(5), rows.slice(0, 5)]
+
+    inputs = document(history)["inputs"]
+    inputs["usage"]["digest"] = "defect"  # else the lake recognises the state that stands
+    changes = {"operation_costs": in_two, "operations": in_two}
+    history.record_otherwise(changes, said={"inputs": inputs})
+    assert len(document(history)["files"]["operation_costs"]) == 2
+    assert replayed(history).reproduced
+    assert replaying.gate_of_day(history.house(), history.state()).passed
+    assert replaying.gate_of_month(history.house(), DAY).passed
+    # and as the state before the next one
+    history.late_spans("later")
+    history.record()
+    assert replayed(history).reproduced
+
+
 def defect(history: History):
     """What a manifest says where only its ledger's digest is otherwise: a state of its own."""
     return {**document(history)["output"], "content_digest": "f" * 64}

@@ -22,6 +22,7 @@ from attribution_pipeline_tests.reliability import inspection
 from attribution_pipeline_tests.reliability.inspection import Standing
 from attribution_pipeline_tests.reliability.scenarios import SCENARIOS, Scenario, journal_of
 from attribution_pipeline_tests.reliability.writers import PROCESSES
+from attribution_pipeline_tests.reliability.tally import Tally
 
 PACKAGE = REPOSITORY / "attribution_pipeline"
 NEVER = "never:0"
@@ -58,7 +59,7 @@ def _pattern(name: ast.expr, where: str) -> str:
 
 
 @dataclass
-class PointTally:
+class PointTally(Tally):
     """What killing at named points came to."""
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -66,7 +67,6 @@ class PointTally:
     old: int = 0
     """Kills that left the state before the step; the rest left the state after it."""
     new: int = 0
-    violations: list[str] = field(default_factory=list)
 
 
 def passes(scenario: Scenario, folder: Path) -> dict[str, int]:
@@ -81,7 +81,12 @@ def passes(scenario: Scenario, folder: Path) -> dict[str, int]:
 
 
 def kill_at(
-    scenario: Scenario, point: str, nth: int, golden: list[Standing], folder: Path, tally: PointTally
+    scenario: Scenario,
+    point: str,
+    nth: int,
+    golden: list[Standing],
+    folder: Path,
+    tally: PointTally,
 ) -> None:
     """Play the story until it dies at the point's n-th call; check; play it to its end; check."""
     scenario.prepare(folder)
@@ -92,7 +97,9 @@ def kill_at(
         tally.violations.append(f"{point}:{nth} was not reached: exit code {child.exitcode}")
         return
     tally.kills[point] += 1
-    tally.violations += [f"{point}:{nth}: {text}" for text in _after(scenario, golden, folder, tally)]
+    tally.violations += [
+        f"{point}:{nth}: {text}" for text in _after(scenario, golden, folder, tally)
+    ]
     shutil.rmtree(folder)
 
 

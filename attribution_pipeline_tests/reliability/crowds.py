@@ -15,19 +15,20 @@ from typing import Any
 from attribution_pipeline.lake import DayMoved, Lake
 from attribution_pipeline_tests.reliability import inspection, synthetic
 from attribution_pipeline_tests.reliability.writers import PROCESSES
+from attribution_pipeline_tests.reliability.tally import Tally
 
 MOST_TRIES = 50
 """A writer that was told so often that the day moved has a defect, or a crowd of fifty."""
 
 
 @dataclass
-class CrowdTally:
+class CrowdTally(Tally):
     """What a crowd came to."""
 
+    crowds: int = 0
     acknowledged: int = 0
     moved: int = 0
     """Times that a writer was told that another had recorded the day meanwhile."""
-    violations: list[str] = field(default_factory=list)
 
 
 def own_days(storage: Path, writers: int, rounds: int) -> CrowdTally:
@@ -102,7 +103,7 @@ def _member(gate: Any, report: Any, work: Callable[..., Any], arguments: tuple[A
 
 
 def _judge(storage: Path, answers: list[Any], states: dict[int, int]) -> CrowdTally:
-    tally = CrowdTally()
+    tally = CrowdTally(crowds=1)
     told: list[str] = []
     for answer in answers:
         if isinstance(answer, str):

@@ -17,28 +17,31 @@ from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline_tests.reliability import inspection, real_day
 from attribution_pipeline_tests.reliability.faulty_store import FaultyStore, applies
 from attribution_pipeline_tests.reliability.inspection import Standing
+from attribution_pipeline_tests.reliability.tally import Tally
+
+CAN_LAST = ("error", "no_space", "timeout_before")
+"""Kinds that may stay for ever. (A timeout after every call is a store that works.)"""
 
 LAKE = "lake"
 """The deployment file's ``storage``."""
 
 
 @dataclass
-class FaultTally:
+class FaultTally(Tally):
     """What a sweep came to."""
 
     faults: Counter[str] = field(default_factory=Counter)
     """Injected, by kind."""
-    calls: dict[str, int] = field(default_factory=dict)
-    """Calls of a run without trouble, by act."""
     met: Counter[str] = field(default_factory=Counter)
     """Injected, by the method that failed."""
+    lasting: int = 0
+    """Of them, faults that stayed until the run ended."""
     refused: int = 0
     """Faults that reached the caller, as one line."""
     survived: int = 0
     """Faults after which the run went on and ended as if nothing had been."""
     left_old: int = 0
     left_new: int = 0
-    violations: list[str] = field(default_factory=list)
 
 
 class Sweep:
@@ -89,6 +92,7 @@ class Sweep:
             return
         tally.faults[store.kind] += 1
         tally.met[store.hit] += 1
+        tally.lasting += store.for_ever
         storage = home / LAKE
         found = inspection.standing(storage)
         tally.left_old += found == self.old
@@ -102,7 +106,9 @@ class Sweep:
             tally.refused += 1
             yield from _unclear(error)
         real_day.perform(home, self.act)
-        yield from (f"after a rerun: {text}" for text in inspection.standing(storage).differs(self.new))
+        yield from (
+            f"after a rerun: {text}" for text in inspection.standing(storage).differs(self.new)
+        )
         yield from (f"after a rerun: {text}" for text in inspection.whole(storage))
 
 

@@ -136,7 +136,9 @@ def landed_rows(storage: Path) -> Counter[str]:
     return rows
 
 
-def _differing(what: str, found: Mapping[str, object], wanted: Mapping[str, object]) -> Iterable[str]:
+def _differing(
+    what: str, found: Mapping[str, object], wanted: Mapping[str, object]
+) -> Iterable[str]:
     for label in sorted(found.keys() | wanted.keys()):
         if found.get(label) != wanted.get(label):
             yield f"{what}: {label} is {found.get(label)}, not {wanted.get(label)}"

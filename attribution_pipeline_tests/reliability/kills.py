@@ -17,6 +17,7 @@ from pathlib import Path
 
 from attribution_pipeline_tests.reliability import aftermath, inspection, synthetic, writers
 from attribution_pipeline_tests.reliability.journal import DONE, Journal, Line
+from attribution_pipeline_tests.reliability.tally import Tally
 
 DAYS = 3
 KILLS_PER_LAKE = 25
@@ -27,8 +28,8 @@ PATIENCE_S = 60.0
 
 
 @dataclass
-class Tally:
-    """What a series of kills came to. ``violations``: one line each; empty is the proof."""
+class KillTally(Tally):
+    """What a series of kills came to."""
 
     kills: int = 0
     inside: Counter[str] = field(default_factory=Counter)
@@ -38,13 +39,12 @@ class Tally:
     """States that stood although their writer was killed before it was told."""
     reads: int = 0
     states_read: int = 0
-    violations: list[str] = field(default_factory=list)
 
 
-def kill_at_random(folder: Path, kills: int, seed: int) -> Tally:
+def kill_at_random(folder: Path, kills: int, seed: int) -> KillTally:
     """Kill ``kills`` writers at random times while a reader reads; after each, check and rerun."""
     dice = random.Random(seed)
-    tally = Tally()
+    tally = KillTally()
     lakes = 0
     while tally.kills < kills and not tally.violations:
         lakes += 1
@@ -55,7 +55,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> Tally:
     return tally
 
 
-def _one_lake(home: Path, kills: int, dice: random.Random, tally: Tally) -> None:
+def _one_lake(home: Path, kills: int, dice: random.Random, tally: KillTally) -> None:
     storage, journal, stop = home / "storage", Journal(home / "journal"), home / "stop"
     storage.mkdir(parents=True)
     answers, report = writers.PROCESSES.Pipe(duplex=False)
@@ -80,7 +80,7 @@ def _one_lake(home: Path, kills: int, dice: random.Random, tally: Tally) -> None
         tally.violations.append(f"the reader: {trouble}")
 
 
-def _one_kill(storage: Path, journal: Journal, life_s: float, tally: Tally) -> None:
+def _one_kill(storage: Path, journal: Journal, life_s: float, tally: KillTally) -> None:
     before = len(journal.lines())
     writer = writers.PROCESSES.Process(
         target=writers.write_states, args=(storage, journal.path, DAYS)

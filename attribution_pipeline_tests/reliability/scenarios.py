@@ -6,7 +6,8 @@ Does not: the trouble (``crash_points``, ``faults``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,6 @@ from attribution_pipeline.lake import checkpoints
 from attribution_pipeline_tests.reliability import inspection, real_day, synthetic
 from attribution_pipeline_tests.reliability.inspection import Standing
 from attribution_pipeline_tests.reliability.journal import BEGIN, DONE, Journal, Line
-
-COMMITS_BETWEEN_CHECKPOINTS = 2
-"""So that a short story makes one."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,20 @@ def journal_of(folder: Path) -> Journal:
     return Journal(folder / "journal")
 
 
+@contextlib.contextmanager
+def checkpoints_after(commits: int) -> Iterator[None]:
+    """A checkpoint of a log after so many commits: a short story has them, too."""
+    usual, checkpoints.EVERY = checkpoints.EVERY, commits
+    try:
+        yield
+    finally:
+        checkpoints.EVERY = usual
+
+
 def _synthetic_step(folder: Path, step: str) -> None:
-    checkpoints.EVERY = COMMITS_BETWEEN_CHECKPOINTS
     task, day, number = step.split()
-    synthetic.perform(folder / "storage", task, int(day), int(number))
+    with checkpoints_after(2):
+        synthetic.perform(folder / "storage", task, int(day), int(number))
 
 
 # the last step finds its state recorded already

@@ -86,9 +86,7 @@ def read_states(storage: Path, journal_file: Path, days: int, stop: Path, report
 
 
 def _acknowledged(journal: Journal, seen: list[int]) -> list[tuple[int, int]]:
-    return [
-        (line.day, line.step) for line in journal.done("record") if line.step > seen[line.day]
-    ]
+    return [(line.day, line.step) for line in journal.done("record") if line.step > seen[line.day]]
 
 
 def die_at(point: str, nth: int) -> None:

@@ -23,8 +23,8 @@ from attribution_pipeline_tests.reliability.faulty_store import KINDS, FaultySto
 
 CRASH_SHARE, FAULT_SHARE = 0.2, 0.2
 """Of the steps of a schedule."""
-LATEST_CALL = 400
-"""Crash points passed, or calls to the storage, before it happens, at most."""
+EARLIEST_CALL, LATEST_CALL = 3, 600
+"""Crash points passed, or calls to the storage, before it happens. A step makes some hundred."""
 
 
 class Crashed(BaseException):
@@ -49,8 +49,8 @@ class Interruption:
 
     def __init__(self, dice: random.Random) -> None:
         luck = dice.random()
-        # early calls are as likely as all the later ones: landing is short, recording long
-        self.nth = int(math.exp(dice.uniform(0, math.log(LATEST_CALL))))
+        # by orders of magnitude: landing is short, recording long
+        self.nth = int(math.exp(dice.uniform(math.log(EARLIEST_CALL), math.log(LATEST_CALL))))
         self.kind = ""
         if luck < CRASH_SHARE:
             self.kind = "crash"

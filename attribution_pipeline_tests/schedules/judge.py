@@ -6,21 +6,17 @@ not: playing (``play``), the on-time books (``books``).
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from itertools import pairwise
-
-import pyarrow.parquet as pq
 
 from attribution_pipeline.lake import Lake, Published
 from attribution_pipeline.simulator.month import Schedule
-from attribution_pipeline_tests.schedules import books
+from attribution_pipeline_tests.schedules import books, history
 from attribution_pipeline_tests.schedules.books import Day, Row
 from attribution_pipeline_tests.schedules.play import Played
-
-COSTS = ("billed_cost", "effective_cost")
 
 Facts = Counter[str]
 """What happened in a schedule: states, revised rows by cause, held rows, settled days, and so on."""
@@ -38,6 +34,8 @@ def judge(
         if lake.head(day) is None:
             continue
         wrong += [f"{day}: {line}" for line in _day(lake, day, expected, schedule, facts)]
+    dice = random.Random(f"{schedule.seed}:replays")
+    wrong += history.unreproduced_states(played.house, list(lake.states()), dice)
     facts["restarts"], facts["interruptions"] = played.restarts, len(played.interruptions)
     for kind, count in played.deliveries.items():
         facts[f"delivered {kind}"] = count
@@ -49,24 +47,27 @@ def _day(lake: Lake, day: date, expected: Day, schedule: Schedule, facts: Facts)
     changes = lake.read("ledger_revisions", day, day).to_pylist()
     variances = lake.read("variances", day, day).to_pylist()
     states = [state for state in lake.states() if state.day == day]
-    _count(rows, changes, variances, states, facts)
+    _count(lake, rows, changes, variances, states, facts)
     return [
         *_content(lake, day, expected, rows, variances, holds=schedule.closed_period == "hold"),
-        *_doubled(rows),
-        *_revisions(lake, states, rows, changes),
-        *_states(states),
+        *doubled(rows),
+        *history.broken_revisions(history.rows_of(lake, states[0]), rows, changes),
+        *history.states_for_nothing(states),
+        *history.unreadable_states(lake, states),
     ]
 
 
 def _count(
+    lake: Lake,
     rows: Sequence[Row], changes: Sequence[Row], variances: Sequence[Row],
     states: Sequence[Published], facts: Facts,
 ) -> None:  # fmt: skip
     facts["states"] += len(states)
-    facts["settled days"] += states[-1].settled
-    facts["policy changes"] += sum(
-        a.policy_digest != b.policy_digest for a, b in pairwise(states)
+    facts["late path states"] += sum(
+        len(lake.document(state)["files"].get("operations", ())) > 1 for state in states
     )
+    facts["settled days"] += states[-1].settled
+    facts["policy changes"] += sum(a.policy_digest != b.policy_digest for a, b in pairwise(states))
     facts["variances"] += len(variances)
     facts["rows at zero"] += sum(not books.has_cost(row) for row in rows)
     for row in rows:
@@ -94,58 +95,6 @@ def _content(
     return wrong
 
 
-def _doubled(rows: Sequence[Row]) -> list[str]:
+def doubled(rows: Sequence[Row]) -> list[str]:
     counts = Counter(row["attribution_id"] for row in rows)
     return [f"{key[:8]} stands {n} times" for key, n in counts.items() if n > 1]
-
-
-def _revisions(
-    lake: Lake, states: Sequence[Published], rows: Sequence[Row], changes: Sequence[Row]
-) -> list[str]:
-    """First amounts plus deltas are the present amounts; a revision is a change; no row vanishes."""
-    first = {row["attribution_id"]: row for row in _rows_of(lake, states[0])}
-    present = {row["attribution_id"]: row for row in rows}
-    by_row: dict[str, list[Row]] = defaultdict(list)
-    for change in changes:
-        by_row[change["attribution_id"]].append(change)
-    wrong = [f"{key[:8]} has vanished" for key in (first.keys() | by_row.keys()) - present.keys()]
-    for key, row in present.items():
-        story = sorted(by_row.get(key, ()), key=lambda change: change["revision"])
-        stands = first.get(key)
-        numbers = [change["revision"] for change in story]
-        expected = list(range(2, len(story) + 2)) if stands else list(range(1, len(story) + 1))
-        if numbers != expected or row["revision"] != (expected[-1] if expected else 1):
-            wrong.append(f"{key[:8]} is at revision {row['revision']}, its changes are {numbers}")
-        if not stands and not story:
-            wrong.append(f"{key[:8]} was not in the first state, and no revision tells of it")
-        for cost in COSTS:
-            amount = stands[cost] if stands else Decimal(0)
-            for change in story:
-                if change[f"old_{cost}"] != amount:
-                    wrong.append(
-                        f"{key[:8]} revision {change['revision']}: old {cost} is not {amount}"
-                    )
-                amount += change[f"delta_{cost}"]
-            if amount != row[cost]:
-                wrong.append(f"{key[:8]}: {cost} is {row[cost]}, first and deltas give {amount}")
-    return wrong
-
-
-def _rows_of(lake: Lake, state: Published) -> list[Row]:
-    files = lake.document(state)["files"]["ledger"]
-    return [
-        row
-        for entry in files
-        for row in pq.read_table(lake.verified(lake.stored(entry)), partitioning=None).to_pylist()
-    ]
-
-
-def _states(states: Sequence[Published]) -> list[str]:
-    """A state is published because something moved."""
-    wrong = []
-    for before, after in pairwise(states):
-        if (dict(before.inputs), before.policy_digest, before.kernel) == (
-            dict(after.inputs), after.policy_digest, after.kernel,
-        ):  # fmt: skip
-            wrong.append(f"state {after.state} says what state {before.state} says")
-    return wrong

@@ -74,20 +74,22 @@ def play_all(numbers: Sequence[int], processes: int) -> Iterator[Verdict]:
     # spawned: neither DuckDB nor Arrow survive a fork
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, maxtasksperchild=4) as pool:
-        for verdicts in pool.imap_unordered(_month, months.values()):
+        for verdicts in pool.imap_unordered(_whole_month, months.values()):
             yield from verdicts
 
 
-def _month(numbers: list[int]) -> list[Verdict]:
+def _whole_month(numbers: list[int]) -> list[Verdict]:
+    return list(_month(numbers))
+
+
+def _month(numbers: list[int]) -> Iterator[Verdict]:
     known = month_of(numbers[0])
-    verdicts = []
     with tempfile.TemporaryDirectory(prefix="schedules-") as folder:
         on_time = on_time_books(known, Path(folder) / "on-time")
         for number in numbers:
             place = Path(folder) / str(number)
-            verdicts.append(played(number, known, on_time, place))
+            yield played(number, known, on_time, place)
             shutil.rmtree(place, ignore_errors=True)
-    return verdicts
 
 
 def _one(number: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter, defaultdict
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def _by_cause(directory: Path) -> dict[tuple[object, ...], Decimal]:
     return sums
 
 
-@pytest.mark.parametrize("fault", ["duplicates", "lost_spans", "lost_hour", "silent_pod"])
+@pytest.mark.parametrize("fault", ["duplicates", "lost_spans", "lost_hour", "silent_pod", "late_spans"])
 def test_no_fault_of_telemetry_changes_the_bill_or_who_caused_it(
     company: Company, tmp_path: Path, fault: str
 ) -> None:
@@ -59,6 +61,28 @@ def test_duplicates_are_exact_and_come_under_keys_of_their_own(
     assert set(texts) == {span.id for span in reading.spans(company[0])}
     assert all(len(found) == 1 for found in texts.values())
     assert sum(len(found) > 1 for found in objects.values()) > 0.03 * report.spans
+
+
+def test_late_objects_are_listed_and_come_under_the_hour_of_their_upload(
+    company: Company, tmp_path: Path
+) -> None:
+    directory, report = played(tmp_path / "late", "late_spans")
+    with (directory / "truth" / "late.csv").open() as file:
+        listed = {row["path"]: row for row in csv.DictReader(file)}
+    ends: dict[str, list[int]] = defaultdict(list)
+    for span in reading.spans(directory):
+        ends[span.object.relative_to(directory).as_posix()].append(span.end_ms)
+    assert {span.id for span in reading.spans(directory)} == {
+        span.id for span in reading.spans(company[0])
+    }
+    assert 0 < len(listed) < 0.1 * report.objects
+    for path, row in listed.items():
+        uploaded = datetime.fromisoformat(row["uploaded_at"])
+        assert f"{uploaded:year=%Y/month=%m/day=%d/hour=%H/minute=%M}" in path
+        lateness = uploaded.timestamp() - max(ends[path]) / 1000
+        assert 1 <= int(row["hours_late"]) <= lateness / 3600 < 73
+        assert len(ends[path]) == int(row["spans"])
+    assert report.deliveries == sum(map(len, ends.values()))
 
 
 def test_two_in_a_hundred_spans_are_lost_and_the_same_ones_again_among_all_faults(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attribution_pipeline.lake.checked import digest_of, said_by, with_digest
+from attribution_pipeline.lake.checked import own_digest, said_by, with_digest
 from attribution_pipeline.lake.landed.records import LandedFile, ObjectRecord
 from attribution_pipeline.lake.store import Store, create_once
 from attribution_pipeline.model.errors import Refusal
@@ -77,8 +77,9 @@ def create(
         "files": [file.as_dict() for file in files],
         "objects": [record.as_dict() for record in objects],
     }
-    create_once(store, _path(ordinal), with_digest(said))
-    return Landing(ordinal, digest_of(said), landed_at, tuple(files), tuple(objects))
+    content = with_digest(said)
+    create_once(store, _path(ordinal), content)
+    return Landing(ordinal, own_digest(content), landed_at, tuple(files), tuple(objects))
 
 
 def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
@@ -92,7 +93,7 @@ def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
         raise _damaged(store, ordinal, "does not follow the one before: one of them was replaced")
     return Landing(
         ordinal,
-        digest_of(entry),
+        own_digest(content),
         entry["landed_at"],
         tuple(LandedFile.from_dict(file) for file in entry["files"]),
         tuple(ObjectRecord.from_dict(record) for record in entry["objects"]),

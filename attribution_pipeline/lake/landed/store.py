@@ -32,7 +32,7 @@ class LandedView:
         self.store = store
         self._landings = list(landings)
         self._standing: dict[str, Standing] = {}
-        self._verified: set[str] = set()
+        self._verified: dict[str, tuple[int, int, int]] = {}
 
     # -- what was met ------------------------------------------------------------------------------
 
@@ -137,23 +137,29 @@ class LandedView:
     def verify(self, files: list[LandedFile]) -> None:
         """Raise Refusal naming the first file whose bytes are not the recorded ones.
 
-        Parquet does not notice flipped bits; sha256 does. A store hashes a file once: a run over a
-        year of days asks for the same bills with every day.
+        Parquet does not notice flipped bits; sha256 does. A file is hashed once while nobody writes
+        to it: a run over a year of days asks for the same bills with every day.
         """
         for file in files:
-            if file.path in self._verified:
+            path, seen = self._look(file)
+            if path is not None and self._verified.get(file.path) == seen:
                 continue
-            try:
-                found = sha256_of(self.store.fetch(file.path))
-            except FileNotFoundError:
-                found = ""
-            if found != file.sha256:
+            if path is None or sha256_of(path) != file.sha256:
                 raise Refusal(
                     "a file of landed evidence is missing or was changed",
                     where=self.store.where(file.path),
                     remedy="restore it from a copy: what was landed is not read a second time",
                 )
-            self._verified.add(file.path)
+            self._verified[file.path] = seen
+
+    def _look(self, file: LandedFile) -> tuple[Path | None, tuple[int, int, int]]:
+        """The file and what tells that it was written to, or None where it is missing."""
+        try:
+            path = self.store.fetch(file.path)
+            stat = path.stat()
+        except FileNotFoundError:
+            return None, (0, 0, 0)
+        return path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
     def _stands(self, table: str) -> Standing:
         found = self._standing.get(table)
@@ -217,7 +223,14 @@ class LandedStore(LandedView):
             raise RuntimeError("a landing is committed outside its lock")
         previous = self._landings[-1] if self._landings else None
         landed_at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-        landing = index.create(self.store, previous, landed_at, files, objects)
+        try:
+            landing = index.create(self.store, previous, landed_at, files, objects)
+        except FileExistsError:
+            raise Refusal(
+                "another run landed objects at the same moment, so nothing of this one was landed",
+                where=self.store.where(index.FOLDER),
+                remedy="run again: what is left lands then",
+            ) from None
         self._extend([landing])
         return landing.ordinal
 

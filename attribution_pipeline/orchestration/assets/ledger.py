@@ -15,6 +15,7 @@ import dagster as dg
 
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
+from attribution_pipeline.orchestration.day_changes import held, kept_version, revised
 from attribution_pipeline.orchestration.ledger_figures import (
     COVERAGE_COLUMNS,
     tie_out_lines,
@@ -28,6 +29,7 @@ from attribution_pipeline.orchestration.resources import DeploymentFile
 
 if TYPE_CHECKING:
     from attribution_pipeline.lake import CommitReceipt
+    from attribution_pipeline.lake.states import Published
     from attribution_pipeline.orchestration.house import House
 
 LEDGER = "attribution_ledger"
@@ -83,14 +85,23 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
             house = deployment.house()
             try:
                 receipt = record_day(
-                    house, day, force=context.run.tags.get(FORCE) == "true", run_id=context.run.run_id
+                    house,
+                    day,
+                    force=context.run.tags.get(FORCE) == "true",
+                    run_id=context.run.run_id,
                 )
             except DayMoved as moved:
                 context.log.warning(str(moved))
                 raise dg.RetryRequested(max_retries=TRIES_AFTER_A_RACE) from moved
-            manifest = house.lake.manifest(day)
+            states = house.lake.states(day)
+            state = next(made for made in states if made.manifest_id == receipt.manifest_id)
+            manifest = house.lake.document(state)
+            notes = _notes(house, state)
+            for note in notes:
+                context.log.warning(note)
+            changed = "nothing in this run" if receipt.unchanged else revised(house, state)
             yield _operation_costs(manifest)
-            yield _ledger(house, receipt, manifest, day)
+            yield _ledger(house, receipt, manifest, changed or "no row", notes)
 
     return reconciled_day
 
@@ -109,10 +120,25 @@ def _operation_costs(manifest: dict[str, Any]) -> Any:
     )
 
 
-def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], day: date) -> Any:
+def _notes(house: "House", state: "Published") -> list[str]:
+    """What a person who just ran the day should know: the version that a closed day kept, and what
+    is held back."""
+    kept = kept_version(house, state)
+    notes = [f'{kept}, or launch it with the run tag {FORCE}: "true"' if kept else ""]
+    return [note for note in (*notes, held(house, state)) if note]
+
+
+def _ledger(
+    house: "House",
+    receipt: "CommitReceipt",
+    manifest: dict[str, Any],
+    changed: str,
+    notes: list[str],
+) -> Any:
     policy = house.lake.policies.load(manifest["policy"]["file"])
     metric = policy.settlement.metric
     columns = ["tenant_id", "unallocated_reason", "billed_cost", "effective_cost"]
+    day = receipt.day
     rows = house.lake.read("ledger", day, day, [*columns, "billing_currency"])
     output = manifest["output"]
     tenants = top_tenants(rows, metric)
@@ -120,17 +146,20 @@ def _ledger(house: "House", receipt: "CommitReceipt", manifest: dict[str, Any], 
     return dg.MaterializeResult(
         asset_key=LEDGER,
         metadata={
-            "dagster/partition_row_count": sum(file["rows"] for file in manifest["files"]["ledger"]),
+            "dagster/partition_row_count": sum(
+                file["rows"] for file in manifest["files"]["ledger"]
+            ),
+            "state": receipt.state,
+            "unchanged": receipt.unchanged,
+            "revised": changed,
+            **({"notes": shown.markdown_list(notes)} if notes else {}),
+            "policy": f"{policy.policy} version {policy.version}, "
+            f"digest {shown.digest(policy.digest)}",
             "tie_out": shown.table(*tie_out_lines(output["tie_out"])),
             "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
             "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
             "unallocated": shown.table(reasons, ("reason", metric, "currency")),
             "coverage_by_route": shown.table(output["coverage"], COVERAGE_COLUMNS),
-            "policy": f"{policy.policy} version {policy.version}, "
-            f"digest {shown.digest(policy.digest)}",
-            "state": receipt.state,
-            "unchanged": receipt.unchanged,
-            "revised": dict(output["revised"]),
             "settled": manifest["settled"],
             "forced": manifest["forced"],
             "manifest": receipt.manifest_id,

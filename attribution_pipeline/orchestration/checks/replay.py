@@ -101,15 +101,16 @@ def replay_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinitio
             op = context.op_execution_context
             recorded = RecordedDay(deployment.house(), date.fromisoformat(op.partition_key))
             asked = _Asked(recorded, op.instance, op.run.run_id)
-            for name, answer in (
-                (REPLAY_VARIANCE, asked.variance()),
-                (GATE_OF_MONTH, asked.month()),
+            error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+            for name, severity, answer in (
+                (REPLAY_VARIANCE, error, asked.variance()),
+                (GATE_OF_MONTH, warn, asked.month()),
             ):
                 yield dg.AssetCheckResult(
                     asset_key=LEDGER,
                     check_name=name,
                     passed=answer.passed,
-                    severity=dg.AssetCheckSeverity.ERROR,
+                    severity=severity,
                     description=answer.description,
                     metadata=dict(answer.metadata),
                 )

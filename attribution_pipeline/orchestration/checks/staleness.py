@@ -17,9 +17,16 @@ from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.digests import evidence_digests
 from attribution_pipeline.orchestration.assets.ledger import FORCE, LEDGER
 from attribution_pipeline.orchestration.checks.answers import Answer
+from attribution_pipeline.orchestration.digests import last_digests
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
-from attribution_pipeline.orchestration.staleness import StaleDay, by_moved, ranges, stale_days
+from attribution_pipeline.orchestration.staleness import (
+    StaleDay,
+    by_moved,
+    count_of,
+    ranges,
+    stale_days,
+)
 
 if TYPE_CHECKING:
     from attribution_pipeline.orchestration.house import House
@@ -41,6 +48,7 @@ def stale_partitions(house: "House") -> Answer:
         "range_to_paste": ranges(day.day for day in due),
         "days": shown.table([_row(day) for day in stale], COLUMNS),
         "days_by_what_moved": dict(by_moved(stale)),
+        "evidence_looked_at": _looked_at(house),
     }
     if forced:
         metadata["range_that_needs_force"] = ranges(day.day for day in forced)
@@ -69,6 +77,13 @@ def stale_partitions_check(
     )
 
 
+def _looked_at(house: "House") -> str:
+    digests = last_digests(house)
+    if digests is None:
+        return "never: launch the job landing"
+    return f"after landing {digests.landed:,}, {digests.written_at:%Y-%m-%d %H:%M} UTC"
+
+
 def _row(day: StaleDay) -> dict[str, Any]:
     remarks = [*day.refused]
     if day.needs_force:
@@ -83,9 +98,9 @@ def _due(days: list[StaleDay]) -> list[str]:
         return []
     moved = ", ".join(f"{name} of {count:,}" for name, count in by_moved(days).items())
     return [
-        f"{_count(days)} out of date ({moved}). Materialize attribution_ledger for "
-        f"{ranges(day.day for day in days)}: paste that into the dialog's partitions and launch "
-        "the backfill; or turn on the sensor late_evidence."
+        f"Out of date: {count_of(days)} ({moved}). Materialize attribution_ledger, paste "
+        f"{ranges(day.day for day in days)} as its partitions and launch the backfill; or turn on "
+        "the sensor late_evidence."
     ]
 
 
@@ -93,16 +108,16 @@ def _forced(days: list[StaleDay]) -> list[str]:
     if not days:
         return []
     return [
-        f"{_count(days)} closed and stay under the policy version that they were recorded under: "
-        f"another version is in force on {ranges(day.day for day in days)}. If that is to reach "
-        f'back, launch these with the tag {FORCE}: "true".'
+        f"Closed under an older policy version, which stays: {count_of(days)}, "
+        f"{ranges(day.day for day in days)}. If the version in force is to reach back over them, "
+        f'launch them with the tag {FORCE}: "true".'
     ]
 
 
 def _refused(days: list[StaleDay]) -> list[str]:
     if not days:
         return []
-    return [f"{_count(days)} without usable evidence, first {days[0].day}: {days[0].refused[0]}"]
+    return [f"Can't be run: {count_of(days)}, first {days[0].day}: {days[0].refused[0]}."]
 
 
 def _waiting(days: list[StaleDay]) -> list[str]:
@@ -110,10 +125,6 @@ def _waiting(days: list[StaleDay]) -> list[str]:
         return []
     until = min(day.waits_until for day in days if day.waits_until)
     return [
-        f"{_count(days)} waiting, the first until {until:%Y-%m-%d %H:%M} UTC: only bills moved, "
-        "and days are reconciled with bills that are sent again once a day at most."
+        f"Waiting: {count_of(days)}, the first until {until:%Y-%m-%d %H:%M} UTC. Only their bills "
+        "moved, and a bill that is sent again is taken in once a day at most."
     ]
-
-
-def _count(days: list[StaleDay]) -> str:
-    return "1 day is" if len(days) == 1 else f"{len(days):,} days are"

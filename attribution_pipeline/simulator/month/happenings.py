@@ -20,8 +20,8 @@ from attribution_pipeline.simulator.month.company import CLAUDE, LLAMA, MODELS, 
 
 FIRST_DAY = date(2026, 10, 1)
 DAYS = 30
-BOOK_DAYS = 8
-"""Days whose books are kept, where not all are: a schedule of a month is then four times as fast."""
+BOOK_DAYS = 6
+"""Days whose books are kept, where not all are: a schedule of a month is then five times as fast."""
 
 DAY_MS = 86_400_000
 MIN_CALLS, MAX_CALLS = 6, 10
@@ -100,7 +100,7 @@ class Month:
     def changed_from(self) -> date:
         """From when the second version of the policy is in force: a day amid the books."""
         margin = max(1, len(self.books) // 4)
-        return self.dice("policy").choice(self.books[margin:-margin])
+        return self.dice("policy").choice(self.books[margin:-margin] or self.books)
 
     def dice(self, purpose: str) -> random.Random:
         """Random numbers of one purpose: no part of a month shifts another's draws."""
@@ -241,15 +241,15 @@ def _vectors(day: date, used: list[Used]) -> Charge:
     return _charge("vectors", focus, day, total * 137 * company.MICRO // 10, Decimal(total))
 
 
-def one_in_five(dice: random.Random, days: Sequence[date]) -> list[date]:
-    """A day of each five: what happens now and then happens whichever days are kept."""
-    return [dice.choice(days[first : first + 5]) for first in range(0, len(days), 5)]
+def one_in_three(dice: random.Random, days: Sequence[date]) -> list[date]:
+    """A day of each three: few of them, and some among any kept days."""
+    return [dice.choice(days[first : first + 3]) for first in range(0, len(days), 3)]
 
 
 def _corrections(month: Month) -> list[Charge]:
     """FOCUS: ``ChargeClass = Correction``, on the day that it corrects, in the next billing period."""
     found = []
-    for day in one_in_five(month.dice("corrections"), month.days):
+    for day in one_in_three(month.dice("corrections"), month.books):
         billed = (c for c in month.charges if c.export == "tokens")
         wrong = next((c for c in billed if c.lines[0].start.date() == day), None)
         if wrong is None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from attribution_pipeline.simulator.charges import Charge
 from attribution_pipeline.simulator.month import bills, on_time, policies, reports, spans
 from attribution_pipeline.simulator.month.deliveries import Delivery, Schedule, Step, ordered
-from attribution_pipeline.simulator.month.happenings import Month, one_in_five
+from attribution_pipeline.simulator.month.happenings import Month, one_in_three
 
 MAX_LATE_HOURS = 72
 LATE_BATCH_SHARE, LATE_SPAN_SHARE, REPLAYED_SHARE = 0.08, 0.02, 0.12
@@ -28,10 +28,13 @@ OUTSIDE = 120
 STEPS = (5, 8)
 """Fewest and most steps of a schedule."""
 RESTART_SHARE = 0.3
+SPANS_APART_SHARE = 0.4
 LAST_WORK = timedelta(days=14)
 """When the last step works, counted from the end of the month: everything that closes is settled."""
 
 ORDERS = ("forward", "shuffled")
+_EARLY = {"policy": 0.25, "close": 0.4}
+"""In a shuffled order books close early as a rule, so that much comes afterwards."""
 
 
 def schedule(
@@ -44,7 +47,7 @@ def schedule(
     if chosen == "forward":
         found = ordered(found, lambda delivery: (delivery.at, delivery.name))
     else:
-        luck = {delivery.name: dice.random() for delivery in found}
+        luck = {d.name: dice.random() * _EARLY.get(d.kind, 1) for d in found}
         found = ordered(found, lambda delivery: luck[delivery.name])
     return Schedule(seed, chosen, closed_period, _steps(month, found, dice, chosen))
 
@@ -59,10 +62,12 @@ def _steps(
         over = _at(month.books[0] + timedelta(days=1))
         early = max(1, sum(delivery.at <= over for delivery in found))
     cuts = {0, len(found), *dice.sample(range(early, len(found)), count - 1)}
+    closing = sum(delivery.at <= books_closed(month) for delivery in found)
     if order == "forward":
-        # work is done between the last close and what comes after it
-        cuts.add(sum(delivery.at <= books_closed(month) for delivery in found))
-    first, last = _at(month.days[0]), all_over(month)
+        cuts.add(closing)  # work is done between the last close and what comes after it
+    # out of order, half of the kept days are over from the first step on
+    begins = month.books[len(month.books) // 2] if order == "shuffled" else month.days[0]
+    first, last = _at(begins), all_over(month)
     steps, now = [], first
     for number, (begin, end) in enumerate(pairwise(sorted(cuts)), start=1):
         part = tuple(found[begin:end])
@@ -70,12 +75,20 @@ def _steps(
             now = last
         elif order == "shuffled":
             now = first + (last - first) * number / count
-        elif found[end].at > books_closed(month):
+        elif end == closing:
             now = books_closed(month)
         else:
             now = max(now, *(delivery.at for delivery in part))
-        steps.append(Step(now, part, restart=dice.random() < RESTART_SHARE))
+        parts = _spans_apart(part) if dice.random() < SPANS_APART_SHARE else (part,)
+        steps += [Step(now, one, restart=dice.random() < RESTART_SHARE) for one in parts]
     return tuple(steps)
+
+
+def _spans_apart(part: tuple[Delivery, ...]) -> tuple[tuple[Delivery, ...], ...]:
+    """The same deliveries, spans in a step of their own: nothing else moves days then."""
+    late = tuple(delivery for delivery in part if "span" in delivery.kind)
+    others = tuple(delivery for delivery in part if delivery not in late)
+    return (others, late) if others and late else (part,)
 
 
 def all_over(month: Month) -> datetime:
@@ -119,7 +132,8 @@ def _span_deliveries(month: Month, dice: random.Random) -> Iterator[Delivery]:
         kept = []
         for span in batch:
             if dice.random() < LATE_SPAN_SHARE:
-                yield _spans(month, "late_span", day, number, [span], _late(dice, sent),
+                ended = datetime.fromtimestamp(span.end_ms / 1000, UTC)
+                yield _spans(month, "late_span", day, number, [span], _late(dice, ended),
                              f"-late-{span.id[0]}-{span.emitter}")  # fmt: skip
             else:
                 kept.append(span)
@@ -159,7 +173,7 @@ def _replay(
 
 
 def _snapshots(month: Month, dice: random.Random) -> Iterator[Delivery]:
-    wrong = one_in_five(dice, month.days)
+    wrong = one_in_three(dice, month.books)
     for day in month.days:
         at, right = _at(day + timedelta(days=1), 1), reports.snapshot(month, day)
         if day not in wrong:
@@ -186,7 +200,8 @@ def _snapshot(
 
 
 def _usage_reports(month: Month, dice: random.Random) -> Iterator[Delivery]:
-    late, wrong = one_in_five(dice, month.days), one_in_five(dice, month.days)
+    late = one_in_three(dice, month.books)
+    wrong = one_in_three(dice, [day for day in month.books if day not in late])
     for day in month.days:
         at = _at(day + timedelta(days=1), 2)
         rows = [row for row in month.used if row.day == day]
@@ -207,7 +222,7 @@ def _usage_reports(month: Month, dice: random.Random) -> Iterator[Delivery]:
 
 
 def _vector_bill(month: Month, dice: random.Random) -> Iterator[Delivery]:
-    wrong = one_in_five(dice, month.days)
+    wrong = one_in_three(dice, month.books)
     for day in month.days:
         at = _at(day + timedelta(days=1), 3)
         path = bills.path("vectors", month.period, day=day)
