@@ -81,11 +81,12 @@ class Session:
         self.execute(f"create table {name} as select * from incoming")
         self.connection.unregister("incoming")
 
-    def view(self, name: str, files: Sequence[str], *, filename: bool = False) -> None:
-        """Parquet files of one schema as a view; ``filename`` adds a column that names the file."""
+    def view(self, name: str, files: Sequence[str], *, located: bool = False) -> None:
+        """Parquet files of one schema as a view; ``located`` adds each row's ``filename`` and its
+        ``file_row_number``."""
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-        named = ", filename = true" if filename else ""
-        self.execute(f"create view {name} as select * from read_parquet([{listed}]{named})")
+        options = ", filename = true, file_row_number = true" if located else ""
+        self.execute(f"create view {name} as select * from read_parquet([{listed}]{options})")
 
     def write(self, query: str, path: Path, *, rows_per_group: int = 122_880) -> int:
         """The answer as one zstd Parquet file, in the order of the query; returns its rows."""

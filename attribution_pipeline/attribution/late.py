@@ -38,8 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["late_operation_plane", "reconcile_late"]
 
-MOST_FILES = 12
+MOST_FILES = 32
 """Files of one table that a day gathers before it is written whole again."""
+
+ASKED = (
+    "attribution_id", "charge_id", "component", "leg", "basis", "operation_name", "model",
+    "token_kind", "unallocated_reason", "confidence", "driver_quantity", "billed_cost",
+    "effective_cost",
+)  # fmt: skip
+"""Columns of recorded rows that decide whether they stand."""
 
 
 def reconcile_late(
@@ -108,10 +115,9 @@ def _reconcile(
         db, operations_before, operations.files["operations"],
         digest_before=previous.inputs["operations"], digest_now=operations.digest,
     )  # fmt: skip
-    late_change.load_classes(db)
     open_pods(db, policy)
+    late_change.load_operations(db, policy)
     slices_before = form_slices_before(db, policy, assignments)
-    late_change.load_operations(db)
     load_people(db, planes, policy, assignments)
     _load_recorded(db, previous)
     db.run("phases/staged", int=db.integer)
@@ -128,10 +134,15 @@ def _reconcile(
 
 
 def _load_recorded(db: Session, previous: Previous) -> None:
-    """``recorded``: the ledger as it stands, amounts in quanta beside; ``carried``, empty."""
+    """``recorded_rows``: the ledger as it stands. ``recorded``: what carrying asks of it, amounts
+    in quanta. ``carried``: rows that stand, empty yet."""
     db.view("recorded_rows", previous.files["ledger"])
     db.execute(
-        f"create table recorded as select *, {quanta('billed_cost')} as billed, "
-        f"{quanta('effective_cost')} as effective, {who_key()} as who_key from recorded_rows; "
-        "create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)"
+        f"""
+        create table recorded as
+        select {", ".join(ASKED)}, {quanta("billed_cost")} as billed,
+               {quanta("effective_cost")} as effective, {who_key()} as who_key
+        from recorded_rows;
+        create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)
+        """
     )

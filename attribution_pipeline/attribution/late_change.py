@@ -12,12 +12,17 @@ rounded on its own. What is divided over single operations is not for classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from attribution_pipeline.attribution.engine import Session, add_digests, less_digest
+from attribution_pipeline.attribution.engine import NULL, Session, add_digests, less_digest
 from attribution_pipeline.attribution.kernel import who_key
 from attribution_pipeline.attribution.operations import operations_digest
+from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.tokens import BUCKETS
+
+if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy
 
 PLACE = (
     "caller_cluster", "caller_namespace", "caller_pod", "serving_cluster", "serving_namespace",
@@ -25,16 +30,19 @@ PLACE = (
 )  # fmt: skip
 """What decides on which pods an operation works."""
 
-CLASS = (*WHO, "operation_name", "provider", "account", "region", "metered", "ends_today", *PLACE)
-"""What rules look at."""
+CLASS = (*WHO, "operation_name", "provider", "account", "region", "metered", "ends_today", "model")
+"""What rules look at, apart from pods."""
 
 SUMS = ("active_ms", *BUCKETS)
 """What drivers weigh, beside ``calls``."""
 
 SAMPLED = ("counted", "of_sampled", "estimated")
 
-PRICED = (*CLASS, *SUMS, *SAMPLED)
+PRICED = (*dict.fromkeys((*CLASS, *PLACE)), *SUMS, *SAMPLED)
 """Columns of an operation that can move a cost."""
+
+KNOWN = ("operation_key", "end_unix_nano", *PRICED)
+"""Columns that the phases, and the cut into files, read of a single operation."""
 
 SAFE_SUM = 2**62
 """Sums of a class stay under this, so that they are weighed as 64-bit integers."""
@@ -42,6 +50,18 @@ SAFE_SUM = 2**62
 
 class TooMuch(Exception):
     """What came late changes more than can be brought in by itself: the day is done whole."""
+
+
+def asks_for_pods(policy: Policy) -> bool:
+    """Whether a driver weighs operations by pods that no late operation need touch."""
+    return any(
+        pool.driver == "gpu_time"
+        if not pool.split
+        else pool.idle is not None
+        and pool.idle.driver in OPERATION_WEIGHTS
+        and pool.idle.within == "cluster"
+        for pool in policy.pools
+    )
 
 
 def load_change(
@@ -78,7 +98,7 @@ def load_change(
     )
     for name in ("come", "gone"):
         db.execute(
-            f"create table priced_{name} as select operation_key, {', '.join(PRICED)}, 1 as calls "
+            f"create table priced_{name} as select {', '.join(KNOWN)}, 1 as calls "
             f"from {name} where operation_key in (select operation_key from moved)"
         )
     _view(db, "still_files", standing, now[:1])
@@ -102,33 +122,35 @@ def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> 
     db.execute(f"create view {name} as select * from {name}_shape where false")
 
 
-def load_classes(db: Session) -> None:
-    """``classes``: the rows of ``kept``, by class. TooMuch where their sums are beyond 64 bits."""
-    said, sums = ", ".join(CLASS), ", ".join(f"sum({name}) as {name}" for name in SUMS)
+def load_operations(db: Session, policy: Policy) -> None:
+    """``operations`` as the phases take them: classes of what is ``closed``, operations of
+    ``individuals`` and what came. TooMuch where sums are beyond 64 bits."""
+    columns = [name for name in CLASS if name != "model" or not asks_for_pods(policy)]
+    columns += PLACE if asks_for_pods(policy) else ()
+    # a class without places stands on no pod, nor does a serving map find one for it
+    nowhere = {
+        name: f"{NULL} as {name}" if name == "serving_pod" else f"null as {name}"
+        for name in PLACE
+        if name not in columns
+    }
+    shape = ", ".join(nowhere.get(name, name) for name in PRICED if name not in (*SUMS, *SAMPLED))
+    sums = ", ".join(f"sum({name}) as {name}" for name in SUMS)
+    known = ", ".join((*KNOWN, "calls"))
     db.execute(
         f"""
         create table classes as
-        select {said}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated
-        from kept where counted = of_sampled group by {said}
-        union all
-        select {said}, 1, {", ".join(SUMS)}, counted, of_sampled, estimated
-        from kept where counted <> of_sampled
+        select {shape}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated
+        from closed where counted = of_sampled group by {", ".join(columns)};
+        insert into classes
+        select {shape}, 1 as calls, {", ".join(SUMS)}, counted, of_sampled, estimated
+        from closed where counted <> of_sampled;
+        create table operations as
+        select 'class ' || cast(row_number() over () as varchar) as operation_key,
+               cast(null as bigint) as end_unix_nano, {", ".join(PRICED)}, calls from classes
+        union all select {known} from individuals
+        union all select {known} from priced_come
         """
     )
     total = " + ".join(f"coalesce(sum({name}), 0)" for name in SUMS)
     if db.one(f"select coalesce({total}, 0) from classes") >= SAFE_SUM:
         raise TooMuch("the day's tokens or milliseconds are too many to be added up")
-
-
-def load_operations(db: Session) -> None:
-    """``operations`` as the phases take them: classes, those known one by one, and what came."""
-    columns = ", ".join((*PRICED, "calls"))
-    db.execute(
-        f"""
-        create table operations as
-        select 'class ' || cast(row_number() over () as varchar) as operation_key, {columns}
-        from classes
-        union all select operation_key, {columns} from individuals
-        union all select operation_key, {columns} from priced_come
-        """
-    )

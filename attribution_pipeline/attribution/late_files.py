@@ -29,7 +29,7 @@ def files_without(
     """
     if not files:
         return [], 0
-    db.view("files_to_search", files, filename=True)
+    db.view("files_to_search", files, located=True)
     hit = dict(db.rows(f"select filename, count(*) from files_to_search where {gone} group by 1"))
     db.execute("drop view files_to_search")
     left = []
@@ -37,7 +37,7 @@ def files_without(
         if path not in hit:
             left.append(path)
             continue
-        target = out / f"{name}-{number}.parquet"
+        target = out / f"{name}-cut-{number}.parquet"
         db.view("file_to_cut", [path])
         if db.write(f"select * from file_to_cut where not ({gone}) order by {order}", target):
             left.append(str(target))

@@ -31,11 +31,13 @@ def form_slices_before(
     db: Session, policy: Policy, assignments: Sequence[Assignment]
 ) -> list[Slice]:
     """The slices of the recorded state: ``portions_before``, ``routes_before``."""
-    columns = "provider, model, account, region, ends_today, metered, "
-    columns += ", ".join(BUCKETS)
+    columns = ", ".join(
+        ("provider", "model", "account", "region", "ends_today", "metered", *BUCKETS)
+    )
     db.execute(
-        f"create view ops as select {columns} from classes union all "
-        f"select {columns} from individuals union all select {columns} from priced_gone"
+        f"create view ops as select {columns} from operations "
+        "where operation_key not in (select operation_key from priced_come) "
+        f"union all select {columns} from priced_gone"
     )
     slices = meters.form_slices(db, policy, assignments)
     db.execute(

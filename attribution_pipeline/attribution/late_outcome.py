@@ -46,35 +46,39 @@ def publish(
     causes = revise(db, policy, day, stamp, planes, _previous_of_changes(db, previous, out))
     if db.one("select count(*) from held_charges"):
         raise TooMuch("a closed period is held")
+    columns = ", ".join(COLUMNS)
+    db.execute(
+        "alter table ledger rename to changed_ledger; "
+        f"create view ledger as select {columns} from changed_ledger union all "
+        f"select {columns} from recorded_rows "
+        "where attribution_id in (select attribution_id from carried)"
+    )
     whole.check(db, day)
     files: dict[str, Sequence[str]] = {}
     rows: dict[str, int] = {}
     for name in ("ledger", "ledger_revisions"):
         if name in whole.ALWAYS or db.one(f"select count(*) from {name}"):
-            path = out / f"{name}.parquet"
-            rows[name] = whole.write(db, name, path)
-            files[name] = [str(path)]
+            files[name], rows[name] = whole.write(db, name, out)
     adds_to = set()
     for name, (come, gone) in _changes(db).items():
-        order = whole.TABLES[name][2]
         standing = list(previous.files[name])
         if gone:
+            order = whole.TABLES[name][2]
             standing, _ = files_without(db, standing, gone, order=order, out=out, name=name)
-        path = out / f"{name}.parquet"
-        new = whole.write(db, name, path, where=come)
-        rows[name] = rows_of_files(standing) + new
+        new, added = whole.write(db, name, out, come)
+        rows[name] = rows_of_files(standing) + added
         if standing == list(previous.files[name]):
             adds_to.add(name)
-            files[name] = [str(path)] if new else []
+            files[name] = new if added else []
         else:
-            files[name] = [*standing, str(path)] if new or not standing else standing
+            files[name] = [*standing, *new] if added or not standing else standing
     return whole.outcome(
         db, slices, findings, causes=causes, files=files, rows=rows, adds_to=frozenset(adds_to)
     )
 
 
 def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
-    """``ledger``, whole; ``operation_costs`` and ``published_operations`` of what was divided.
+    """``ledger``, ``operation_costs`` and ``published_operations`` of what was divided.
 
     Rows of ``operation_costs`` without an operation stand for recorded ones, so that invariants see
     all of a ledger row's requests.
@@ -82,18 +86,17 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
     db.execute("delete from staged where method = 'carried'")
     whole.make_rows(db, policy, day, stamp, operations="gone")
     db.execute("alter table published_operations rename to gone_operations")
-    whole.make_operations(db, "come")
+    whole.make_operations(db, day, "come")
     load_gone_costs(db)
-    columns = ", ".join(COLUMNS)
+    request = "attribution_id, charge_id, operation_key, weight, billed_cost, effective_cost"
     db.execute(
         f"""
-        insert into ledger ({columns}) select {columns} from recorded
-        where attribution_id in (select attribution_id from carried);
         create table same_costs as
-        select * from operation_costs intersect select * from gone_costs;
+        select {request} from operation_costs intersect select {request} from gone_costs;
         create table same_operations as
-        select * from published_operations intersect select * from gone_operations;
-        insert into operation_costs
+        select * exclude (place) from published_operations
+        intersect select * exclude (place) from gone_operations;
+        insert into operation_costs ({request})
         select attribution_id, charge_id, null, null, billed_cost, effective_cost from recorded
         where basis = 'operations' and (attribution_id in (select attribution_id from carried)
             or attribution_id in (select attribution_id from meter_changes))
@@ -134,12 +137,18 @@ def _changes(db: Session) -> dict[str, tuple[str, str]]:
 
 
 def _previous_of_changes(db: Session, previous: Previous, out: Path) -> Previous:
-    """The recorded state as far as causes are asked of it: operations that changed or vanished."""
-    path = out / "gone_operations.parquet"
-    some = db.write("select * from gone_operations order by operation_key", path)
-    files = {**previous.files, "operations": [str(path)]}
-    if not some:
-        nothing = out / "gone_costs.parquet"
-        db.write("select * from gone_costs where false", nothing)
-        files["operation_costs"] = [str(nothing)]
+    """The recorded state without what stands: rows that are not carried, operations that changed or
+    vanished; request rows only where such operations may have had some."""
+    changed = {
+        "ledger": "select * from recorded_rows "
+        "where attribution_id not in (select attribution_id from carried)",
+        "operations": "select * from gone_operations",
+    }
+    if not db.one("select count(*) from gone_operations"):
+        changed["operation_costs"] = "select * from gone_costs where false"
+    files = dict(previous.files)
+    for name, rows in changed.items():
+        path = out / f"changed-{name}.parquet"
+        db.write(rows, path)
+        files[name] = [str(path)]
     return replace(previous, files=files)

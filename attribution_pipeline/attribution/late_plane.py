@@ -109,32 +109,39 @@ def _load_calls(db: Session, earlier: Sequence[str], late: Sequence[str], day_us
     """``late_calls``, and ``found``: earlier spans that hang together with them."""
     from_ns, to_ns = calls_window(day_us)
     called = f"is_call and end_unix_nano >= {from_ns} and start_unix_nano < {to_ns}"
-    db.view("earlier_spans", earlier)
+    db.view("earlier_spans", earlier, located=True)
     db.view("late_spans", late)
     db.execute(
         f"create table late_calls as select * from late_spans where {called}; "
-        "create table found as select * from earlier_spans where false; "
-        "create table names (name varchar)"
+        "create table names (name varchar); "
+        "create table located as select trace_id, span_id, response_id, filename, file_row_number "
+        "from earlier_spans where false"
     )
     known = 0
     while True:
-        # a response id is looked up without its provider: what is found too much hangs together too
+        # looked up without their trace, or provider: what is found too much hangs together too
         db.execute(
             "insert into names select distinct name from ("
-            "select trace_id || ':' || span_id as name from late_calls union all "
-            "select trace_id || ':' || span_id from found union all "
-            "select response_id from late_calls union all select response_id from found"
+            "select unnest([span_id, response_id]) as name from ("
+            "select span_id, response_id from late_calls union all "
+            "select span_id, response_id from located)"
             ") where name is not null and name not in (select name from names)"
         )
         names = db.one("select count(*) from names")
         if names == known:
-            return
+            break
         known = names
+        # only ids are read of all spans, whole rows of few
         db.execute(
-            f"create or replace table found as select * from earlier_spans where {called} and ("
-            "span_id in (select split_part(name, ':', 2) from names) "
+            "create or replace table located as "
+            "select trace_id, span_id, response_id, filename, file_row_number from earlier_spans "
+            f"where {called} and (span_id in (select name from names) "
             "or response_id in (select name from names))"
         )
+    db.execute(
+        "create table found as select e.* exclude (filename, file_row_number) from earlier_spans e "
+        "join located l on l.filename = e.filename and l.file_row_number = e.file_row_number"
+    )
 
 
 def _compare(db: Session) -> None:

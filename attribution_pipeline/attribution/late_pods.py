@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution import nodes as cluster_nodes
 from attribution_pipeline.attribution.engine import Session
-from attribution_pipeline.attribution.late_change import PLACE, PRICED, TooMuch
-from attribution_pipeline.attribution.workloads import Clusters
+from attribution_pipeline.attribution.late_change import KNOWN, PLACE, TooMuch, asks_for_pods
+from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS, Clusters
 
 if TYPE_CHECKING:
+    from attribution_pipeline.attribution.shares import Shares
     from attribution_pipeline.model.policy import Policy
 
 FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "served_by_map")
@@ -25,32 +26,31 @@ FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "se
 
 def open_pods(db: Session, policy: Policy) -> None:
     """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
-    again, taken out of ``classes``."""
+    again; ``closed``: all the others of ``kept``."""
     places = ", ".join(PLACE)
-    same = " and ".join(f"k.{name} is not distinct from o.{name}" for name in PLACE)
     db.execute("create table touched_charges (charge_id varchar)")
     _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
     db.execute("create table touched_pods as select distinct pod_id from pod_operations")
     _forget(db)
     db.run("late/needed_pods")
-    if db.one("select count(*) from needed_pods"):
-        _work_of(db, policy, f"select distinct {places} from classes")
+    if not db.one("select count(*) from needed_pods"):
         db.execute(
-            "create table opened as select * from ops where op_id in ("
-            "select op_id from pod_operations where pod_id in (select pod_id from needed_pods))"
+            "create view closed as select * from kept; "
+            "create view individuals as select *, 1 as calls from kept where false"
         )
-        _forget(db)
-    else:
-        db.execute(f"create table opened as select {places} from classes where false")
-    columns = ", ".join(f"k.{name}" for name in PRICED)
+        return
+    _work_of(db, policy, f"select distinct {places} from kept")
     db.execute(
-        f"""
-        create table individuals as
-        select k.operation_key, {columns}, 1 as calls from kept k semi join opened o on {same};
-        create table closed as select k.* from classes k anti join opened o on {same};
-        drop table classes;
-        alter table closed rename to classes
-        """
+        "create table opened as select * from ops where op_id in ("
+        "select op_id from pod_operations where pod_id in (select pod_id from needed_pods))"
+    )
+    _forget(db)
+    same = " and ".join(f"k.{name} is not distinct from o.{name}" for name in PLACE)
+    known = ", ".join(f"k.{name}" for name in KNOWN)
+    db.execute(
+        f"create table individuals as select {known}, 1 as calls "
+        f"from kept k semi join opened o on {same}; "
+        f"create view closed as select k.* from kept k anti join opened o on {same}"
     )
 
 
@@ -81,15 +81,29 @@ class LateClusters(Clusters):
             raise TooMuch("a charge pays for pods that share no node or volume")
         stage_carried(self.db)
 
+    def idle(self, shares: Shares) -> None:
+        """Phase 4, for charges with late work; the others keep these rows too."""
+        pools = [
+            str(index)
+            for index, pool in enumerate(self.policy.pools)
+            if pool.idle is not None and pool.idle.driver in OPERATION_WEIGHTS
+        ]
+        if pools and not asks_for_pods(self.policy):
+            self.db.run("late/untouched_idle", pools=", ".join(pools))
+        super().idle(shares)
+        stage_carried(self.db)
+
 
 def refuse_shared_charges(db: Session) -> None:
-    """TooMuch where pools divide one charge's tag sets apart: its rows may hold parts of both."""
+    """TooMuch where tag sets of one charge go ways that may meet in one row of pods or of idle."""
     if db.one(
         "select count(*) from (select p.charge_id from portions p join assignments n "
-        "on n.assignment_id = p.assignment_id where n.kind = 'split' "
-        "group by p.charge_id having count(distinct n.pool) > 1)"
+        "on n.assignment_id = p.assignment_id "
+        "where n.kind = 'split' or p.commitment_status = 'Unused' and n.kind in ('tag', 'unused') "
+        "group by p.charge_id having bool_or(n.kind = 'split') "
+        "and count(distinct n.kind || cast(n.pool as varchar)) > 1)"
     ):
-        raise TooMuch("a charge of pods belongs to two pools")
+        raise TooMuch("a charge of pods is divided in two ways")
 
 
 def stage_carried(db: Session) -> None:

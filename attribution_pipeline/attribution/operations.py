@@ -15,6 +15,7 @@ from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
 from attribution_pipeline.attribution.engine import NULL, Session, session
 from attribution_pipeline.attribution.kernel import aliased_tenant
+from attribution_pipeline.attribution.layout import by_time, files_for
 from attribution_pipeline.model.cutting import DAY_US, microseconds
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.tokens import BUCKETS
@@ -44,16 +45,22 @@ def operation_plane(
     ``active_ms`` is clipped to the day; tokens belong to it where ``ends_today``. Weight of a
     sampled call: tokens x ``counted`` / ``of_sampled``.
     """
-    path = out / "operations.parquet"
     day_us = microseconds(day)
     with session(compute) as db:
         load_landed(db, landed, {"spans": "landed_spans"})
         findings = load_findings(db, day_us)
         merge_calls(db, policy, day_us)
-        rows = db.write("select * from operations order by operation_key", path)
+        rows = int(db.one("select count(*) from operations"))
+        files = files_for(rows)
+        place = by_time("end_unix_nano // 1000", day_us, files)
+        paths = [out / f"operations-{number}.parquet" for number in range(files)]
+        for number, path in enumerate(paths):
+            db.write(
+                f"select * from operations where {place} = {number} order by operation_key", path
+            )
         return Plane(
             "operations",
-            {"operations": [str(path)]},
+            {"operations": [str(path) for path in paths]},
             operations_digest(db, "operations"),
             {"operations": rows, **repeats(db)},
             findings,

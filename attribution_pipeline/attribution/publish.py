@@ -15,8 +15,10 @@ from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previo
 from attribution_pipeline.attribution.engine import Session, sql_text
 from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
+from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.revise import Stamp, revise
+from attribution_pipeline.model.cutting import microseconds
 from attribution_pipeline.model.errors import Broken
 from attribution_pipeline.model.ledger import (
     LEDGER,
@@ -46,6 +48,9 @@ TABLES = {
 ALWAYS = ("ledger", "operation_costs", "operations")
 """Tables with a file for every day, be it empty."""
 
+CUT = ("operation_costs", "operations")
+"""Tables of several files, by their column ``place``, which is not published."""
+
 SHOWN = 20
 """Breaches that an error names; the rest are counted."""
 
@@ -66,12 +71,11 @@ def publish(
     make_rows(db, policy, day, stamp)
     causes = revise(db, policy, day, stamp, planes, previous)
     check(db, day)
-    files, rows = {}, {}
+    files: dict[str, list[str]] = {}
+    rows: dict[str, int] = {}
     for name, (table, _, _) in TABLES.items():
         if name in ALWAYS or db.one(f"select count(*) from {table}"):
-            path = out / f"{name}.parquet"
-            rows[name] = write(db, name, path)
-            files[name] = [str(path)]
+            files[name], rows[name] = write(db, name, out)
     return outcome(db, slices, findings, causes=causes, files=files, rows=rows)
 
 
@@ -84,11 +88,20 @@ def check(db: Session, day: date) -> None:
         raise Broken(f"{day}: {len(found)} breaches of conservation: {lines}")
 
 
-def write(db: Session, name: str, path: Path, where: str = "true") -> int:
-    """One published table, or some of its rows, as a file; how many they are."""
+def write(db: Session, name: str, out: Path, where: str = "true") -> tuple[list[str], int]:
+    """One published table, or some of its rows, as files in ``out``; and how many rows they have."""
     table, schema, order = TABLES[name]
     columns = ", ".join(column for column in schema.names if column != "charge_date")
-    return db.write(f"select {columns} from {table} where {where} order by {order}", path)
+    wheres = [where]
+    if name in CUT:
+        found = db.rows(f"select distinct place from {table} where {where} order by 1")
+        wheres = [f"{where} and place = {place}" for (place,) in found] or wheres
+    paths = [out / f"{name}-{number}.parquet" for number in range(len(wheres))]
+    rows = sum(
+        db.write(f"select {columns} from {table} where {rows} order by {order}", path)
+        for path, rows in zip(paths, wheres, strict=True)
+    )
+    return [str(path) for path in paths], rows
 
 
 def outcome(
@@ -153,13 +166,32 @@ def make_rows(
         int=db.integer,
         billed=decimal("s.billed"),
         effective=decimal("s.effective"),
+        place=_place_of_costs(db, day),
     )
-    make_operations(db, operations)
+    make_operations(db, day, operations)
 
 
-def make_operations(db: Session, operations: str) -> None:
+def make_operations(db: Session, day: date, operations: str) -> None:
     """``published_operations`` of a table in the shape of the operation plane."""
-    db.run("publish/operations", ops=operations, buckets=", ".join(BUCKETS), who=", ".join(WHO))
+    rows = db.one(f"select count(*) from {operations} where ends_today")
+    db.run(
+        "publish/operations",
+        ops=operations,
+        buckets=", ".join(BUCKETS),
+        who=", ".join(WHO),
+        place=by_time("end_unix_nano // 1000", microseconds(day), files_for(rows)),
+    )
+
+
+def _place_of_costs(db: Session, day: date) -> str:
+    """SQL: the file of a request row. Pods' charges apart, since they change whole."""
+    counts = dict(
+        db.rows("select component = 'workload', count(*) from staged_operations group by 1")
+    )
+    direct, workload = files_for(counts.get(False, 0)), files_for(counts.get(True, 0))
+    time = by_time("o.end_unix_nano // 1000", microseconds(day), direct)
+    charge = by_charge("s.charge_id", workload)
+    return f"case when s.component = 'workload' then {direct} + {charge} else {time} end"
 
 
 def _load_rule_names(db: Session, policy: Policy) -> None:

@@ -159,7 +159,7 @@ def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previo
         names = "attribution_id, charge_id, operation_key, weight, billed_cost, effective_cost"
         db.execute(
             "delete from operation_costs where charge_id in (select charge_id from held_charges); "
-            f"insert into operation_costs select {names} from operation_costs_before "
+            f"insert into operation_costs select {names}, 0 from operation_costs_before "
             "where charge_id in (select charge_id from held_charges)"
         )
 

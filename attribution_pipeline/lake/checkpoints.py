@@ -84,7 +84,7 @@ class Checkpoints:
                 raise self._refused(self._name(version))
         left = [version for version in made if version not in sealed]
         for version in left[-1:] if newest_only else left:
-            self._require_sound(version)
+            self._require_sound(version, self._content(self._name(version)))
         self._require_pointer(pointers, left)
 
     def _seal_what_was_left(self) -> None:
@@ -93,28 +93,45 @@ class Checkpoints:
         sealed = self._versions(FOLDER, SEALED)
         for version in self._versions(LOG, MADE):
             if version not in sealed:
-                self._require_sound(version)
                 self._seal(version)
 
     def _seal(self, version: int) -> None:
-        self._require_sound(version)
+        """Seal what was looked at: a second read could come short, and would be sealed for ever."""
+        checkpoint = self._content(self._name(version))
+        self._require_sound(version, checkpoint)
         said = {
             "schema": SCHEMA,
             "table": self._table,
             "version": version,
-            "checkpoint": self._digest(self._name(version)),
-            "pointer": self._digest(self._pointer),
+            "checkpoint": hashlib.sha256(checkpoint).hexdigest(),
+            "pointer": self._looked_at_pointer(),
         }
         create_once(self._store, self._seal_name(version), with_digest(said))
 
-    def _require_sound(self, version: int) -> None:
+    def _looked_at_pointer(self) -> str | None:
+        """The digest of ``_last_checkpoint`` as it stands: of the newest checkpoint, or still of the
+        one before, or not there yet, where a writer died in between."""
+        try:
+            pointer = self._store.fetch(self._pointer).read_bytes()
+        except FileNotFoundError:
+            return None
+        digest = hashlib.sha256(pointer).hexdigest()
+        before = [
+            unsealed(self._store, self._seal_name(version), self._read_seal(version))
+            for version in self._versions(FOLDER, SEALED)[-1:]
+        ]
+        if digest not in {said["pointer"] for said in before}:
+            self._require_pointing(pointer, self._versions(LOG, MADE))
+        return digest
+
+    def _require_sound(self, version: int, checkpoint: bytes) -> None:
         """A checkpoint without a seal: it must sum up what the entries say, no more and no less."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             rows = pq.read_table(
-                self._store.fetch(self._name(version)), columns=["add", "metaData"]
+                pa.BufferReader(checkpoint), columns=["add", "metaData"]
             ).to_pylist()
             files = {row["add"]["path"]: row["add"]["size"] for row in rows if row["add"]}
             (identity,) = (row["metaData"]["id"] for row in rows if row["metaData"])
@@ -127,15 +144,19 @@ class Checkpoints:
         found = self._digest(self._pointer)
         if found in sealed or (found is None and not sealed):
             return
+        self._require_pointing(self._content(self._pointer), left)
+
+    def _require_pointing(self, pointer: bytes, made: list[int]) -> None:
+        """``_last_checkpoint`` without a seal: it must say what is true of one that was made."""
         try:
-            said: Any = json.loads(self._store.read(self._pointer))
+            said: Any = json.loads(pointer)
             version, files, size = said["version"], said["numOfAddFiles"], said["sizeInBytes"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             raise self._refused(self._pointer) from None
-        if version not in left:
+        if version not in made:
             raise self._refused(self._pointer)
-        made = self._store.fetch(self._name(version)).stat().st_size
-        if (files, size) != (len(self._summary_at(version).files), made):
+        true = len(self._summary_at(version).files), len(self._content(self._name(version)))
+        if (files, size) != true:
             raise self._refused(self._pointer)
 
     # -- names -------------------------------------------------------------------------------
@@ -160,6 +181,12 @@ class Checkpoints:
             for name in self._store.names(parent)
             if name.endswith(suffix) and name.removesuffix(suffix).isdigit()
         )
+
+    def _content(self, name: str) -> bytes:
+        try:
+            return self._store.fetch(name).read_bytes()
+        except FileNotFoundError:
+            raise self._refused(name) from None
 
     def _digest(self, name: str) -> str | None:
         try:

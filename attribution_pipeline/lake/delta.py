@@ -142,12 +142,15 @@ class DayTable:
                 if not files and not self.exists():
                     return None
                 self._make_ready()
+                seen = self._log.version
                 if unless is not None and unless():
                     return None
                 change = self._change(day, files, keep_others)
                 if not change.moves and note is None:
                     return None
-                version = self._try_commit(change, note() if note else {}, deadline)
+                said = {**(note() if note else {}), **change.note()}
+                # all of that was asked of one version, or it is asked again
+                version = self._try_commit(seen + 1, change, said, deadline)
                 if version is not None:
                     return version, tries
             time.sleep(random.uniform(0, pause))
@@ -173,14 +176,13 @@ class DayTable:
             self._log.refresh()
         self._log.seal()
 
-    def _try_commit(self, change: _Change, note: Note, deadline: float) -> int | None:
+    def _try_commit(self, version: int, change: _Change, said: Note, deadline: float) -> int | None:
         """The commit's version; None where the log moved: somebody else has the version, or it is
         ours and the answer got lost. Whoever asks looks at the log again."""
         from deltalake.exceptions import DeltaError
 
-        version = self._log.version + 1
         delta = self._opened()
-        if delta.version() > self._log.version:
+        if max(delta.version(), self._log.version) >= version:
             return None
         if delta.version() < self._log.version:
             self._delta = None
@@ -189,7 +191,6 @@ class DayTable:
                 log_entry(self.name, self._log.version),
                 f"the table opens at version {delta.version()}, which is not its newest",
             )
-        said = {**note, **change.note()}
         crash_point(f"{self.name}.begun")
         try:
             self._store.commit(

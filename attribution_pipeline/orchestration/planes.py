@@ -133,27 +133,15 @@ def new_or_standing(paths: Sequence[str], earlier: Sequence[StoredFile]) -> list
 
 def as_plane(house: House, kept: KeptPlane) -> Plane:
     """A kept plane as the engine takes it; each file is hashed first."""
-    return recorded_plane(house, kept.name, kept.as_input(), kept.findings)
-
-
-def recorded_plane(
-    house: House,
-    name: str,
-    said: Mapping[str, Any],
-    findings: Sequence[Mapping[str, str]] = (),
-) -> Plane:
-    """A plane as an entry of a manifest's ``inputs`` names it; each file is hashed first."""
     from attribution_pipeline.attribution.day import Finding, Plane
 
+    paths = house.lake.evidence.paths(kept.as_input())
     return Plane(
-        name=name,
-        files={
-            table: [str(path) for path in paths]
-            for table, paths in house.lake.evidence.paths(said).items()
-        },
-        digest=said["digest"],
-        rows=said["rows"],
-        findings=[Finding(**finding) for finding in findings],
+        name=kept.name,
+        files={table: [str(path) for path in found] for table, found in paths.items()},
+        digest=kept.digest,
+        rows=kept.rows,
+        findings=[Finding(**finding) for finding in kept.findings],
     )
 
 

@@ -21,11 +21,11 @@ from attribution_pipeline.orchestration.planes import (
     as_plane,
     new_or_standing,
     plane_of_day,
-    recorded_plane,
 )
+from attribution_pipeline.proof.replay_frozen import as_previous, verified
 
 if TYPE_CHECKING:
-    from attribution_pipeline.attribution.day import Outcome, Previous
+    from attribution_pipeline.attribution.day import Outcome
     from attribution_pipeline.lake import KeptPlane
     from attribution_pipeline.lake.files import StoredFile
     from attribution_pipeline.lake.states import Published
@@ -130,32 +130,11 @@ def _reconcile(
     }
     if before is None:
         return reconcile(planes, rule.policy, day, **common)
-    previous = previous_state(house, before)
-    said = house.lake.document(before)["inputs"]["operations"]
-    operations_before = recorded_plane(house, "operations", said).files["operations"]
-    late = reconcile_late(
-        planes, operations_before, rule.policy, day, previous=previous, **common
-    )
+    document = house.lake.document(before)
+    previous = as_previous(house.lake, document)
+    operations = verified(house.lake, document["inputs"]["operations"]["files"]["operations"])
+    late = reconcile_late(planes, operations, rule.policy, day, previous=previous, **common)
     return late or reconcile(planes, rule.policy, day, previous=previous, **common)
-
-
-def previous_state(house: House, state: Published) -> Previous:
-    """A recorded state as the engine takes it; each file is hashed first."""
-    from attribution_pipeline.attribution.day import Previous
-
-    said = house.lake.document(state)
-
-    def paths(entries: list[dict[str, Any]]) -> list[str]:
-        return [str(house.lake.verified(house.lake.stored(entry))) for entry in entries]
-
-    tables = ("ledger", "operation_costs", "operations", "variances")
-    return Previous(
-        files={table: paths(said["files"].get(table, [])) for table in tables},
-        settled=paths(said["inputs"]["closes"]["files"]["settled"]),
-        inputs=state.inputs,
-        policy_digest=state.policy_digest,
-        kernel=state.kernel,
-    )
 
 
 def _files(

@@ -99,8 +99,11 @@ def verified(lake: Lake, entries: Sequence[Mapping[str, Any]]) -> list[str]:
 def previous_of(lake: Lake, state: Published, manifest: Mapping[str, Any]) -> Previous | None:
     """The state that ``state`` followed, through the chain of manifests; None for the first."""
     document = document_before(lake, state, manifest)
-    if document is None:
-        return None
+    return None if document is None else as_previous(lake, document)
+
+
+def as_previous(lake: Lake, document: Mapping[str, Any]) -> Previous:
+    """A recorded state, by its manifest, as the one that another follows."""
     inputs = document["inputs"]
     closes = inputs.get("closes", {"files": {}})
     return Previous(

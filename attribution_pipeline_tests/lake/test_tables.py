@@ -198,6 +198,24 @@ def test_a_commit_that_loses_the_race_for_a_version_looks_again(
     assert amounts_of(lake, other_day) == ["7"]
 
 
+def test_what_is_asked_before_a_commit_is_asked_of_the_version_below_it(tmp_path: Path) -> None:
+    """Another machine commits while this one looks at the day: it looks again."""
+    seen: list[int] = []
+
+    def unless() -> bool:
+        seen.append(len(Lake(tmp_path).states(DAY)))
+        if len(seen) == 1:
+            record(_alone(tmp_path), DAY, ["7"])
+        return len(seen) > 1 and seen[-1] == 1
+
+    lake = _alone(tmp_path)
+    ledger = lake._tables["ledger"]
+    record(lake, DAY + timedelta(days=1), ["1"])
+    assert ledger.replace_day(DAY, [], note=dict, unless=unless) is None
+    assert seen == [0, 1]
+    assert amounts_of(Lake(tmp_path), DAY) == ["7"]
+
+
 def test_a_twin_that_records_the_same_state_first_is_recognised(tmp_path: Path) -> None:
     later = RECORDED_AT + timedelta(seconds=1)
     store = HookedStore(tmp_path, locks=False)

@@ -32,6 +32,13 @@ def _record_days(storage: Path, writer: int) -> list[str]:
     return acknowledged
 
 
+def _record_alone(storage: Path, writer: int) -> list[int]:
+    """A writer's own days, as if each writer had a machine of its own; the tries of each."""
+    lake = Lake(storage, store=HookedStore(storage, locks=False))
+    days = [DAY + timedelta(days=writer * DAYS_PER_WRITER + n) for n in range(DAYS_PER_WRITER)]
+    return [record(lake, day, [str(writer), "1"]).tries for day in days]
+
+
 def _record_one_day(storage: Path, writer: int) -> str | None:
     """Everyone wants the same day, each with another result; None for who was told to run again.
 
@@ -64,6 +71,15 @@ def test_eight_processes_record_thirty_two_days_and_lose_none(tmp_path: Path) ->
     for table in ("ledger", "operation_costs", "operations"):
         rows = DeltaTable(str(tmp_path / table)).to_pyarrow_table().num_rows
         assert rows == 2 * WRITERS * DAYS_PER_WRITER
+
+
+def test_eight_machines_without_a_common_lock_record_thirty_two_days(tmp_path: Path) -> None:
+    tries = [one for many in _run(_record_alone, tmp_path) for one in many]
+    assert max(tries) > 1, "nobody met anybody: nothing was tested"
+    lake = Lake(tmp_path)
+    assert len(lake.days()) == WRITERS * DAYS_PER_WRITER == len(lake.states())
+    assert [lake.differences(day) for day in lake.days() if lake.differences(day)] == []
+    lake.verify(lake.days()[0], lake.days()[-1])
 
 
 def test_of_eight_processes_that_want_one_day_exactly_one_records_it(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""A real Dagster for browser tests: webserver and daemon on loopback, gone afterwards."""
+"""A real Dagster for browser tests: webserver and daemon on loopback, gone afterwards; and the
+browser that may talk to it alone."""
 
 from __future__ import annotations
 
@@ -14,10 +15,15 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline_tests.cases import REPOSITORY
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = "/usr/bin/chromium"
+SLOW_PAGE_MS = 60_000
 START_S = 180.0
 """A cold start imports everything three times, on a busy machine."""
 STOP_S = 10.0
@@ -54,12 +60,21 @@ def wait_for(what: str, found: Callable[[], Any], seconds: float, log: Path) -> 
     raise AssertionError(f"{what} took more than {seconds:.0f} s\n{log.read_text()[-3000:]}")
 
 
+def dagster_home(home: Path) -> Path:
+    """The folder for ``$DAGSTER_HOME``, with the repository's settings."""
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_bytes((REPOSITORY / "dagster.yaml").read_bytes())
+    return home
+
+
 @contextlib.contextmanager
 def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
     """``dagster-webserver`` and ``dagster-daemon`` on ``workspace.yaml``, with the repository's own
-    ``dagster.yaml``, each in its own process group: their children would outlive them."""
-    home.mkdir()
-    (home / "dagster.yaml").write_bytes((REPOSITORY / "dagster.yaml").read_bytes())
+    ``dagster.yaml``, each in its own process group: their children would outlive them.
+
+    ``home``: new, or one of ``dagster_home`` with runs in it.
+    """
+    dagster_home(home)
     port = _free_port()
     log = home / "servers.log"
     environment = {
@@ -89,6 +104,29 @@ def dagster(deployment_file: Path, home: Path) -> Iterator[Dagster]:
         # not before: two processes that create the same SQLite files end with an alembic error
         start("dagster-daemon", "run")
         yield running
+
+
+@contextlib.contextmanager
+def page_on(server: Dagster, **viewport: int) -> Iterator[Page]:
+    """A page of a browser; fails where it asked anyone but the server."""
+    from playwright.sync_api import sync_playwright
+
+    elsewhere: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        opened = browser.new_page(viewport={"width": 1500, "height": 1500, **viewport})
+        opened.set_default_timeout(SLOW_PAGE_MS)
+        own = (server.url, "data:", "blob:")
+        opened.on(
+            "request",
+            lambda asked: None if asked.url.startswith(own) else elsewhere.append(asked.url),
+        )
+        yield opened
+        browser.close()
+    assert elsewhere == []
 
 
 def _is_loaded(running: Dagster) -> bool:

@@ -121,6 +121,6 @@ def test_the_check_sets_days_that_need_force_apart_and_says_how(closed: Driven) 
     assert not answer.passed
     assert answer.metadata["range_to_paste"] == ""
     assert answer.metadata["range_that_needs_force"] == "2026-10-05"
-    assert 'with the tag attribution/force: "true"' in answer.description
+    assert "under Tags add attribution/force with value true" in answer.description
     (row,) = answer.metadata["days"].records
     assert row.data["remark"] == "closed: the new policy needs force"

@@ -21,8 +21,8 @@ from attribution_pipeline_tests.cases import REPOSITORY
 from attribution_pipeline_tests.reliability import inspection
 from attribution_pipeline_tests.reliability.inspection import Standing
 from attribution_pipeline_tests.reliability.scenarios import SCENARIOS, Scenario, journal_of
-from attribution_pipeline_tests.reliability.writers import PROCESSES
 from attribution_pipeline_tests.reliability.tally import Tally
+from attribution_pipeline_tests.reliability.writers import PROCESSES
 
 PACKAGE = REPOSITORY / "attribution_pipeline"
 NEVER = "never:0"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attribution_pipeline.lake import DayMoved, Lake
 from attribution_pipeline_tests.reliability import inspection, synthetic
-from attribution_pipeline_tests.reliability.writers import PROCESSES
 from attribution_pipeline_tests.reliability.tally import Tally
+from attribution_pipeline_tests.reliability.writers import PROCESSES
 
 MOST_TRIES = 50
 """A writer that was told so often that the day moved has a defect, or a crowd of fifty."""
@@ -34,7 +34,7 @@ class CrowdTally(Tally):
 def own_days(storage: Path, writers: int, rounds: int) -> CrowdTally:
     """Each writer records its own day, round after round."""
     answers = _all_at_once(_record_own_day, [(storage, n, rounds) for n in range(writers)])
-    return _judge(storage, answers, {n: rounds for n in range(writers)})
+    return _judge(storage, answers, dict.fromkeys(range(writers), rounds))
 
 
 def one_day(storage: Path, writers: int, rounds: int) -> CrowdTally:

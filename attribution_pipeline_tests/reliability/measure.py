@@ -32,6 +32,8 @@ from attribution_pipeline_tests.reliability.writers import PROCESSES
 
 Portion = tuple[Callable[..., Tally], tuple[Any, ...]]
 Tell = Callable[[str], None]
+Fault = tuple[str, int, bool]
+"""Kind, at which call, whether it lasts."""
 
 KILLS_A_PORTION, POINTS_A_PORTION, FAULTS_A_PORTION, FLIPS_A_PORTION = 25, 15, 20, 250
 SMALL_DISKS_KB = range(8, 400, 4)
@@ -77,13 +79,11 @@ def point_portion(folder: Path, scenario: str, calls: Sequence[tuple[str, int]])
     return tally
 
 
-def fault_portion(
-    folder: Path, act: str, kind: str, calls: Sequence[int], for_ever: bool
-) -> FaultTally:
+def fault_portion(folder: Path, act: str, wanted: Sequence[Fault]) -> FaultTally:
     tally = FaultTally()
     with checkpoints_after(1):
         sweep = faults.Sweep(folder, act)
-        for nth in calls:
+        for kind, nth, for_ever in wanted:
             sweep.run(kind, nth, tally, for_ever=for_ever)
     return tally
 
@@ -146,14 +146,21 @@ def fault_portions(size: Size, folder: Path) -> Iterator[Portion]:
     for act in real_day.ACTS:
         with checkpoints_after(1):
             sweep = faults.Sweep(folder / act, act)
-        for at, kind in enumerate(KINDS):
-            places = sweep.places(kind)
-            for portion in _cut(places[at * 3 :: size.every], FAULTS_A_PORTION):
-                yield fault_portion, (act, kind, portion, False)
-            if kind in faults.CAN_LAST:
-                places = places[at :: size.for_ever_every]
-                for portion in _cut(places, FAULTS_A_PORTION):
-                    yield fault_portion, (act, kind, portion, True)
+        for portion in _cut(chosen_faults(sweep, size), FAULTS_A_PORTION):
+            yield fault_portion, (act, portion)
+
+
+def chosen_faults(sweep: faults.Sweep, size: Size) -> list[Fault]:
+    """One of every so many calls that a kind can befall, each kind beginning elsewhere."""
+    chosen: list[Fault] = []
+    for at, kind in enumerate(KINDS):
+        places = sweep.places(kind)
+        first = at * size.every // len(KINDS)
+        chosen += [(kind, nth, False) for nth in places[first :: size.every]]
+        if kind in faults.CAN_LAST:
+            first = at * size.for_ever_every // len(KINDS)
+            chosen += [(kind, nth, True) for nth in places[first :: size.for_ever_every]]
+    return chosen
 
 
 def flip_portions(size: Size, seed: int) -> Iterator[Portion]:

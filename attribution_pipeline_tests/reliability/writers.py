@@ -10,7 +10,6 @@ would have.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 import traceback
 from pathlib import Path
@@ -33,8 +32,8 @@ PROCESSES.set_forkserver_preload(
     ]
 )
 
-BETWEEN_READS_S = 0.005
-"""Long enough that the writer gets its share of two cores."""
+REST = 2
+"""A reader rests so many times as long as it read: the writer needs its share of two cores."""
 
 
 def write_states(storage: Path, journal_file: Path, days: int) -> None:
@@ -62,6 +61,7 @@ def read_states(storage: Path, journal_file: Path, days: int, stop: Path, report
     kept = Lake(storage)
     try:
         while not stop.exists():
+            began = time.monotonic()
             lake = kept if reads % 2 else Lake(storage)
             for day, step in _acknowledged(Journal(journal_file), seen):
                 seen[day] = step
@@ -78,7 +78,7 @@ def read_states(storage: Path, journal_file: Path, days: int, stop: Path, report
                 seen[day] = step
                 states.add((day, step))
             reads += 1
-            time.sleep(BETWEEN_READS_S)
+            time.sleep(REST * (time.monotonic() - began))
     except BaseException:  # noqa: BLE001 - goes to the parent, which fails
         report.send((reads, len(states), traceback.format_exc()))
     else:
@@ -87,8 +87,3 @@ def read_states(storage: Path, journal_file: Path, days: int, stop: Path, report
 
 def _acknowledged(journal: Journal, seen: list[int]) -> list[tuple[int, int]]:
     return [(line.day, line.step) for line in journal.done("record") if line.step > seen[line.day]]
-
-
-def die_at(point: str, nth: int) -> None:
-    """Arm a crash point in this process."""
-    os.environ["ATTRIBUTION_CRASH"] = f"{point}:{nth}"

@@ -74,7 +74,9 @@ def _asset(plane: str, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
 def _metadata(kept: "KeptPlane") -> Metadata:
     counted = {name: dg.MetadataValue.int(rows) for name, rows in kept.rows.items()}
     return {
-        "dagster/partition_row_count": sum(file.rows for files in kept.files.values() for file in files),
+        "dagster/partition_row_count": sum(
+            file.rows for files in kept.files.values() for file in files
+        ),
         **counted,
         "digest": digest(kept.digest),
         "findings": len(kept.findings),

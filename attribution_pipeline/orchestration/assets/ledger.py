@@ -7,12 +7,14 @@ Belongs here: the asset that records a day, and what is shown of it. Does not: t
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
 import hashlib
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.day_changes import held, kept_version, revised
@@ -37,6 +39,9 @@ OPERATION_COSTS = "operation_costs"
 
 FORCE = "attribution/force"
 """Run tag: `true` lets a new policy version reach back over closed periods."""
+
+NOTE_WIDTH = 60
+"""Characters of a line: tables make the page wider than what is seen of it."""
 
 TRIES_AFTER_A_RACE = 3
 """Times a day is computed anew when another run recorded it meanwhile; each sees that state."""
@@ -84,12 +89,8 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with shown_as_failures():
             house = deployment.house()
             try:
-                receipt = record_day(
-                    house,
-                    day,
-                    force=context.run.tags.get(FORCE) == "true",
-                    run_id=context.run.run_id,
-                )
+                force = is_forced(context.run.tags)
+                receipt = record_day(house, day, force=force, run_id=context.run.run_id)
             except DayMoved as moved:
                 context.log.warning(str(moved))
                 raise dg.RetryRequested(max_retries=TRIES_AFTER_A_RACE) from moved
@@ -104,6 +105,15 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
             yield _ledger(house, receipt, manifest, changed or "no row", notes)
 
     return reconciled_day
+
+
+def is_forced(tags: Mapping[str, str]) -> bool:
+    """Whether a run's tags force a policy version. Raises Refusal for a value that is neither
+    `true` nor `false`: quotes around it must not turn force off unseen."""
+    said = tags.get(FORCE, "false")
+    if said not in ("true", "false"):
+        raise Refusal(f"{said!r} is no answer", where=f"run tag {FORCE}", remedy="write true")
+    return said == "true"
 
 
 def _operation_costs(manifest: dict[str, Any]) -> Any:
@@ -124,8 +134,12 @@ def _notes(house: "House", state: "Published") -> list[str]:
     """What a person who just ran the day should know: the version that a closed day kept, and what
     is held back."""
     kept = kept_version(house, state)
-    notes = [f'{kept}, or launch it with the run tag {FORCE}: "true"' if kept else ""]
-    return [note for note in (*notes, held(house, state)) if note]
+    kept = kept and f"{kept}, or launch it with the run tag {FORCE}: true"
+    return [note for note in (kept, held(house, state)) if note]
+
+
+def _narrow(note: str) -> str:
+    return "\n".join(textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False))
 
 
 def _ledger(
@@ -151,8 +165,8 @@ def _ledger(
             ),
             "state": receipt.state,
             "unchanged": receipt.unchanged,
-            "revised": changed,
-            **({"notes": shown.markdown_list(notes)} if notes else {}),
+            "revised": _narrow(changed),
+            **({"notes": "\n".join(map(_narrow, notes))} if notes else {}),
             "policy": f"{policy.policy} version {policy.version}, "
             f"digest {shown.digest(policy.digest)}",
             "tie_out": shown.table(*tie_out_lines(output["tie_out"])),

@@ -6,4 +6,5 @@ asserts those before it publishes, and here they are asked again where rows are 
 
 A new question is a function in ``conservation`` or ``alerts`` and a line in ``on_ledger``; give it
 its threshold from the policy, its numbers as metadata, and a sentence that says what to do.
+``staleness`` asks of all recorded days together which are out of date.
 """

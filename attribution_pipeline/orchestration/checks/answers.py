@@ -5,11 +5,13 @@ Belongs here: these two types. Does not: any question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.day import Finding
@@ -24,6 +26,14 @@ class Answer:
     passed: bool
     description: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ask(question: Callable[[RecordedDay], Answer], recorded: RecordedDay) -> Answer:
+    """The answer; evidence or a log that can't be used is one that fails, and names the file."""
+    try:
+        return question(recorded)
+    except Refusal as refusal:
+        return Answer(False, refusal.line())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import dagster as dg
 
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.checks import alerts, conservation, replay
-from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
+from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, ask
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 
@@ -72,7 +72,7 @@ def ledger_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinitio
             day = date.fromisoformat(context.op_execution_context.partition_key)
             recorded = RecordedDay(deployment.house(), day)
             for name, question in questions.items():
-                answer = question(recorded)
+                answer = ask(question, recorded)
                 yield dg.AssetCheckResult(
                     asset_key=LEDGER,
                     check_name=name,

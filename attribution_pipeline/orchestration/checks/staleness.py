@@ -109,8 +109,8 @@ def _forced(days: list[StaleDay]) -> list[str]:
         return []
     return [
         f"Closed under an older policy version, which stays: {count_of(days)}, "
-        f"{ranges(day.day for day in days)}. If the version in force is to reach back over them, "
-        f'launch them with the tag {FORCE}: "true".'
+        f"{ranges(day.day for day in days)}. To let the version in force reach back, paste that, "
+        f"under Tags add {FORCE} with value true, and launch."
     ]
 
 

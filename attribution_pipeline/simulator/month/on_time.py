@@ -16,7 +16,7 @@ BATCHES_PER_DAY = 2
 
 def deployment_files(month: Month, closed_period: str) -> dict[str, bytes]:
     """What is there before anything is delivered: the deployment file and the first policy."""
-    first = policies.policy_text(1, month.period, closed_period)
+    first = policies.policy_text(month, 1, month.period, closed_period)
     return {
         "attribution.yaml": policies.deployment_text(month.days[0]).encode(),
         policies.policy_path(1): first.encode(),

@@ -49,8 +49,12 @@ def policy_path(version: int) -> str:
     return f"policies/policy-{version}.yaml"
 
 
-def policy_text(version: int, effective_from: date, closed_period: str, change: str = "") -> str:
+def policy_text(
+    month: Month, version: int, effective_from: date, closed_period: str, change: str = ""
+) -> str:
     """One version. ``change``: one of ``CHANGES``."""
+    # a month of a few calls goes in and out of a narrow tolerance with every late span
+    coverage = "[0, 1000]" if month.seed % 2 else "[0.98, 1.02]"
     idle = "{keep: visible}" if change == "idle_visible" else "{driver: active_time, within: node}"
     support = "even" if change == "support_even" else "cost"
     gap = "spread" if change == "spread_gap" else "keep_unallocated"
@@ -76,7 +80,7 @@ join:
   tenant_label: tenant
   tenant_tag: tenant{alias}
   dedicated: [{{namespace: "tenant-*"}}]
-tolerance: {{tie_out: 0, replay_variance: 0, telemetry_coverage: [0.98, 1.02]}}
+tolerance: {{tie_out: 0, replay_variance: 0, telemetry_coverage: {coverage}}}
 evidence_gap: {gap}
 meters:
 {_meters()}
@@ -120,4 +124,4 @@ def _meters() -> str:
 def second_version(month: Month, closed_period: str) -> bytes:
     """The month's second version: from a day inside the month, doing something otherwise."""
     change = month.dice("change").choice(CHANGES)
-    return policy_text(2, month.changed_from, closed_period, change).encode()
+    return policy_text(month, 2, month.changed_from, closed_period, change).encode()

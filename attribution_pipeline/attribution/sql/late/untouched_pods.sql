@@ -1,11 +1,17 @@
 -- Charges of pods on which no late operation works: their rows are carried, not divided again.
--- in:  pod_amounts (grain: portion, pod), portions, touched_pods (pod), recorded (grain: attribution_id)
+-- in:  kind_amounts (portion, slice, kind), pod_weights (slice, kind, pod), pod_amounts (grain:
+--      portion, pod), portions, touched_pods (pod), recorded (grain: attribution_id)
 -- out: touched_charges (grain: charge); pod_amounts of these alone; rows of carried
 insert into touched_charges
 select distinct p.charge_id
-from pod_amounts a
-join portions p on p.portion_id = a.portion_id
-where a.pod_id in (select pod_id from touched_pods);
+from portions p
+where p.portion_id in (
+    select portion_id from pod_amounts where pod_id in (select pod_id from touched_pods)
+    union all
+    -- idle of a kind weighs pods that have no amount, too
+    select portion_id from kind_amounts where slice_id in (
+        select slice_id from pod_weights where pod_id in (select pod_id from touched_pods))
+);
 
 insert into carried
 select r.attribution_id, u.portion_id, false

@@ -1,11 +1,12 @@
 -- Request level: what each operation has of the ledger rows with basis = operations.
 -- in:  staged_operations, portions, ops, assignments, ledger_rows
--- out: operation_costs (grain: attribution_id, operation)
+-- out: operation_costs (grain: attribution_id, operation); place: the file that a row goes into
 create table operation_costs as
 select
     l.attribution_id, l.charge_id, o.operation_key, s.weight,
     {billed} as billed_cost,
-    {effective} as effective_cost
+    {effective} as effective_cost,
+    {place} as place
 from (
     select p.charge_id, s.op_id, s.component, s.token_kind,
            cast(max(s.weight) as bigint) as weight,

@@ -1,6 +1,6 @@
 -- The operations that ended on the day, in the published shape.
 -- in:  {ops} (grain: operation)
--- out: published_operations (same grain)
+-- out: published_operations (same grain); place: the file that a row goes into
 create table published_operations as
 select
     operation_key, trace_id, span_id, response_id,
@@ -12,6 +12,7 @@ select
          then concat_ws('/', caller_cluster, caller_namespace, caller_pod) end as caller_pod,
     case when serving_pod is not null
          then concat_ws('/', serving_cluster, serving_namespace, serving_pod) end as serving_pod,
-    {who}, originator_id, identity_source, verdict, emitter, merged
+    {who}, originator_id, identity_source, verdict, emitter, merged,
+    {place} as place
 from {ops}
 where ends_today;
