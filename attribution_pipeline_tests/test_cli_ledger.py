@@ -75,6 +75,22 @@ def test_ending_of_the_file_names_the_format(config: Path, tmp_path: Path) -> No
     assert len(json.loads((tmp_path / "l.json").read_text())) == 3
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["operations/_delta_log/*.json", "seals/ledger/*.json", "manifests/charge_date=*/*.parquet"],
+)
+def test_an_export_stands_on_nothing_that_was_changed(
+    config: Path, tmp_path: Path, pattern: str
+) -> None:
+    path = sorted((config.parent / "lake").glob(pattern))[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    out = tmp_path / "ledger.csv"
+    assert path.name in refusal("ledger", "--config", config, "--out", out, "--to", FIRST)
+    assert not out.exists()
+
+
 def test_named_format_goes_before_the_ending(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "l.json"
     run("ledger", "--config", config, "--out", out, "--format", "csv")

@@ -86,7 +86,7 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
     db.execute("delete from staged where method = 'carried'")
     whole.make_rows(db, policy, day, stamp, operations="gone")
     db.execute("alter table published_operations rename to gone_operations")
-    whole.make_operations(db, day, "come")
+    whole.make_operations(db, "come")
     load_gone_costs(db)
     request = "attribution_id, charge_id, operation_key, weight, billed_cost, effective_cost"
     db.execute(

@@ -26,7 +26,7 @@ FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "se
 
 def open_pods(db: Session, policy: Policy) -> None:
     """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
-    again; ``closed``: all the others of ``kept``."""
+    again, maybe more; ``closed``: all the others of ``kept``."""
     places = ", ".join(PLACE)
     db.execute("create table touched_charges (charge_id varchar)")
     _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
@@ -39,18 +39,32 @@ def open_pods(db: Session, policy: Policy) -> None:
             "create view individuals as select *, 1 as calls from kept where false"
         )
         return
-    _work_of(db, policy, f"select distinct {places} from kept")
     db.execute(
-        "create table opened as select * from ops where op_id in ("
-        "select op_id from pod_operations where pod_id in (select pod_id from needed_pods))"
+        "create table open_names as select distinct n.pod from pods_named n "
+        "join needed_pods p on p.pod_id = n.pod_id"
     )
-    _forget(db)
-    same = " and ".join(f"k.{name} is not distinct from o.{name}" for name in PLACE)
-    known = ", ".join(f"k.{name}" for name in KNOWN)
+    mapped = "false"
+    if policy.serving:
+        _work_of(
+            db, policy, f"select distinct {places} from (select * replace (null as serving_cluster, "
+            "null as serving_namespace, null as caller_cluster, null as caller_namespace, "
+            "null as caller_pod) from kept where serving_pod is null)",
+        )  # fmt: skip
+        route = "concat_ws(chr(31), coalesce(server_address, chr(30)), coalesce(model, chr(30)))"
+        db.execute(
+            f"create table open_routes as select distinct {route} as route from serving_pods "
+            "where pod_id in (select pod_id from needed_pods)"
+        )
+        _forget(db)
+        mapped = f"serving_pod is null and {route} in (select route from open_routes)"
+    # by the pod's name alone: a namesake's operations are then known one by one, too
+    is_open = (
+        "(coalesce(caller_pod, '') in (select pod from open_names) "
+        f"or coalesce(serving_pod, '') in (select pod from open_names) or {mapped})"
+    )
     db.execute(
-        f"create table individuals as select {known}, 1 as calls "
-        f"from kept k semi join opened o on {same}; "
-        f"create view closed as select k.* from kept k anti join opened o on {same}"
+        f"create table individuals as select {', '.join(KNOWN)}, 1 as calls from kept "
+        f"where {is_open}; create view closed as select * from kept where not {is_open}"
     )
 
 

@@ -1,6 +1,6 @@
 """Into how many files a large table of a day goes, and which row into which.
 
-Belongs here: the cut by time of day and by charge. Does not: rows, columns, order within a file.
+Belongs here: the cut by time and by charge. Does not: rows, columns, order within a file.
 
 A row that changes later costs the file that it is in (``late_files``). What comes late was sent
 late together, so its calls ended near each other: tables of operations are cut by time. A pod's
@@ -9,12 +9,16 @@ charge changes whole, so its request rows are cut by charge. Small tables are on
 
 from __future__ import annotations
 
-ROWS_A_FILE = 50_000
-"""About: enough for compression and for a reader's row groups, few enough to be written again."""
+from attribution_pipeline.attribution.engine import Session
 
-MOST_FILES = 8
+ROWS_A_FILE = 25_000
+"""At least: a file is large enough to compress, and small enough to be written again."""
+
+MOST_FILES = 16
 
 HEX = "0123456789abcdef"
+
+MINUTE_US = 60_000_000
 
 
 def files_for(rows: int) -> int:
@@ -22,12 +26,22 @@ def files_for(rows: int) -> int:
     return max(1, min(MOST_FILES, rows // ROWS_A_FILE))
 
 
-def by_time(instant_us: str, day_us: int, files: int) -> str:
-    """SQL: the file of a row, by when in the day it was; before and after the day count to its ends."""
+def by_time(db: Session, table: str, end_us: str, files: int) -> str:
+    """SQL: the file of a row, by when it ended: minutes in order, files about equally large."""
     if files == 1:
         return "0"
-    length = 86_400_000_000 // files
-    return f"least(greatest(({instant_us} - {day_us}) // {length}, 0), {files - 1})"
+    minutes = db.rows(
+        f"select {end_us} // {MINUTE_US}, count(*) from {table} where {end_us} is not null "
+        "group by 1 order by 1"
+    )
+    rows = sum(count for _, count in minutes)
+    later: list[str] = []
+    before = 0
+    for minute, count in minutes:
+        if before * files >= rows * (len(later) + 1):
+            later.append(f"cast({end_us} >= {minute * MINUTE_US} as integer)")
+        before += count
+    return " + ".join(later) or "0"
 
 
 def by_charge(charge_id: str, files: int) -> str:

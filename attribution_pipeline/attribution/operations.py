@@ -52,7 +52,7 @@ def operation_plane(
         merge_calls(db, policy, day_us)
         rows = int(db.one("select count(*) from operations"))
         files = files_for(rows)
-        place = by_time("end_unix_nano // 1000", day_us, files)
+        place = by_time(db, "operations", "end_unix_nano // 1000", files)
         paths = [out / f"operations-{number}.parquet" for number in range(files)]
         for number, path in enumerate(paths):
             db.write(

@@ -18,7 +18,6 @@ from attribution_pipeline.attribution.kernel import attribution_id, decimal, wha
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.revise import Stamp, revise
-from attribution_pipeline.model.cutting import microseconds
 from attribution_pipeline.model.errors import Broken
 from attribution_pipeline.model.ledger import (
     LEDGER,
@@ -166,30 +165,31 @@ def make_rows(
         int=db.integer,
         billed=decimal("s.billed"),
         effective=decimal("s.effective"),
-        place=_place_of_costs(db, day),
+        place=_place_of_costs(db),
     )
-    make_operations(db, day, operations)
+    make_operations(db, operations)
 
 
-def make_operations(db: Session, day: date, operations: str) -> None:
+def make_operations(db: Session, operations: str) -> None:
     """``published_operations`` of a table in the shape of the operation plane."""
-    rows = db.one(f"select count(*) from {operations} where ends_today")
+    ended = f"(select * from {operations} where ends_today)"
+    files = files_for(db.one(f"select count(*) from {ended}"))
     db.run(
         "publish/operations",
         ops=operations,
         buckets=", ".join(BUCKETS),
         who=", ".join(WHO),
-        place=by_time("end_unix_nano // 1000", microseconds(day), files_for(rows)),
+        place=by_time(db, ended, "end_unix_nano // 1000", files),
     )
 
 
-def _place_of_costs(db: Session, day: date) -> str:
+def _place_of_costs(db: Session) -> str:
     """SQL: the file of a request row. Pods' charges apart, since they change whole."""
     counts = dict(
         db.rows("select component = 'workload', count(*) from staged_operations group by 1")
     )
     direct, workload = files_for(counts.get(False, 0)), files_for(counts.get(True, 0))
-    time = by_time("o.end_unix_nano // 1000", microseconds(day), direct)
+    time = by_time(db, "ops o", "o.end_unix_nano // 1000", direct)
     charge = by_charge("s.charge_id", workload)
     return f"case when s.component = 'workload' then {direct} + {charge} else {time} end"
 

@@ -60,7 +60,8 @@ def ledger(
 ) -> None:  # fmt: skip
     """Read the ledger: every row, or sums by columns; exact amounts in every format.
 
-    With --as-of each day is read in the newest state that was published by then.
+    With --as-of each day is read in the newest state that was published by then. With --out every
+    file behind the rows, and every log, is hashed before a row is written.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.views import ledger as view
@@ -77,6 +78,9 @@ def ledger(
     columns = view.grouping(by) if by is not None else None
     lake = Lake(deployment.storage_folder)
     span = _recorded(lake, first, last, as_of)
+    if out is not None:
+        # what leaves the house is believed elsewhere: everything that it stands on is hashed first
+        lake.verify(span.first, span.last, as_of)
     if read != LEDGER:
         rows = changes.in_order(lake.read(read, span.first, span.last, as_of=as_of), read)
         changes.write(rows, read, chosen, out, typer.echo)

@@ -68,6 +68,7 @@ def _mend(
     said = house.lake.document(head)
     stamp = _Stamp(head.recorded_at, head.run_id, said["forced"])
     before = state_before(house, head)
+    house.lake.policies.keep(rule.policy)
     with house.lake.staging(head.day) as out:
         outcome = _reconcile(house, head.day, kept, rule, stamp, before, out)
         return house.lake.mend_day(head.day, _files(house, outcome, before))

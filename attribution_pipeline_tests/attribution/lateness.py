@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ SPLITS: Mapping[str, Split] = {
     split.__name__: split
     for split in (by_span, by_operation, by_exporter, with_repeats, only_repeats)
 }
+
+
+def generously_billed(world: World, times: int = 1000) -> World:
+    """The same world with a bill for so many times the tokens: late evidence stays under it."""
+    lines = [
+        line
+        | {
+            name: None if line[name] is None else str(Decimal(line[name]) * times)
+            for name in ("ConsumedQuantity", "PricingQuantity")
+        }
+        for line in world.evidence.billing
+    ]
+    return replace(world, evidence=replace(world.evidence, billing=lines))
 
 
 def _split(spans: Spans, is_late: Sequence[bool]) -> tuple[Spans, Spans]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ class FaultyStore:
         self.for_ever = for_ever
         self.sequence: list[str] = []
         self.hit = ""
-        self._short = tempfile.TemporaryDirectory()
+        self._short: Path | None = None
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
@@ -55,7 +56,8 @@ class FaultyStore:
         return len(self.sequence)
 
     def close(self) -> None:
-        self._short.cleanup()
+        if self._short is not None:
+            shutil.rmtree(self._short)
 
     def _called(self, name: str, found: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -108,7 +110,8 @@ class FaultyStore:
             return answer[: len(answer) // 2]
         if name == "fetch":
             content = answer.read_bytes()
-            short = Path(self._short.name) / answer.name
+            self._short = self._short or Path(tempfile.mkdtemp(prefix="short-answers-"))
+            short = self._short / answer.name
             short.write_bytes(content[: len(content) // 2])
             return short
         if name == "names":

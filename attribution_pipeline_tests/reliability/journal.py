@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 BEGIN, DONE = "begin", "done"
@@ -19,13 +20,15 @@ BEGIN, DONE = "begin", "done"
 
 @dataclass(frozen=True)
 class Line:
-    """One moment of one task. ``answer``: what the lake returned, where it is done."""
+    """One moment of one task. ``answer``: what the lake returned, where it is done. ``at``: seconds
+    by a clock that all processes share."""
 
     moment: str
     task: str
     day: int
     step: int
     answer: str = ""
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -57,6 +60,17 @@ class Journal:
     def done(self, task: str) -> Iterator[Line]:
         """Acknowledged tasks of a kind, in order."""
         return (line for line in self.lines() if line.moment == DONE and line.task == task)
+
+    def seconds(self) -> list[float]:
+        """How long each acknowledged task took, in order; those begun again from the second time."""
+        begun: dict[tuple[str, int, int], float] = {}
+        found = []
+        for line in self.lines():
+            if line.moment == BEGIN:
+                begun[line.key] = line.at
+            else:
+                found.append(line.at - begun[line.key])
+        return found
 
     def pending(self) -> Line | None:
         """The task that began last, where nobody acknowledged it."""

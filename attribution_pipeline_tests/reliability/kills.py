@@ -22,8 +22,9 @@ from attribution_pipeline_tests.reliability.tally import Tally
 DAYS = 3
 KILLS_PER_LAKE = 25
 """Then a new folder: first commits are killed too, and logs stay short."""
-LONGEST_LIFE_S = 0.25
-"""A writer lives up to this after its first word: three to five tasks."""
+TASKS_OF_A_LIFE = 8
+"""A writer lives up to as long as so many tasks take, on the machine as it is at that time."""
+SHORTEST_LONG_LIFE_S = 0.25
 PATIENCE_S = 60.0
 
 
@@ -66,7 +67,7 @@ def _one_lake(home: Path, kills: int, dice: random.Random, tally: KillTally) -> 
     report.close()
     try:
         for _ in range(kills):
-            _one_kill(storage, journal, dice.uniform(0, LONGEST_LIFE_S), tally)
+            _one_kill(storage, journal, dice.uniform(0, _long_life(journal)), tally)
             if tally.violations:
                 break
     finally:
@@ -78,6 +79,11 @@ def _one_lake(home: Path, kills: int, dice: random.Random, tally: KillTally) -> 
     tally.acknowledged.update(line.task for line in journal.lines() if line.moment == DONE)
     if trouble:
         tally.violations.append(f"the reader: {trouble}")
+
+
+def _long_life(journal: Journal) -> float:
+    lately = journal.seconds()[-TASKS_OF_A_LIFE:]
+    return max(SHORTEST_LONG_LIFE_S, sum(lately))
 
 
 def _one_kill(storage: Path, journal: Journal, life_s: float, tally: KillTally) -> None:

@@ -18,7 +18,7 @@ from attribution_pipeline.lake import Lake
 from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT
 from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.simulator.month import Month, on_time
-from attribution_pipeline.simulator.month.lateness import all_over
+from attribution_pipeline.simulator.month.steps import all_over
 from attribution_pipeline_tests.schedules.deployment import Place, land_all
 
 Row = Mapping[str, Any]

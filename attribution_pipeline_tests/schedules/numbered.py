@@ -16,7 +16,7 @@ from pathlib import Path
 
 from attribution_pipeline.simulator.month import Month, Schedule, month, schedule
 from attribution_pipeline.simulator.month.happenings import DAYS
-from attribution_pipeline.simulator.month.lateness import ORDERS
+from attribution_pipeline.simulator.month.steps import ORDERS
 from attribution_pipeline_tests.schedules.books import Day
 from attribution_pipeline_tests.schedules.judge import Facts, judge
 from attribution_pipeline_tests.schedules.play import play

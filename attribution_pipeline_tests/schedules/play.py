@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.simulator.month import Month, Schedule
-from attribution_pipeline.simulator.month.on_time import deployment_files
+from attribution_pipeline.simulator.month.final import deployment_files
 from attribution_pipeline_tests.schedules.deployment import Place, land_all, record_what_is_due
 from attribution_pipeline_tests.schedules.interruptions import Interruption
 

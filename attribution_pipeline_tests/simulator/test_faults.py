@@ -32,7 +32,9 @@ def _by_cause(directory: Path) -> dict[tuple[object, ...], Decimal]:
     return sums
 
 
-@pytest.mark.parametrize("fault", ["duplicates", "lost_spans", "lost_hour", "silent_pod", "late_spans"])
+@pytest.mark.parametrize(
+    "fault", ["duplicates", "lost_spans", "lost_hour", "silent_pod", "late_spans"]
+)
 def test_no_fault_of_telemetry_changes_the_bill_or_who_caused_it(
     company: Company, tmp_path: Path, fault: str
 ) -> None:

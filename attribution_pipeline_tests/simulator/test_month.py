@@ -12,8 +12,9 @@ import pytest
 
 from attribution_pipeline.simulator.month import Delivery, Month, Schedule, month, on_time, schedule
 from attribution_pipeline.simulator.month.deliveries import KINDS, ordered
-from attribution_pipeline.simulator.month.lateness import MAX_LATE_HOURS, ORDERS, books_closed
-from attribution_pipeline.simulator.month.on_time import deployment_files
+from attribution_pipeline.simulator.month.final import deployment_files
+from attribution_pipeline.simulator.month.lateness import MAX_LATE_HOURS, books_closed
+from attribution_pipeline.simulator.month.steps import ORDERS
 
 SEEDS = range(3)
 SPAN_KINDS = ("spans", "late_spans", "late_span")
@@ -149,7 +150,7 @@ def test_a_correction_is_billed_in_the_period_after_the_one_that_it_corrects(kno
         (content,) = correction.writes.values()
         assert b"Correction" in content
         assert f"{known.next_period}T00:00:00Z".encode() in content
-        assert correction.after == {"close tokens"}
+        assert correction.after <= {"close tokens", "close tokens again"}
 
 
 def test_work_is_done_between_the_last_close_and_what_comes_after_it(known: Month) -> None:

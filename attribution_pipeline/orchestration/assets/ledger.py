@@ -139,7 +139,8 @@ def _notes(house: "House", state: "Published") -> list[str]:
 
 
 def _narrow(note: str) -> str:
-    return "\n".join(textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False))
+    """With Markdown's hard breaks."""
+    return "  \n".join(textwrap.wrap(note, NOTE_WIDTH, break_on_hyphens=False))
 
 
 def _ledger(
@@ -165,17 +166,17 @@ def _ledger(
             ),
             "state": receipt.state,
             "unchanged": receipt.unchanged,
-            "revised": _narrow(changed),
-            **({"notes": "\n".join(map(_narrow, notes))} if notes else {}),
+            "revised": changed,
+            **({"notes": shown.markdown_list(map(_narrow, notes))} if notes else {}),
             "policy": f"{policy.policy} version {policy.version}, "
             f"digest {shown.digest(policy.digest)}",
+            "forced": manifest["forced"],
+            "settled": manifest["settled"],
             "tie_out": shown.table(*tie_out_lines(output["tie_out"])),
             "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
             "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
             "unallocated": shown.table(reasons, ("reason", metric, "currency")),
             "coverage_by_route": shown.table(output["coverage"], COVERAGE_COLUMNS),
-            "settled": manifest["settled"],
-            "forced": manifest["forced"],
             "manifest": receipt.manifest_id,
             "content_digest": output["content_digest"],
             "recorded_at": manifest["recorded_at"],

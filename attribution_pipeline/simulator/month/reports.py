@@ -64,9 +64,9 @@ def usage(rows: Iterable[Used]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def close(issuer: str, account: str, period: date, closed_at: datetime) -> bytes:
+def close(issuer: str, account: str, period: date, closed_at: datetime, status: str) -> bytes:
     """One close record."""
     return (
         "issuer,account,period,closed_at,status\n"
-        f'"{issuer}",{account},{period:%Y-%m},{closed_at:%Y-%m-%dT%H:%M:%SZ},closed\n'
+        f'"{issuer}",{account},{period:%Y-%m},{closed_at:%Y-%m-%dT%H:%M:%SZ},{status}\n'
     ).encode()

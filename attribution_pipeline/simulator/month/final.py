@@ -32,8 +32,8 @@ def on_time(month: Month, closed_period: str = "restate") -> dict[str, bytes]:
     for day in month.days:
         files |= dict(zip(reports.snapshot_paths(day), reports.snapshot(month, day), strict=True))
         files[reports.usage_path(day)] = reports.usage(r for r in month.used if r.day == day)
-        files |= final_vectors(month, day)
-    return files | final_tokens(month) | final_machines(month) | corrections(month) | closes(month)
+        files |= vectors(month, day)
+    return files | tokens(month) | machines(month) | corrections(month) | closes(month)
 
 
 def batches(month: Month) -> dict[tuple[date, int], list[spans.Span]]:
@@ -51,18 +51,18 @@ def spans_path(day: date, number: int, what: str = "") -> str:
     return f"spans/{day}/batch-{number}{what}.json"
 
 
-def final_vectors(month: Month, day: date) -> dict[str, bytes]:
+def vectors(month: Month, day: date) -> dict[str, bytes]:
     """The day's file of the additive bill."""
     charges = [c for c in bills.charges_of(month, "vectors") if bills.day_of(c) == day]
     return {bills.path("vectors", month.period, day=day): bills.text(charges)}
 
 
-def final_tokens(month: Month) -> dict[str, bytes]:
+def tokens(month: Month) -> dict[str, bytes]:
     """The last delivery of the token bill."""
     return {bills.path("tokens", month.period): bills.text(bills.charges_of(month, "tokens"))}
 
 
-def final_machines(month: Month) -> dict[str, bytes]:
+def machines(month: Month) -> dict[str, bytes]:
     """The machines' bill once it is invoiced: invoice ids on all lines close its period."""
     charges = bills.charges_of(month, "machines")
     invoiced = bills.text(charges, invoice=f"EUIN26-{month.period:%m}")
@@ -92,11 +92,13 @@ def closes(month: Month) -> dict[str, bytes]:
     return found
 
 
-def close(month: Month, bill: str, at: datetime) -> dict[str, bytes]:
-    """The close record of one bill, closed ``at``."""
+def close(
+    month: Month, bill: str, at: datetime, status: str = "closed", what: str = ""
+) -> dict[str, bytes]:
+    """The close record of one bill, closed or opened ``at``; ``what`` tells later records apart."""
     issuer, account = {
         "tokens": (company.ISSUER, company.PAYER),
         "vectors": (company.VECTOR_ISSUER, company.VECTOR_ACCOUNT),
     }[bill]
-    record = reports.close(issuer, account, month.period, at)
-    return {f"closes/{bill}-{month.period:%Y-%m}.csv": record}
+    record = reports.close(issuer, account, month.period, at, status)
+    return {f"closes/{bill}-{month.period:%Y-%m}{what}.csv": record}
