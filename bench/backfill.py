@@ -93,8 +93,10 @@ def publish(company: Path, version: int) -> None:
     """A version that differs from the one before in the driver of one overhead pool."""
     text = (company / "policies" / "policy-1.yaml").read_text(encoding="utf-8")
     head, rest = text.split("name: control-planes", 1)
-    changed = head + "name: control-planes" + rest.replace(
-        "driver: cost", f"driver: {DRIVERS[1 - version % 2]}", 1
+    changed = (
+        head
+        + "name: control-planes"
+        + rest.replace("driver: cost", f"driver: {DRIVERS[1 - version % 2]}", 1)
     )
     (company / "policies" / f"policy-{version}.yaml").write_text(
         changed.replace("version: 1", f"version: {version}", 1), encoding="utf-8"

@@ -152,7 +152,7 @@ def compare(company: Path, out: Path) -> dict[str, Any]:
     import duckdb
 
     ours = {
-        table: next((company / "lake" / table).glob("charge_date=*/*.parquet"))
+        table: sorted((company / "lake" / table).glob("charge_date=*/*.parquet"))
         for table in COMMITTED
     }
     grains = {
@@ -165,12 +165,13 @@ def compare(company: Path, out: Path) -> dict[str, Any]:
         for name, (table, grain) in grains.items():
             sums = (
                 f"select {grain}, sum(billed_cost) as b, sum(effective_cost) as e from "
-                "read_parquet('{}') group by all having b <> 0 or e <> 0"
+                "read_parquet({}) group by all having b <> 0 or e <> 0"
             )
-            a, b = sums.format(ours[table]), sums.format(out / f"{table}.parquet")
+            mine, theirs = [str(path) for path in ours[table]], [str(out / f"{table}.parquet")]
+            a, b = sums.format(mine), sums.format(theirs)
             query = f"select count(*) from (({a} except {b}) union all ({b} except {a}))"
             ((counts[name],),) = connection.execute(query).fetchall()
-    stored = {table: path.stat().st_size for table, path in ours.items()}
+    stored = {table: sum(p.stat().st_size for p in found) for table, found in ours.items()}
     return {"differences": counts, "bytes_at_rest": stored}
 
 

@@ -83,10 +83,13 @@ class Session:
 
     def view(self, name: str, files: Sequence[str], *, located: bool = False) -> None:
         """Parquet files of one schema as a view; ``located`` adds each row's ``filename`` and its
-        ``file_row_number``."""
+        ``file_row_number``. What a folder is called adds no column."""
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
         options = ", filename = true, file_row_number = true" if located else ""
-        self.execute(f"create view {name} as select * from read_parquet([{listed}]{options})")
+        self.execute(
+            f"create view {name} as select * from "
+            f"read_parquet([{listed}], hive_partitioning = false{options})"
+        )
 
     def write(self, query: str, path: Path, *, rows_per_group: int = 122_880) -> int:
         """The answer as one zstd Parquet file, in the order of the query; returns its rows."""

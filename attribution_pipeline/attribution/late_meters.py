@@ -55,13 +55,16 @@ def divide_late_meters(
     before: Sequence[Slice],
 ) -> list[Slice]:
     """Rows of every metered charge, most of them carried; the slices, for coverage. TooMuch where
-    a slice was not what it is, or its denominator or its side of the tolerance moved."""
+    a slice was not what it is, or its denominator moved."""
+    import pyarrow as pa
+
     slices = meters.form_slices(db, policy, assignments)
     _refuse_other_slices(db, before, slices)
     meters.weigh(db, slices)
     meters.count_billed_tokens(db, policy, assignments, slices)
     come, gone = _weigh_changes(db, slices)
-    _refuse_crossing(policy, slices, come, gone)
+    restated = _refuse_crossing(policy, slices, come, gone)
+    db.load("restated_slices", pa.table({"slice_id": pa.array(restated, pa.int64())}))
     meters.load_slices(db, policy, slices)
     meters.take_parts(db, policy, "come_weights", "come_parts")
     meters.take_parts(db, policy, "gone_weights", "gone_parts")
@@ -115,17 +118,22 @@ def _tokens(db: Session, weights: str) -> dict[int, int]:
 
 def _refuse_crossing(
     policy: Policy, slices: Sequence[Slice], come: Mapping[int, int], gone: Mapping[int, int]
-) -> None:
+) -> list[int]:
+    """Slices whose coverage crossed the policy's tolerance. TooMuch where one is divided by another
+    total than before."""
+    restated = []
     for number, now in enumerate(slices):
         moved = come.get(number, 0) - gone.get(number, 0)
         was = replace(now, seen=now.seen - moved)
         if (
             was.denominator != now.denominator
             or was.priced_over != now.priced_over
-            or was.is_within(policy) != now.is_within(policy)
             or (was.seen > 0 and now.seen == 0)
         ):
-            raise TooMuch(f"slice {now.key} is divided by another total, or trusted otherwise")
+            raise TooMuch(f"slice {now.key} is divided by another total")
+        if was.is_within(policy) != now.is_within(policy):
+            restated.append(number)
+    return restated
 
 
 def _change_rows(db: Session, policy: Policy, day: date) -> None:

@@ -4,12 +4,14 @@ Belongs here: holding a log entry against its own note and against the files tha
 when that is asked (``log``), what the entry then does to a day (``delta``).
 
 Its writer died between commit and seal, or is about to seal. The next writer will seal what stands
-there, so all that the entry says must be found to be so: the note names what the entry adds and
-removes, files are named by their sha256, and a ledger commit is what its manifest makes of it.
+there, so all that the entry says must be found to be so: the note carries its own digest and names
+what the entry adds and removes, files are named by their sha256, and a ledger commit is what its
+manifest makes of it. Times and names that Delta keeps for itself, and nobody reads, are not looked at.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.log import Entry, refused
+from attribution_pipeline.lake.manifest import canonical
 from attribution_pipeline.lake.store import Store, log_entry
 from attribution_pipeline.model.errors import Refusal
 
@@ -27,6 +30,17 @@ DAY_FILE = re.compile(r"charge_date=(\d{4}-\d{2}-\d{2})/([0-9a-f]{64})\.parquet"
 """Where a file lies inside its table: its day and its sha256."""
 
 Note = dict[str, Any]
+
+
+def sworn(note: Note) -> Note:
+    """The note with the digest of all else that it says."""
+    said = {key: value for key, value in note.items() if key != "sha256"}
+    return {**said, "sha256": hashlib.sha256(canonical(said).encode()).hexdigest()}
+
+
+def stats_of(rows: int) -> str:
+    """What a commit says of a file's content to other engines, which count by it."""
+    return json.dumps({"numRecords": rows})
 
 
 class Adoption:
@@ -57,10 +71,10 @@ class Adoption:
         day = str(note.get("charge_date"))
         files = dict(files_of(day))
         for said in entry.of("remove"):
-            if files.pop(said["path"], None) is None:
+            if files.pop(said["path"], None) is None or said.get("dataChange") is not True:
                 raise self._unbelievable(entry)
-        for said in entry.of("add"):
-            self._require_added(entry, day, said)
+        for said, rows in zip(entry.of("add"), note["rows"], strict=True):
+            self._require_added(entry, day, said, rows)
             files[said["path"]] = said["size"]
         self._check_note(note, sorted(f"{self._table}/{path}" for path in files))
 
@@ -78,26 +92,35 @@ class Adoption:
             added = [f"{self._table}/{said['path']}" for said in entry.of("add")]
             removed = [f"{self._table}/{said['path']}" for said in entry.of("remove")]
             known = len(added) + len(removed) + 1 == len(entry.actions)
-            if not known or (note["added"], note["removed"]) != (added, removed):
+            named = (note["added"], note["removed"]) == (added, removed)
+            if not known or not named or len(note["rows"]) != len(added) or sworn(note) != note:
                 raise self._unbelievable(entry)
         except (ValueError, KeyError, TypeError):
             raise self._unbelievable(entry) from None
         return note
 
-    def _require_added(self, entry: Entry, day: str, said: dict[str, Any]) -> None:
+    def _require_added(self, entry: Entry, day: str, said: dict[str, Any], rows: int) -> None:
         found = DAY_FILE.fullmatch(said["path"])
-        if found is None or found[1] != day or said.get("partitionValues") != {"charge_date": day}:
+        expected = {
+            "partitionValues": {"charge_date": day},
+            "dataChange": True,
+            "stats": stats_of(rows),
+        }
+        differs = any(said.get(key) != value for key, value in expected.items())
+        if found is None or found[1] != day or differs:
             raise self._unbelievable(entry)
         name = f"{self._table}/{said['path']}"
         try:
             path = self._store.fetch(name)
-            whole = sha256_of(path) == found[2] and path.stat().st_size == said["size"]
+            whole = sha256_of(path) == found[2]
         except FileNotFoundError:
             whole = False
         if not whole:
             raise refused(
                 self._store, name, "a file of the newest commit is missing or was changed"
             )
+        if path.stat().st_size != said.get("size"):
+            raise self._unbelievable(entry)
 
     def _require_created(self, entry: Entry) -> None:
         from deltalake import Schema

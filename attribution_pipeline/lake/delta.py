@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.lake.adoption import DAY_FILE, Adoption, Note
+from attribution_pipeline.lake.adoption import DAY_FILE, Adoption, Note, stats_of, sworn
 from attribution_pipeline.lake.checkpoints import Checkpoints, Summary
 from attribution_pipeline.lake.crash import crash_point
 from attribution_pipeline.lake.files import StoredFile
@@ -148,7 +148,7 @@ class DayTable:
                 change = self._change(day, files, keep_others)
                 if not change.moves and note is None:
                     return None
-                said = {**(note() if note else {}), **change.note()}
+                said = sworn({**(note() if note else {}), **change.note()})
                 # all of that was asked of one version, or it is asked again
                 version = self._try_commit(seen + 1, change, said, deadline)
                 if version is not None:
@@ -287,6 +287,7 @@ class _Change:
         return {
             "charge_date": self.day.isoformat(),
             "added": [stored.path for stored in self.added],
+            "rows": [stored.rows for stored in self.added],
             "removed": list(self.removed),
         }
 
@@ -303,7 +304,7 @@ class _Change:
                 values,
                 now,
                 True,
-                json.dumps({"numRecords": stored.rows}),
+                stats_of(stored.rows),
             )
             for stored in self.added
         ]

@@ -1,4 +1,4 @@
-"""A world whose spans come in two deliveries: recorded after the first, and again after the second.
+"""A world whose spans come in several deliveries, recorded after each of them.
 
 Belongs here: splitting spans, running the late path and the whole day beside it, naming every
 difference. Does not: the late path itself.
@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attribution_pipeline.attribution import KERNEL, late_plane
+from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.billing import billing_plane
 from attribution_pipeline.attribution.cluster import cluster_plane
 from attribution_pipeline.attribution.day import (
@@ -80,6 +80,15 @@ SPLITS: Mapping[str, Split] = {
 }
 
 
+def deliveries(dice: random.Random, spans: Spans, late: int) -> list[Spans]:
+    """What comes on time, and then ``late`` more batches; empty ones are left out."""
+    batches: list[Spans] = []
+    for _ in range(late):
+        spans, batch = dice.choice(list(SPLITS.values()))(dice, spans)
+        batches.insert(0, batch)
+    return [batch for batch in [spans, *batches] if batch]
+
+
 def generously_billed(world: World, times: int = 1000) -> World:
     """The same world with a bill for so many times the tokens: late evidence stays under it."""
     lines = [
@@ -99,80 +108,111 @@ def _split(spans: Spans, is_late: Sequence[bool]) -> tuple[Spans, Spans]:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What a late delivery came to. ``outcome`` is None where the day had to be done whole."""
+class Late:
+    """What one late delivery came to."""
 
-    plane: Plane
+    planes: Mapping[str, Plane]
+    earlier: Previous
     outcome: Outcome | None
+    """None where the day had to be done whole, or nothing moved."""
+    has_moved: bool
     differences: list[str]
 
 
-def compare(world: World, early: Spans, late: Spans, folder: Path) -> Comparison:
-    """The late path against the whole day, after ``early`` was recorded."""
+def deliver(
+    world: World, batches: Sequence[Spans], folder: Path, *, settled: bool = False
+) -> list[Late]:
+    """The late path against the whole day, after the first batch was recorded, and every one that
+    follows on the state before it."""
     folder.mkdir(parents=True)
     files, objects = landed(world.evidence, folder)
-    spans = []
-    for name, rows in (("early", early), ("late", late)):
-        spans.append(str(folder / f"{name}.parquet"))
-        pq.write_table(pa.Table.from_pylist(rows, schema=SPAN_FILE), spans[-1], compression="none")
-    here = Landed({**files, "spans": spans}, objects)
-    first = Landed({**files, "spans": spans[:1]}, objects)
+    spans = [str(folder / f"batch-{number}.parquet") for number in range(len(batches))]
+    for path, rows in zip(spans, batches, strict=True):
+        pq.write_table(pa.Table.from_pylist(rows, schema=SPAN_FILE), path, compression="none")
+    here = Landed({**files, "spans": spans[:1]}, objects)
+    still = _other_planes(world, here, folder, settled)
+    kept = operation_plane(here, world.day, world.policy, out=_out(folder, "0"), compute=COMPUTE)
+    how: dict[str, Any] = {
+        "policy_digest": world.policy.digest,
+        "run_id": "run",
+        "compute": COMPUTE,
+    }
+    state = reconcile(
+        still | {"operations": kept}, world.policy, world.day, out=_out(folder, "recorded"),
+        recorded_at=RECORDED_AT, **how,
+    )  # fmt: skip
+    previous = _previous(world, still | {"operations": kept}, state, None)
+    found = []
+    for number in range(1, len(batches)):
+        here = Landed({**files, "spans": spans[: number + 1]}, objects)
+        plane = late_operation_plane(
+            kept, here, [spans[number]], world.day, world.policy, compute=COMPUTE,
+            out=_out(folder, f"{number}-late"),
+        )  # fmt: skip
+        assert plane is not None, "too many late spans for the tests' bound"
+        whole_plane = operation_plane(
+            here, world.day, world.policy, out=_out(folder, f"{number}-whole"), compute=COMPUTE
+        )
+        how |= {"recorded_at": RECORDED_AT + timedelta(days=number), "previous": previous}
+        now = still | {"operations": plane}
+        whole = reconcile(
+            still | {"operations": whole_plane}, world.policy, world.day,
+            out=_out(folder, f"{number}-recorded"), **how,
+        )  # fmt: skip
+        late = reconcile_late(
+            now, kept.files["operations"], world.policy, world.day,
+            out=_out(folder, f"{number}-recorded-late"), **how,
+        )  # fmt: skip
+        wrong = _planes_differ(plane, whole_plane)
+        if late is not None:
+            wrong += _outcomes_differ(late, whole, previous)
+        found.append(Late(now, previous, late, plane.digest != kept.digest, wrong))
+        previous = _previous(world, now, late or whole, previous)
+        kept = plane
+    return found
 
-    def out(name: str) -> Path:
-        (folder / name).mkdir()
-        return folder / name
 
-    def planes(at: Landed, name: str) -> dict[str, Plane]:
-        return {"operations": operation_plane(at, world.day, world.policy, out=out(name), compute=COMPUTE)}
+def _out(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name
 
-    still = {
+
+def _other_planes(world: World, here: Landed, folder: Path, settled: bool) -> dict[str, Plane]:
+    planes = {
         "billing": billing_plane(
             here, SourceFacts(delivery=world.evidence.delivery), world.day,
-            first_day=world.first_day, out=out("billing"), compute=COMPUTE,
+            first_day=world.first_day, out=_out(folder, "billing"), compute=COMPUTE,
         ),
-        "cluster": cluster_plane(here, world.day, out=out("cluster"), compute=COMPUTE),
-        "usage": usage_plane(here, world.day, out=out("usage"), compute=COMPUTE),
+        "cluster": cluster_plane(here, world.day, out=_out(folder, "cluster"), compute=COMPUTE),
+        "usage": usage_plane(here, world.day, out=_out(folder, "usage"), compute=COMPUTE),
         "kubernetes": kubernetes_plane(
-            here, world.day, world.policy, out=out("kubernetes"), compute=COMPUTE
+            here, world.day, world.policy, out=_out(folder, "kubernetes"), compute=COMPUTE
         ),
     }  # fmt: skip
-    before = still | planes(first, "before")
-    now = still | planes(here, "now")
-    digest = world.policy.digest
-    recorded = reconcile(
-        before, world.policy, world.day, policy_digest=digest, recorded_at=RECORDED_AT,
-        out=out("recorded"), compute=COMPUTE,
-    )  # fmt: skip
-    previous = Previous(
-        files=recorded.files,
-        settled=(),
-        inputs={name: plane.digest for name, plane in before.items()},
-        policy_digest=digest,
+    columns = ["charge_id", "InvoiceIssuerName", "BillingAccountId", "billing_period"]
+    charges = pq.ParquetFile(planes["billing"].files["charges"][0]).read(columns)
+    charges = charges.rename_columns(["charge_id", "issuer", "account", "billing_period"])
+    rows = charges.group_by(charges.column_names).aggregate([])
+    rows = rows.append_column("is_settled", pa.repeat(pa.scalar(settled), rows.num_rows))
+    path = str(folder / "settled.parquet")
+    pq.write_table(rows, path)
+    return planes | {"closes": Plane("closes", {"settled": [path]}, "closed", {})}
+
+
+def _previous(
+    world: World, planes: Mapping[str, Plane], state: Outcome, earlier: Previous | None
+) -> Previous:
+    files = dict(state.files)
+    for table in state.adds_to:
+        assert earlier is not None
+        files[table] = [*earlier.files[table], *files[table]]
+    return Previous(
+        files=files,
+        settled=planes["closes"].files["settled"],
+        inputs={name: plane.digest for name, plane in planes.items()},
+        policy_digest=world.policy.digest,
         kernel=KERNEL,
     )
-    plane = late_operation_plane(
-        before["operations"], here, spans[1:], world.day, world.policy, out=out("plane"),
-        compute=COMPUTE,
-    )  # fmt: skip
-    assert plane is not None, "too many late spans for the tests' bound"
-    wrong = _planes_differ(plane, now["operations"])
-    how: dict[str, Any] = {
-        "policy_digest": digest, "recorded_at": RECORDED_AT + timedelta(days=1), "run_id": "late",
-        "previous": previous, "compute": COMPUTE,
-    }  # fmt: skip
-    whole = reconcile(now, world.policy, world.day, out=out("whole"), **how)
-    outcome = reconcile_late(
-        still | {"operations": plane}, before["operations"].files["operations"], world.policy,
-        world.day, out=out("late_out"), **how,
-    )  # fmt: skip
-    if outcome is not None:
-        wrong += _outcomes_differ(outcome, whole, previous)
-    return Comparison(plane, outcome, wrong)
-
-
-def any_number_of_late_spans(monkeypatch: Any) -> None:
-    """Worlds are small: without the bound that keeps the late path from being the slower one."""
-    monkeypatch.setattr(late_plane, "MOST_LATE", 0)
 
 
 def _planes_differ(late: Plane, whole: Plane) -> list[str]:

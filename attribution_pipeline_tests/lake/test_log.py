@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from attribution_pipeline.lake import Lake, shapes
+from attribution_pipeline.lake.adoption import sworn
 from attribution_pipeline.lake.checked import own_digest, said_by, with_digest
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline_tests.lake.days import DAY, amounts_of, record
@@ -204,7 +205,8 @@ def edited(entry: Path, kind: str, change: Callable[[dict], object]) -> None:  #
 
 def _other_note(**changes: object) -> Callable[[dict], object]:  # type: ignore[type-arg]
     def change(info: dict) -> None:  # type: ignore[type-arg]
-        info["userMetadata"] = json.dumps({**json.loads(info["userMetadata"]), **changes})
+        note = sworn({**json.loads(info["userMetadata"]), **changes})
+        info["userMetadata"] = json.dumps(note)
 
     return change
 
@@ -214,6 +216,15 @@ FORGERIES: dict[str, tuple[str, Callable[[dict], object]]] = {  # type: ignore[t
     "another day": ("add", lambda add: add.update(partitionValues={"charge_date": "2026-10-06"})),
     "another size": ("add", lambda add: add.update(size=add["size"] + 1)),
     "another file removed": ("remove", lambda add: add.update(path=add["path"].upper())),
+    "another count of rows": ("add", lambda add: add.update(stats='{"numRecords": 7}')),
+    "no size": ("add", lambda add: add.pop("size")),
+    "no change": ("remove", lambda remove: remove.update(dataChange=False)),
+    "another time, without its digest": (
+        "commitInfo",
+        lambda info: info.update(
+            userMetadata=info["userMetadata"].replace('published_at": "20', 'published_at": "21')
+        ),
+    ),
     "no note": ("commitInfo", lambda info: info.pop("userMetadata")),
     "another manifest": ("commitInfo", _other_note(manifest="0" * 64)),
     "another policy": ("commitInfo", _other_note(policy_version=2)),

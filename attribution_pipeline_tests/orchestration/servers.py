@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = "/usr/bin/chromium"
+SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 SLOW_PAGE_MS = 60_000
 START_S = 180.0
 """A cold start imports everything three times, on a busy machine."""
@@ -127,6 +128,13 @@ def page_on(server: Dagster, **viewport: int) -> Iterator[Page]:
         yield opened
         browser.close()
     assert elsewhere == []
+
+
+def photograph(page: Page, name: str) -> None:
+    """What is seen of the page, for people."""
+    page.wait_for_timeout(1000)  # pages fade in
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"dagster-{name}.png")
 
 
 def _is_loaded(running: Dagster) -> bool:

@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
-from attribution_pipeline_tests.cases import REPOSITORY
+from attribution_pipeline.orchestration.checks.staleness import STALE_PARTITIONS
 from attribution_pipeline_tests.orchestration.deployments import rewrite
-from attribution_pipeline_tests.orchestration.servers import Dagster, dagster, wait_for
+from attribution_pipeline_tests.orchestration.servers import (
+    CHROMIUM,
+    Dagster,
+    dagster,
+    page_on,
+    photograph,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = "/usr/bin/chromium"
-SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 RUN_S = 240.0
-SLOW_PAGE_MS = 60_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -44,25 +48,8 @@ def server(deployment_file: Path, tmp_path: Path) -> Iterator[Dagster]:
 
 @pytest.fixture
 def page(server: Dagster) -> Iterator[Page]:
-    """A page of a browser that may talk to the server alone."""
-    from playwright.sync_api import sync_playwright
-
-    elsewhere: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-        )
-        opened = browser.new_page(viewport={"width": 1500, "height": 1500})
-        opened.set_default_timeout(SLOW_PAGE_MS)
-        own = (server.url, "data:", "blob:")
-        opened.on(
-            "request",
-            lambda asked: None if asked.url.startswith(own) else elsewhere.append(asked.url),
-        )
+    with page_on(server) as opened:
         yield opened
-        browser.close()
-    assert elsewhere == []
 
 
 def test_a_day_is_materialized_from_the_ui_and_its_checks_are_green(
@@ -86,7 +73,7 @@ def test_a_day_is_materialized_from_the_ui_and_its_checks_are_green(
     page.goto(f"{server.url}/assets/policy_versions")
     page.get_by_text("Show Markdown").click()
     page.get_by_text("In force from charge day").wait_for()
-    _photograph(page, "policy")
+    photograph(page, "policy")
 
 
 def _launch(page: Page, day: str, name: str) -> None:
@@ -96,7 +83,7 @@ def _launch(page: Page, day: str, name: str) -> None:
     partitions.press("Enter")
     button = dialog.get_by_text("Launch 1 run")
     button.wait_for()
-    _photograph(page, name)
+    photograph(page, name)
     button.click()
 
 
@@ -104,28 +91,24 @@ def _see_the_ledger(page: Page, server: Dagster) -> None:
     page.goto(f"{server.url}/assets/attribution_ledger?view=checks")
     page.get_by_text("Succeeded").first.wait_for()
     shown = page.locator("body").inner_text()
-    assert shown.count("Succeeded") == len(BLOCKING) + len(ALERTING)
-    for name in (*BLOCKING, *ALERTING):
+    # a replay is asked for apart, at night
+    asked = (*BLOCKING, *ALERTING, STALE_PARTITIONS)
+    assert shown.count("Succeeded") == len(asked)
+    for name in asked:
         assert name in shown
-    _photograph(page, "checks")
+    photograph(page, "checks")
 
     page.goto(f"{server.url}/assets/attribution_ledger?view=partitions&partition=2026-10-05")
     page.get_by_text("Materialized", exact=True).first.wait_for()
     page.get_by_text("tie_out").wait_for()
-    _photograph(page, "partition")
+    photograph(page, "partition")
 
     page.goto(f"{server.url}/assets/attribution_ledger")
     page.get_by_text("Latest check results").wait_for()
     page.get_by_text("top_tenants").wait_for()
     shown = page.locator("body").inner_text()
     assert "27.746368415904" in shown  # tenant-a, effective cost
-    _photograph(page, "ledger")
-
-
-def _photograph(page: Page, name: str) -> None:
-    page.wait_for_timeout(1000)  # pages fade in
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"dagster-{name}.png")
+    photograph(page, "ledger")
 
 
 def _wait_for_runs(server: Dagster, number: int) -> None:

@@ -3,12 +3,11 @@ range into the backfill dialog, and sees those days re-reconciled; a closed day 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,27 +18,29 @@ from attribution_pipeline.config import load_deployment
 from attribution_pipeline.orchestration.assets.ledger import FORCE
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
-from attribution_pipeline_tests.cases import REPOSITORY, WORKED_DAY
-from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
+from attribution_pipeline_tests.orchestration.four_days import (
+    CLOSED,
+    DAYS,
+    LEFT_ALONE,
+    STALE,
+    four_days,
+    publish_second,
+)
 from attribution_pipeline_tests.orchestration.servers import (
     CHROMIUM,
     Dagster,
     dagster,
     dagster_home,
     page_on,
+    photograph,
     wait_for,
 )
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-LEFT_ALONE, CLOSED, *STALE = (date(2026, 9, 29) + timedelta(days=n) for n in range(4))
-"""The new version is effective from the second day on. September is closed."""
-DAYS = (LEFT_ALONE, CLOSED, *STALE)
-
 RUNS_S = 240.0
 """The daemon looks at backfills every 30 s and takes two runs at a time, on a busy machine."""
-SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 
 pytestmark = [
     pytest.mark.browser,
@@ -76,11 +77,11 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Four copies of the worked day, recorded, then version 2 published."""
-    file = _four_days(tmp_path / "company")
+    file = four_days(tmp_path / "company")
     home = dagster_home(tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     assert run_days(load_deployment(file), DAYS[0], DAYS[-1]).failures == []
-    _publish_second(file.parent / "policies")
+    publish_second(file.parent / "policies")
     with dagster(file, home) as server:
         yield Place(file, server)
 
@@ -100,7 +101,7 @@ def test_the_range_of_the_check_backfills_what_a_policy_made_stale(
     page.get_by_text("Out of date: 2 days (policy of 2)").wait_for()
     pasted, closed = _value(page, "range_to_paste"), _value(page, "range_that_needs_force")
     assert closed == CLOSED.isoformat()
-    _photograph(page, "stale-check")
+    photograph(page, "stale-check")
 
     _launch(page, place.server, pasted, "Launch backfill", "backfill-dialog")
     _launch(page, place.server, closed, "Launch 1 run")  # without the tag: nothing is to happen
@@ -133,7 +134,7 @@ def test_the_range_of_the_check_backfills_what_a_policy_made_stale(
     # each run asked the check again, the last one after all days were recorded
     _open_stale_partitions(page, place.server)
     page.get_by_text("Every recorded day is what it would be today.").wait_for()
-    _photograph(page, "stale-check-after")
+    photograph(page, "stale-check-after")
 
 
 # -- in the browser --------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def _launch(
     server: Dagster,
     days: str,
     button: str,
-    photograph: str = "",
+    shot: str = "",
     tag: tuple[str, str] | None = None,
 ) -> None:
     """The ledger's dialog, ``days`` pasted into it as they are."""
@@ -175,8 +176,8 @@ def _launch(
     launch.wait_for()
     if tag is not None:
         _add_tag(page, *tag)
-    if photograph:
-        _photograph(page, photograph)
+    if shot:
+        photograph(page, shot)
     launch.click()
     dialog.wait_for(state="hidden")
 
@@ -194,14 +195,8 @@ def _partition(page: Page, server: Dagster, day: date, name: str) -> str:
     """The text of a partition's page."""
     page.goto(f"{server.url}/assets/attribution_ledger?view=partitions&partition={day}")
     page.get_by_text("content_digest").wait_for()
-    _photograph(page, name)
+    photograph(page, name)
     return " ".join(page.locator("body").inner_text().split())
-
-
-def _photograph(page: Page, name: str) -> None:
-    page.wait_for_timeout(1000)  # pages fade in
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"dagster-{name}.png")
 
 
 # -- what came of it -------------------------------------------------------------------------------
@@ -260,67 +255,3 @@ def _require_policy_change(
 
 def _sum(rows: Iterable[dict[str, Any]], cost: str) -> Decimal:
     return sum((row[cost] for row in rows), Decimal(0))
-
-
-# -- the deployment --------------------------------------------------------------------------------
-
-
-def _four_days(folder: Path) -> Path:
-    """The worked day's evidence on each of ``DAYS``, and a record that closes September."""
-    shutil.copytree(WORKED_DAY / "policies", folder / "policies")
-    rewrite(
-        folder / "policies" / "policy-1.yaml",
-        "effective_from: 2026-10-01",
-        "effective_from: 2026-09-01",
-    )
-    for path in ("billing/focus.csv", "usage/usage.csv"):
-        head, *lines = (WORKED_DAY / path).read_text().splitlines()
-        _write(folder / path, [head, *(_on(day, line) for day in DAYS for line in lines)])
-    for path in ("opencost/allocation.json", "opencost/assets.json", "spans/traces.jsonl"):
-        for day in DAYS:
-            place = (folder / path).with_name(f"{day}-{Path(path).name}")
-            _write(place, [_on(day, (WORKED_DAY / path).read_text())])
-    record = {
-        "issuer": "Amazon Web Services", "account": None, "period": "2026-09-01",
-        "closed_at": "2026-10-20T00:00:00+00:00", "status": "closed", "closed_by": "finops",
-    }  # fmt: skip
-    _write(folder / "closes" / "september.jsonl", [json.dumps(record)])
-    file = folder / "attribution.yaml"
-    text = (WORKED_DAY / "attribution.yaml").read_text()
-    _write(file, [text.rstrip(), "  closes:", "    - {name: closes, uri: ./closes}"])
-    rewrite(file, f"first_day: {DAY}", f"first_day: {DAYS[0]}")
-    return file
-
-
-def _on(day: date, text: str) -> str:
-    """The worked day's evidence as another day's: instants, billing periods, and the names by which
-    a call is known."""
-
-    def moved(found: re.Match[str]) -> str:
-        return (date.fromisoformat(found[0]) + (day - DAY)).isoformat()
-
-    def months_back(found: re.Match[str]) -> str:
-        return f"2026-{int(found[1]) - (DAY.month - day.month):02d}-01T"
-
-    text = re.sub(r"2026-(\d\d)-01T", months_back, text)  # the worked day has no other first
-    text = re.sub(r"2026-10-0[56]", moved, text)
-    nanoseconds = (day - DAY).days * 86_400 * 10**9
-    text = re.sub(
-        r'(UnixNano": ")(\d+)', lambda found: f"{found[1]}{int(found[2]) + nanoseconds}", text
-    )
-    text = re.sub(r'("traceId": ")0000', rf"\g<1>{day:%m%d}", text)
-    return re.sub(r'"(msg|cmpl)-', rf'"\1-{day:%m%d}-', text)
-
-
-def _publish_second(policies: Path) -> None:
-    first = (policies / "policy-1.yaml").read_text()
-    second = policies / "policy-2.yaml"
-    second.write_text(first)
-    rewrite(second, "version: 1", "version: 2")
-    rewrite(second, "effective_from: 2026-09-01", f"effective_from: {CLOSED}")
-    rewrite(second, "driver: usage.query_units", "driver: even")
-
-
-def _write(place: Path, lines: Sequence[str]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text("\n".join(lines) + "\n")

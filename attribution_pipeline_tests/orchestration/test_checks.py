@@ -28,9 +28,7 @@ AGAIN = "run it again: attribution run --from 2026-10-05 --to 2026-10-05"
 
 def answers(house: House) -> dict[str, Answer]:
     recorded = RecordedDay(House(house.deployment), DAY)
-    return {
-        name: ask(question, recorded) for name, question in {**BLOCKING, **ALERTING}.items()
-    }
+    return {name: ask(question, recorded) for name, question in {**BLOCKING, **ALERTING}.items()}
 
 
 def failing(house: House) -> set[str]:

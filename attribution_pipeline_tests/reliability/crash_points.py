@@ -89,18 +89,24 @@ def kill_at(
     tally: PointTally,
 ) -> None:
     """Play the story until it dies at the point's n-th call; check; play it to its end; check."""
-    scenario.prepare(folder)
-    child = PROCESSES.Process(target=_play, args=(scenario.name, folder, f"{point}:{nth}"))
-    child.start()
-    child.join()
-    if child.exitcode != -signal.SIGKILL:
-        tally.violations.append(f"{point}:{nth} was not reached: exit code {child.exitcode}")
+    exitcode = play_until(scenario, folder, point, nth)
+    if exitcode != -signal.SIGKILL:
+        tally.violations.append(f"{point}:{nth} was not reached: exit code {exitcode}")
         return
     tally.kills[point] += 1
     tally.violations += [
         f"{point}:{nth}: {text}" for text in _after(scenario, golden, folder, tally)
     ]
     shutil.rmtree(folder)
+
+
+def play_until(scenario: Scenario, folder: Path, point: str, nth: int) -> int | None:
+    """Play the story in a process that dies at the point's n-th call; its exit code."""
+    scenario.prepare(folder)
+    child = PROCESSES.Process(target=_play, args=(scenario.name, folder, f"{point}:{nth}"))
+    child.start()
+    child.join()
+    return child.exitcode
 
 
 def _after(

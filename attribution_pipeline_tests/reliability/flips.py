@@ -26,6 +26,8 @@ from attribution_pipeline.lake.shapes import LEDGER, SIDE_TABLES, TABLES
 from attribution_pipeline.lake.store import LOG
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof.replay import INPUT_GONE, replay_day
+from attribution_pipeline_tests.reliability import crash_points, inspection
+from attribution_pipeline_tests.reliability.scenarios import SCENARIOS
 from attribution_pipeline_tests.reliability.tally import Tally
 
 NOT_EVIDENCE = (".locks/", ".staging/", "landed/index/.lock")
@@ -35,6 +37,9 @@ HINT = "hint"
 BY_READERS = frozenset({"ledger", "side table", "manifest", "input", "policy", "ledger's log"})
 """Kinds that reading every state opens: there the flip must be refused, too."""
 _DIGEST = re.compile("[0-9a-f]{16,}")
+UNSEALED = "entry without a seal"
+SECOND = 2
+"""The second commit of a story's table: there is one before it."""
 READ_ANYWAY = 10
 """Of files of other kinds every tenth flip is met by the readers, too: they answer as before."""
 BY_REPLAY = frozenset({"ledger", "side table", "manifest", "input", "policy"})
@@ -57,6 +62,8 @@ class FlipTally(Tally):
     """Refused by replay, exit status 3, by name."""
     landed: int = 0
     """Refused by who reads landed evidence, by name."""
+    harmless: int = 0
+    """In the one entry that its writer did not live to seal: flips in what nobody reads."""
     ignored: int = 0
     """Flips in a hint, which was then taken for none."""
 
@@ -171,6 +178,30 @@ def flip_at_random(flipper: Flipper, flips: int, seed: int, tally: FlipTally) ->
             size = (flipper.storage / path).stat().st_size
             flipper.flip(path, dice.randrange(size * 8), tally)
             done += 1
+
+
+def flip_unsealed(folder: Path, table: str, flips: int, seed: int, tally: FlipTally) -> None:
+    """The newest entry of a log whose writer died before it was sealed: a flip is refused by name,
+    or nothing that anybody reads is another."""
+    story, dice = SCENARIOS["synthetic"], random.Random(seed)
+    crash_points.play_until(story, folder, f"{table}.committed", SECOND)
+    storage = story.storage(folder)
+    entry = max((storage / table / LOG).glob("*.json"))
+    assert not (storage / "seals" / table / entry.name).exists(), "it was sealed"
+    whole = inspection.standing(storage)
+    for _ in range(flips):
+        bit = dice.randrange(entry.stat().st_size * 8)
+        _turn(entry, bit)
+        try:
+            said = _refused_by_verify(storage)
+            differs = [] if said else list(inspection.standing(storage).differs(whole))
+        finally:
+            _turn(entry, bit)
+        tally.flips[UNSEALED] += 1
+        tally.verify += entry.name in said
+        tally.harmless += not said and not differs
+        wrong = differs or ([f"verify said {said!r}"] if said and entry.name not in said else [])
+        tally.violations += [f"bit {bit} of an unsealed {table}: {text}" for text in wrong]
 
 
 def _files(storage: Path) -> list[str]:

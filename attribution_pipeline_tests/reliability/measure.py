@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attribution_pipeline.lake.shapes import TABLES
 from attribution_pipeline_tests.reliability import (
     crash_points,
     crowds,
@@ -36,6 +37,8 @@ Fault = tuple[str, int, bool]
 """Kind, at which call, whether it lasts."""
 
 KILLS_A_PORTION, POINTS_A_PORTION, FAULTS_A_PORTION, FLIPS_A_PORTION = 25, 15, 20, 250
+UNSEALED_SHARE = 10
+"""One flip in entries without a seal for so many in all that is sealed."""
 SMALL_DISKS_KB = range(8, 400, 4)
 """Too small for the real day, from nothing to all but the last file; the larger ones are enough."""
 
@@ -91,6 +94,12 @@ def fault_portion(folder: Path, act: str, wanted: Sequence[Fault]) -> FaultTally
 def flip_portion(folder: Path, count: int, seed: int) -> Tally:
     tally = flips.FlipTally()
     flips.flip_at_random(flips.Flipper(recorded_twice(folder)), count, seed, tally)
+    return tally
+
+
+def unsealed_portion(folder: Path, table: str, count: int, seed: int) -> Tally:
+    tally = flips.FlipTally()
+    flips.flip_unsealed(folder, table, count, seed, tally)
     return tally
 
 
@@ -166,6 +175,8 @@ def chosen_faults(sweep: faults.Sweep, size: Size) -> list[Fault]:
 def flip_portions(size: Size, seed: int) -> Iterator[Portion]:
     for at in range(0, size.flips, FLIPS_A_PORTION):
         yield flip_portion, (min(FLIPS_A_PORTION, size.flips - at), seed + at)
+    for table in TABLES:
+        yield unsealed_portion, (table, size.flips // UNSEALED_SHARE // len(TABLES), seed)
 
 
 def crowd_portions(size: Size) -> Iterator[Portion]:

@@ -75,7 +75,8 @@ def _cells(tally: Any) -> tuple[str, str]:
                 f"({_counts(tally.flips)})",
                 f"refused by name: {tally.verify:,} by verification, {tally.readers:,} by readers, "
                 f"{tally.replays:,} by replay, {tally.landed:,} by readers of landed evidence; "
-                f"{tally.ignored:,} hints taken for none",
+                f"{tally.ignored:,} hints taken for none; {tally.harmless:,} in what nobody reads of an "
+                "entry without a seal",
             )
         case CrowdTally():
             return (

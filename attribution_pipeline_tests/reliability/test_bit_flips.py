@@ -49,3 +49,14 @@ def test_the_flipper_puts_the_bit_back(flipper: Flipper) -> None:
     flipper.flip(path, 8 * 17 + 3, tally)
     assert tally.violations == []
     assert (flipper.storage / path).read_bytes() == before
+
+
+@pytest.mark.parametrize("table", ["ledger", "operations"])
+def test_a_flip_in_an_entry_that_nobody_sealed_yet_is_refused_or_changes_nothing(
+    tmp_path: Path, table: str
+) -> None:
+    tally = FlipTally()
+    flips.flip_unsealed(tmp_path, table, 60, 1, tally)
+    assert tally.violations == []
+    assert tally.verify + tally.harmless == 60
+    assert tally.verify > 30

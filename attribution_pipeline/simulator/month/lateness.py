@@ -48,7 +48,7 @@ def deliveries(
     yield from _vector_bill(month, dice)
     yield from _drafts(month, dice, "tokens")
     yield from _drafts(month, dice, "machines")
-    published = midnight(dice.choice([d for d in month.days if d >= month.changed_from]), 9)
+    published = midnight(dice.choice([d for d in month.days if d > month.changed_from]), 9)
     yield Delivery(
         "policy version 2", "policy", published,
         {policies.policy_path(2): policies.second_version(month, closed_period)},

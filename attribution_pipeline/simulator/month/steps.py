@@ -15,7 +15,7 @@ from attribution_pipeline.simulator.month.happenings import Month
 from attribution_pipeline.simulator.month.lateness import books_closed, deliveries, midnight
 
 ORDERS = ("forward", "shuffled")
-STEPS = (5, 8)
+STEPS = (4, 7)
 """Fewest and most parts that deliveries come in."""
 RESTART_SHARE = 0.3
 SPANS_APART_SHARE = 0.4
@@ -53,7 +53,8 @@ def _steps(
     cuts = {0, len(found), *dice.sample(range(early, len(found)), count - 1)}
     closing = sum(delivery.at <= books_closed(month) for delivery in found)
     if order == "forward":
-        cuts.add(closing)  # work is done between the last close and what comes after it
+        # work is done before a policy reaches back, and between the last close and what follows it
+        cuts |= {closing, next(n for n, d in enumerate(found) if d.kind == "policy")}
     # out of order, half of the kept days are over from the first step on
     begins = month.books[len(month.books) // 2] if order == "shuffled" else month.days[0]
     first, last = midnight(begins), all_over(month)

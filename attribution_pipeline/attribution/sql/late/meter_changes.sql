@@ -1,6 +1,7 @@
 -- What late operations bring to rows of metered charges, and what gone ones take with them.
 -- in:  come_parts, gone_parts (grain: portion, operation), ops, actors, gone_ops (grain: operation),
---      portions, meter_charges (grain: charge, slice), meter_weights, recorded (grain: attribution_id)
+--      portions, meter_charges (grain: charge, slice), meter_weights, recorded (grain: attribution_id),
+--      restated_slices (slice): their coverage crossed the tolerance
 -- out: meter_changes (grain: attribution_id), amounts signed
 --      meter_parts (grain: charge, operation), of these rows alone: the whole amount of a row is at
 --      its first operation, since only the row's sum is known
@@ -24,6 +25,14 @@ from (
         from gone_parts mp
         join gone_ops o on o.op_id = mp.op_id
         join portions p on p.portion_id = mp.portion_id
+        union all
+        -- no amount moves, but every row says how far it is trusted
+        select m.charge_id, m.slice_id, a.who_key, a.tenant_id, o.operation_name, 0, 0
+        from meter_charges m
+        join meter_weights w on w.slice_id = m.slice_id
+        join ops o on o.op_id = w.op_id
+        join actors a on a.who_id = o.who_id
+        where m.slice_id in (select slice_id from restated_slices)
     ) c
     join meter_charges m on m.charge_id = c.charge_id and m.slice_id = c.slice_id
     group by c.charge_id, c.slice_id, m.portion_id, m.portions, m.model, m.token_kind,
