@@ -7,7 +7,7 @@ SPANS_PER_DAY ?= 50000
 DAYS ?= 3
 SCHEDULES ?= 200
 
-.PHONY: install demo ui test check bench truth lock clean browser schedules
+.PHONY: install demo ui test check bench truth lock clean browser schedules reliability
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -46,6 +46,9 @@ bench: $(VENV)/installed  ## ratios to a bare scan and to a pandas notebook; QUI
 
 schedules: $(VENV)/installed  ## random orders of a late month against the on-time books; writes docs/reliability.md
 	$(BIN)/python -m attribution_pipeline_tests.schedules.run --schedules $(SCHEDULES) --docs
+
+reliability: $(VENV)/installed  ## kills, faults, full disks, flipped bits, crowds, all of them; writes docs/reliability.md. QUICK=1: CI's slice
+	$(BIN)/python -m attribution_pipeline_tests.reliability.run $(if $(QUICK),--short,--docs)
 
 lock: ## pin again what pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet uv

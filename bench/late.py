@@ -186,7 +186,7 @@ def choice(kind: str, folder: Path, wanted: int) -> tuple[Chosen, bool]:
             ),
             False,
         )
-    share = ONE_IN if kind == "spread" else ONE_IN // 3  # about a third are calls of vendors
+    share = ONE_IN if kind == "spread" else 3 * ONE_IN // 10  # three in ten are calls of vendors
 
     def is_chosen(resource: Document, span: Document) -> bool:
         if int(span["spanId"], 16) % share:

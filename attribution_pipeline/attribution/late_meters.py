@@ -99,7 +99,11 @@ def _weigh_changes(
         "create table come_weights as select w.* from meter_weights w join ops o on o.op_id = w.op_id "
         "where o.operation_key in (select operation_key from priced_come)"
     )
-    meters.load_weights(db, slices, ops="gone_ops", routes="routes_before", weights="gone_weights")
+    has_gone = db.one("select count(*) from gone_ops")
+    meters.load_weights(
+        db, slices if has_gone else (), ops="gone_ops", routes="routes_before",
+        weights="gone_weights",
+    )  # fmt: skip
     largest = dict(db.rows("select slice_id, max(weight) from come_weights group by 1"))
     for number, found in enumerate(slices):
         # a class is no operation; those in it were weighed when they were recorded

@@ -208,14 +208,18 @@ def _sortable(route: Route) -> tuple[str, str]:
 
 
 def _routes_seen(db: Session, kinds: Sequence[str]) -> dict[tuple[str, str, str], list[Route]]:
-    seen = defaultdict(list)
-    for kind in kinds:
-        for provider, model, account, region in db.rows(
-            f"select distinct provider, model, account, region from ops "
-            f"where ends_today and metered and provider is not null and model is not null "
-            f"and {_tokens(kind)} > 0 order by all"
-        ):
-            seen[provider, model, kind].append(Route(account, region))
+    seen: dict[tuple[str, str, str], list[Route]] = defaultdict(list)
+    if not kinds:
+        return seen
+    has = ", ".join(f"bool_or({_tokens(kind)} > 0)" for kind in kinds)
+    for provider, model, account, region, *found in db.rows(
+        f"select provider, model, account, region, {has} from ops "
+        "where ends_today and metered and provider is not null and model is not null "
+        "group by provider, model, account, region order by all"
+    ):
+        for kind, has_any in zip(kinds, found, strict=True):
+            if has_any:
+                seen[provider, model, kind].append(Route(account, region))
     return seen
 
 

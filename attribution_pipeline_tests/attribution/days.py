@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.billing import billing_plane
 from attribution_pipeline.attribution.cluster import cluster_plane
-from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.day import (
     Compute,
     Landed,

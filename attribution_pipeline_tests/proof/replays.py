@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attribution_pipeline.attribution.day import Compute
@@ -77,24 +78,18 @@ class History:
         changed = tables or {}
         with house.lake.staging(DAY) as folder:
             files = {
-                table: [
-                    file
-                    for n, entry in enumerate(entries)
-                    for file in (
-                        [house.lake.stored(entry)]
-                        if table not in changed
-                        else _changed(house, entry, changed[table], folder / f"{n}-{table}")
-                    )
-                ]
+                table: _changed(house, entries, changed[table], folder / table)
+                if table in changed
+                else [house.lake.stored(entry) for entry in entries]
                 for table, entries in stands["files"].items()
             }
             for plane, plane_tables in (inputs or {}).items():
                 for table, change in plane_tables.items():
-                    entry, *others = stands["inputs"][plane]["files"][table]
-                    paths = _changed(house, entry, change, folder / f"{plane}-{table}")
+                    entries = stands["inputs"][plane]["files"][table]
+                    paths = _changed(house, entries, change, folder / f"{plane}-{table}")
                     kept = house.lake.evidence.keep(
                         plane, DAY, basis="defect", digest="defect",
-                        files={table: [*paths, *map(house.lake.stored, others)]}, rows=stands["inputs"][plane]["rows"],
+                        files={table: paths}, rows=stands["inputs"][plane]["rows"],
                     )  # fmt: skip
                     stands["inputs"][plane] = kept.as_input()
             output = {**stands["output"], "content_digest": self._digest(house, files)}
@@ -181,10 +176,11 @@ class History:
 
 
 def _changed(
-    house: House, entry: Mapping[str, Any], change: Callable[..., Any], stem: Path
+    house: House, entries: Sequence[Mapping[str, Any]], change: Callable[..., Any], stem: Path
 ) -> list[Path]:
-    """The rows of a recorded file, changed; a change that gives several tables gives several files."""
-    rows = change(pq.ParquetFile(house.lake.verified(house.lake.stored(entry))).read())
+    """The rows of recorded files, changed; a change that gives several tables gives several files."""
+    files = [house.lake.verified(house.lake.stored(entry)) for entry in entries]
+    rows = change(pa.concat_tables(pq.ParquetFile(file).read() for file in files))
     paths = []
     for n, part in enumerate(rows if isinstance(rows, list) else [rows]):
         paths.append(stem.with_name(f"{stem.name}-{n}.parquet"))
