@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attribution_pipeline.attribution import KERNEL, late_change, late_outcome
+from attribution_pipeline.attribution import KERNEL, late_change, late_outcome, layout
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Outcome, Plane, Previous
 from attribution_pipeline.attribution.engine import Session, session
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["late_operation_plane", "reconcile_late"]
 
-MOST_FILES = 32
-"""Files of one table that a day gathers before it is written whole again."""
+MOST_FILES = 4 * layout.MOST_FILES
+"""Files of one table that a day gathers before it is written whole again: request rows begin with
+two cuts of them."""
 
 ASKED = (
     "attribution_id", "charge_id", "component", "leg", "basis", "operation_name", "model",

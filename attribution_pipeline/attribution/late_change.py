@@ -53,13 +53,17 @@ class TooMuch(Exception):
 
 
 def asks_for_pods(policy: Policy) -> bool:
-    """Whether a driver weighs operations by pods that no late operation need touch."""
+    """Whether a driver looks at pods that no late operation need touch: at all pods of a cluster, or
+    at whether some other pod of an operation has a GPU."""
     return any(
         pool.driver == "gpu_time"
-        if not pool.split
-        else pool.idle is not None
-        and pool.idle.driver in OPERATION_WEIGHTS
-        and pool.idle.within == "cluster"
+        or (
+            pool.idle is not None
+            and (
+                pool.idle.driver == "gpu_time"
+                or (pool.idle.driver in OPERATION_WEIGHTS and pool.idle.within == "cluster")
+            )
+        )
         for pool in policy.pools
     )
 

@@ -43,13 +43,20 @@ def publish(
     """The outcome of the day. Raises Broken where an invariant does not hold, TooMuch where a
     closed period is held."""
     _make_rows(db, policy, day, stamp)
-    causes = revise(db, policy, day, stamp, planes, _previous_of_changes(db, previous, out))
-    if db.one("select count(*) from held_charges"):
-        raise TooMuch("a closed period is held")
     columns = ", ".join(COLUMNS)
     db.execute(
+        f"create table recorded_changes as select {columns} from recorded_rows "
+        "where attribution_id not in (select attribution_id from carried)"
+    )
+    causes = revise(
+        db, policy, day, stamp, planes, _previous_of_changes(db, previous, out),
+        before="recorded_changes",
+    )  # fmt: skip
+    if db.one("select count(*) from held_charges"):
+        raise TooMuch("a closed period is held")
+    db.execute(
         "alter table ledger rename to changed_ledger; "
-        f"create view ledger as select {columns} from changed_ledger union all "
+        f"create table ledger as select {columns} from changed_ledger union all "
         f"select {columns} from recorded_rows "
         "where attribution_id in (select attribution_id from carried)"
     )
@@ -137,18 +144,14 @@ def _changes(db: Session) -> dict[str, tuple[str, str]]:
 
 
 def _previous_of_changes(db: Session, previous: Previous, out: Path) -> Previous:
-    """The recorded state without what stands: rows that are not carried, operations that changed or
-    vanished; request rows only where such operations may have had some."""
-    changed = {
-        "ledger": "select * from recorded_rows "
-        "where attribution_id not in (select attribution_id from carried)",
-        "operations": "select * from gone_operations",
-    }
+    """The recorded state as far as causes are asked of it: operations that changed or vanished, and
+    request rows only where such operations may have had some."""
+    rows = {"operations": "select * from gone_operations"}
     if not db.one("select count(*) from gone_operations"):
-        changed["operation_costs"] = "select * from gone_costs where false"
+        rows["operation_costs"] = "select * from gone_costs where false"
     files = dict(previous.files)
-    for name, rows in changed.items():
+    for name, query in rows.items():
         path = out / f"changed-{name}.parquet"
-        db.write(rows, path)
+        db.write(query, path)
         files[name] = [str(path)]
     return replace(previous, files=files)

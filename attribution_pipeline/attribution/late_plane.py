@@ -68,17 +68,21 @@ def late_operation_plane(
         findings = load_findings(db, day_us)
         db.execute("drop view landed_spans")
         _load_calls(db, earlier, late, day_us)
-        counters = {}
-        for state, spans in (
-            ("before", "found"),
-            ("after", "found union all select * from late_calls"),
-        ):
+        counters = {"before": {"repeated_spans": 0, "repeated_deliveries": 0}}
+        states = {"after": "found union all select * from late_calls", "before": "found"}
+        if not db.one("select count(*) from found"):
+            del states["before"]
+        for state, spans in states.items():
             db.execute(f"create view landed_spans as select * from {spans}")
             merge_calls(db, policy, day_us)
             counters[state] = repeats(db)
             db.execute(
                 f"alter table operations rename to operations_{state}; drop view landed_spans; "
                 + "; ".join(f"drop table {table}" for table in MERGED)
+            )
+        if "before" not in states:
+            db.execute(
+                "create table operations_before as select * from operations_after where false"
             )
         _compare(db)
         gone, come = (int(db.one(f"select count(*) from {table}")) for table in ("gone", "come"))
@@ -138,9 +142,12 @@ def _load_calls(db: Session, earlier: Sequence[str], late: Sequence[str], day_us
             f"where {called} and (span_id in (select name from names) "
             "or response_id in (select name from names))"
         )
+    joined = "join located l on l.filename = e.filename and l.file_row_number = e.file_row_number"
+    if not db.one("select count(*) from located"):
+        joined = "where false"
     db.execute(
         "create table found as select e.* exclude (filename, file_row_number) from earlier_spans e "
-        "join located l on l.filename = e.filename and l.file_row_number = e.file_row_number"
+        + joined
     )
 
 

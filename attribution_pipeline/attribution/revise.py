@@ -68,14 +68,17 @@ def revise(
     stamp: Stamp,
     planes: Mapping[str, Plane],
     previous: Previous | None,
+    *,
+    before: str = "",
 ) -> dict[str, int]:
     """Make ``ledger`` and ``operation_costs``, as computed, the state that follows ``previous``.
 
-    Leaves ``ledger`` with revisions, times and settlement, ``ledger_revisions`` with this state's
+    ``before``: a table of those of its ledger's rows that the computed ones follow, where these are
+    not all. Leaves ``ledger`` with revisions, times and settlement, ``ledger_revisions`` with this state's
     changes, ``variances``, ``held_charges``, and ``computed_ledger``, which nothing holds back.
     Returns the changed rows by cause.
     """
-    _load(db, planes, previous)
+    _load(db, planes, previous, before)
     _hold(db, policy, day, stamp, previous)
     now = {
         "revision": "greatest(c.old_revision + cast(c.is_moved as integer), 1)",
@@ -101,7 +104,7 @@ def revise(
     return causes
 
 
-def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None) -> None:
+def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None, before: str) -> None:
     """``before``, ``settled`` and ``settled_before``; empty where there is nothing."""
     nothing = (
         "select cast(null as varchar) as charge_id, cast(null as varchar) as issuer, "
@@ -118,10 +121,11 @@ def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None) -
         db.execute(
             f"create table {name} as " + (f"select {said} from all_{name}" if files else nothing)
         )
-    if previous:
+    if previous and not before:
         db.view("before", previous.files["ledger"])
     else:
-        db.execute("create view before as select * from ledger where false")
+        rows = before or "ledger where false"
+        db.execute(f"create view before as select * from {rows}")
 
 
 def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previous | None) -> None:

@@ -26,7 +26,7 @@ from attribution_pipeline_tests.reliability import (
 )
 from attribution_pipeline_tests.reliability.crash_points import PointTally
 from attribution_pipeline_tests.reliability.faults import FaultTally
-from attribution_pipeline_tests.reliability.faulty_store import KINDS
+from attribution_pipeline_tests.reliability.faulty_store import DELTA, KINDS
 from attribution_pipeline_tests.reliability.scenarios import SCENARIOS, checkpoints_after
 from attribution_pipeline_tests.reliability.tally import Tally
 from attribution_pipeline_tests.reliability.writers import PROCESSES
@@ -45,24 +45,26 @@ SMALL_DISKS_KB = range(8, 400, 4)
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything. ``every``: one of so many faults; 1 is all of them."""
+    """How much of everything."""
 
     kills: int
     flips: int
     rounds: int
-    every: int
+    every_fault: bool
+    """Every call with every kind; else every method with every kind once."""
     for_ever_every: int
+    """One of so many faults is made to last, too."""
     every_call: bool
     """Every call of every crash point; else one call each."""
     disks: Sequence[int]
 
 
 FULL = Size(
-    kills=1000, flips=10_000, rounds=50, every=1, for_ever_every=7, every_call=True,
+    kills=1000, flips=10_000, rounds=50, every_fault=True, for_ever_every=7, every_call=True,
     disks=SMALL_DISKS_KB,
 )  # fmt: skip
 SHORT = Size(
-    kills=50, flips=300, rounds=4, every=40, for_ever_every=200, every_call=False,
+    kills=50, flips=300, rounds=4, every_fault=False, for_ever_every=200, every_call=False,
     disks=SMALL_DISKS_KB[::16],
 )  # fmt: skip
 
@@ -160,16 +162,23 @@ def fault_portions(size: Size, folder: Path) -> Iterator[Portion]:
 
 
 def chosen_faults(sweep: faults.Sweep, size: Size) -> list[Fault]:
-    """One of every so many calls that a kind can befall, each kind beginning elsewhere."""
-    chosen: list[Fault] = []
-    for at, kind in enumerate(KINDS):
-        places = sweep.places(kind)
-        first = at * size.every // len(KINDS)
-        chosen += [(kind, nth, False) for nth in places[first :: size.every]]
-        if kind in faults.CAN_LAST:
-            first = at * size.for_ever_every // len(KINDS)
-            chosen += [(kind, nth, True) for nth in places[first :: size.for_ever_every]]
-    return chosen
+    """All of them; or each kind at each method that it can befall once, acts taking turns."""
+    lasting = [
+        (kind, nth, True)
+        for at, kind in enumerate(faults.CAN_LAST)
+        for nth in sweep.places(kind)[at :: size.for_ever_every]
+    ]
+    if size.every_fault:
+        return [(kind, nth, False) for kind in KINDS for nth in sweep.places(kind)] + lasting
+    pairs = sorted({(kind, sweep.methods[nth - 1]) for kind in KINDS for nth in sweep.places(kind)})
+    mine = pairs[list(real_day.ACTS).index(sweep.act) :: len(real_day.ACTS)]
+    chosen = []
+    for at, (kind, method) in enumerate(mine):
+        calls = [nth for nth in sweep.places(kind) if sweep.methods[nth - 1] == method]
+        # of Delta's calls the last: it is the ledger's, the one that publishes
+        nth = calls[-1] if method in DELTA else calls[at * 7 % len(calls)]
+        chosen.append((kind, nth, False))
+    return chosen + lasting
 
 
 def flip_portions(size: Size, seed: int) -> Iterator[Portion]:

@@ -5,7 +5,7 @@ Belongs here: the rows of the table, putting it between its markers. Does not: t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ HEAD = (
 )
 
 
-def table(measured: Mapping[str, Tally]) -> str:
-    """Markdown, one row for each kind of trouble."""
-    rows = [
-        f"| {name} | {done} | {progress} | **{len(tally.violations)}** |"
-        for name, tally in measured.items()
-        for done, progress in [_cells(tally)]
-    ]
+def row(name: str, tally: Tally) -> str:
+    """What one kind of trouble came to."""
+    done, progress = _cells(tally)
+    return f"| {name} | {done} | {progress} | **{len(tally.violations)}** |"
+
+
+def table(rows: Iterable[str]) -> str:
+    """Markdown."""
     return "\n".join([*HEAD, *rows])
 
 

@@ -9,6 +9,7 @@ broken; each line then says what, and with which seed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from attribution_pipeline_tests.cases import REPOSITORY
 from attribution_pipeline_tests.reliability import disk_full, measure, report
@@ -24,6 +26,7 @@ from attribution_pipeline_tests.reliability.measure import FULL, SHORT, Portion,
 from attribution_pipeline_tests.reliability.tally import Tally
 
 PAGE = REPOSITORY / "docs" / "reliability.md"
+OUT = REPOSITORY / "build" / "reliability.json"
 SHOWN = 20
 """Violations that are printed of one kind of trouble; all are counted."""
 
@@ -41,18 +44,48 @@ NAMES = {
 def main() -> int:
     options = _options()
     size = SHORT if options.short else FULL
-    measured: dict[str, Tally] = {}
-    began = time.monotonic()
+    broken = 0
     for kind in options.only or KINDS:
         if kind == "disks" and not disk_full.can_mount():
             print("disks: left out, only root may mount one", flush=True)
             continue
-        measured[NAMES[kind]] = _measured(kind, size, options)
-    table = report.table(measured)
-    print(f"\n{table}\n\nseed {options.seed}")
+        began = time.monotonic()
+        tally = _measured(kind, size, options)
+        broken += len(tally.violations)
+        for line in tally.violations[:SHOWN]:
+            print(f"{kind}: {line}", file=sys.stderr)
+        _keep(options.out, kind, tally, options.seed, time.monotonic() - began)
+    text = _page(json.loads(options.out.read_text(encoding="utf-8")))
+    print(f"\n{text}")
     if options.docs:
-        report.write(PAGE, f"{_circumstances(options.seed, began)}\n\n{table}")
-    return 1 if _show(measured) else 0
+        report.write(PAGE, text)
+    return 1 if broken else 0
+
+
+def _keep(out: Path, kind: str, tally: Tally, seed: int, seconds: float) -> None:
+    """Each kind's row is kept as soon as it is known, so that a run may be done in parts."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    kept = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    kept[kind] = {
+        "row": report.row(NAMES[kind], tally),
+        "seed": seed,
+        "minutes": round(seconds / 60, 1),
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "violations": tally.violations,
+    }
+    out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _page(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    found = [kept[kind] for kind in KINDS if kind in kept]
+    minutes = sum(one["minutes"] for one in found)
+    days = " to ".join(sorted({one["measured"] for one in found}))
+    seeds = ", ".join(sorted({str(one["seed"]) for one in found}))
+    where = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    return (
+        f"`make reliability`, {days}, seed {seeds}, {minutes:.0f} minutes on {where}.\n\n"
+        + report.table(one["row"] for one in found)
+    )
 
 
 def _measured(kind: str, size: Size, options: argparse.Namespace) -> Tally:
@@ -85,27 +118,13 @@ def _portions(kind: str, size: Size, seed: int, folder: Path) -> list[Portion]:
     return list(measure.disk_portions(size))
 
 
-def _show(measured: Mapping[str, Tally]) -> int:
-    for name, tally in measured.items():
-        for line in tally.violations[:SHOWN]:
-            print(f"{name}: {line}", file=sys.stderr)
-    return sum(len(tally.violations) for tally in measured.values())
-
-
-def _circumstances(seed: int, began: float) -> str:
-    minutes = (time.monotonic() - began) / 60
-    return (
-        f"`make reliability`, {datetime.now(UTC):%Y-%m-%d}, seed {seed}, {minutes:.0f} minutes on "
-        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
-    )
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="the slice that CI runs")
     parser.add_argument("--only", action="append", choices=KINDS, help="this kind of trouble")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=OUT, help="where rows are kept")
     parser.add_argument("--docs", action="store_true", help="write the table of the docs page")
     return parser.parse_args()
 

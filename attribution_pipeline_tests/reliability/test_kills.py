@@ -19,6 +19,8 @@ from attribution_pipeline_tests.reliability.scenarios import SCENARIOS, checkpoi
 
 KILLS = SHORT.kills // 2
 
+pytestmark = pytest.mark.timeout(900)  # half a minute each, on cores of their own
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_fifty_kills_at_random_times_lose_tear_and_double_nothing(

@@ -13,7 +13,7 @@ from attribution_pipeline_tests.schedules.numbered import Verdict, sum_of
 
 BEGIN, END = "<!-- schedules -->", "<!-- /schedules -->"
 TITLE = "# Reliability\n"
-SECTION = f"\n## Late, versioned, restated\n\n{BEGIN}\n{END}\n"
+SECTION = f"\n## Late, twice, wrong first, out of order\n\n{BEGIN}\n{END}\n"
 
 
 def write_table(page: Path, verdicts: Sequence[Verdict], minutes: float) -> None:
