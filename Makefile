@@ -41,8 +41,10 @@ browser:
 truth: $(VENV)/installed  ## the simulator's truth against the ledger, fault by fault
 	$(BIN)/attribution truth --out build/truth.json
 
-bench: $(VENV)/installed  ## ratios to a bare scan and to a pandas notebook; QUICK=1 for a short run
+bench: $(VENV)/installed  ## ratios to a bare scan, to a pandas notebook, to a full day; QUICK=1 for a short run
 	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick)
+	$(BIN)/python bench/late.py --out build/late.json $(if $(QUICK),--quick)
+	$(BIN)/python bench/backfill.py --out build/backfill.json $(if $(QUICK),--quick)
 
 schedules: $(VENV)/installed  ## random orders of a late month against the on-time books; writes docs/reliability.md
 	$(BIN)/python -m attribution_pipeline_tests.schedules.run --schedules $(SCHEDULES) --docs
