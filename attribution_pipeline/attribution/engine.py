@@ -54,6 +54,13 @@ class Session:
         self.integer = "bigint"
         """The SQL type of amounts in quanta: wide enough for everything in this session."""
 
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Session]:
+        """The same tables for another thread."""
+        with self.connection.cursor() as other:
+            other.execute(f"use {self.one('select current_database()')}")
+            yield Session(other)
+
     def run(self, name: str, **names: str) -> None:
         """One pass: the SQL file ``sql/<name>.sql``, ``{placeholders}`` filled with ``names``."""
         self.execute(sql_text(name).format(**names) if names else sql_text(name))

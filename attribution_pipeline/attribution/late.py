@@ -42,13 +42,6 @@ MOST_FILES = 4 * layout.MOST_FILES
 """Files of one table that a day gathers before it is written whole again: request rows begin with
 two cuts of them."""
 
-ASKED = (
-    "attribution_id", "charge_id", "component", "leg", "basis", "operation_name", "model",
-    "token_kind", "unallocated_reason", "confidence", "driver_quantity", "billed_cost",
-    "effective_cost",
-)  # fmt: skip
-"""Columns of recorded rows that decide whether they stand."""
-
 
 def reconcile_late(
     planes: Mapping[str, Plane],
@@ -135,14 +128,14 @@ def _reconcile(
 
 
 def _load_recorded(db: Session, previous: Previous) -> None:
-    """``recorded_rows``: the ledger as it stands. ``recorded``: what carrying asks of it, amounts
-    in quanta. ``carried``: rows that stand, empty yet."""
+    """``recorded``: the ledger as it stands, with amounts in quanta; ``carried``, empty yet: those
+    of its rows that stand."""
     db.view("recorded_rows", previous.files["ledger"])
     db.execute(
         f"""
         create table recorded as
-        select {", ".join(ASKED)}, {quanta("billed_cost")} as billed,
-               {quanta("effective_cost")} as effective, {who_key()} as who_key
+        select *, {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
+               {who_key()} as who_key
         from recorded_rows;
         create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)
         """

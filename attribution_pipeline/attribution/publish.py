@@ -112,9 +112,10 @@ def outcome(
     files: Mapping[str, Sequence[str]],
     rows: Mapping[str, int],
     adds_to: frozenset[str] = frozenset(),
+    digest: str = "",
 ) -> Outcome:
-    """Digests and totals of what ``ledger`` holds, beside ``files``."""
-    digest = content_digest(db, "ledger")
+    """Totals and digests (``digest``: of content, if it is known) of ``ledger``, beside ``files``."""
+    digest = digest or content_digest(db, "ledger")
     holds = db.one("select count(*) from held_charges")
     return Outcome(
         files=files,

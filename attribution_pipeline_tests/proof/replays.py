@@ -180,7 +180,9 @@ def _changed(
 ) -> list[Path]:
     """The rows of recorded files, changed; a change that gives several tables gives several files."""
     files = [house.lake.verified(house.lake.stored(entry)) for entry in entries]
-    rows = change(pa.concat_tables(pq.ParquetFile(file).read() for file in files))
+    rows = change(
+        pa.concat_tables((pq.ParquetFile(file).read() for file in files), promote_options="default")
+    )
     paths = []
     for n, part in enumerate(rows if isinstance(rows, list) else [rows]):
         paths.append(stem.with_name(f"{stem.name}-{n}.parquet"))

@@ -22,7 +22,7 @@ from attribution_pipeline_tests.reliability.tally import Tally
 DAYS = 3
 KILLS_PER_LAKE = 25
 """Then a new folder: first commits are killed too, and logs stay short."""
-TASKS_OF_A_LIFE = 8
+TASKS_OF_A_LIFE = 6
 """A writer lives up to as long as so many tasks take, on the machine as it is at that time."""
 SHORTEST_LONG_LIFE_S = 0.25
 PATIENCE_S = 60.0

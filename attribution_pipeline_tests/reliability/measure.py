@@ -64,7 +64,7 @@ FULL = Size(
     disks=SMALL_DISKS_KB,
 )  # fmt: skip
 SHORT = Size(
-    kills=50, flips=300, rounds=4, every_fault=False, for_ever_every=200, every_call=False,
+    kills=50, flips=300, rounds=4, every_fault=False, for_ever_every=600, every_call=False,
     disks=SMALL_DISKS_KB[::16],
 )  # fmt: skip
 
@@ -170,10 +170,10 @@ def chosen_faults(sweep: faults.Sweep, size: Size) -> list[Fault]:
     ]
     if size.every_fault:
         return [(kind, nth, False) for kind in KINDS for nth in sweep.places(kind)] + lasting
-    pairs = sorted({(kind, sweep.methods[nth - 1]) for kind in KINDS for nth in sweep.places(kind)})
+    pairs = sorted({(sweep.methods[nth - 1], kind) for kind in KINDS for nth in sweep.places(kind)})
     mine = pairs[list(real_day.ACTS).index(sweep.act) :: len(real_day.ACTS)]
     chosen = []
-    for at, (kind, method) in enumerate(mine):
+    for at, (method, kind) in enumerate(mine):
         calls = [nth for nth in sweep.places(kind) if sweep.methods[nth - 1] == method]
         # of Delta's calls the last: it is the ledger's, the one that publishes
         nth = calls[-1] if method in DELTA else calls[at * 7 % len(calls)]
