@@ -17,7 +17,8 @@ from attribution_pipeline.orchestration import attempts
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.assets.replay import REPLAY
 from attribution_pipeline.orchestration.jobs import LATE_DAYS
-from attribution_pipeline.orchestration.staleness import StaleDay, ranges
+from attribution_pipeline.orchestration.staleness import StaleDay
+from attribution_pipeline.views.day_ranges import pasted
 
 REQUESTED_PER_TICK = 25
 """Days by ``late_evidence`` that are queued or running at a time. Two runs go at once, so that is
@@ -129,4 +130,4 @@ def _of(days: Sequence[date] | Mapping[date, datetime] | Mapping[date, str], wor
             "first": hour(min(instants)) if instants else "",
             "reasons": ", ".join(f"{day}: {said}" for day, said in lines[:REASONS_TOLD]),
         }
-    return words.format(count=f"{len(days):,}", days=ranges(days), **more)
+    return words.format(count=f"{len(days):,}", days=pasted(days), **more)

@@ -13,12 +13,12 @@ from typing import Any
 
 import dagster as dg
 
+from attribution_pipeline.model.policy.history import SHORT_DIGEST
+
 Metadata = dict[str, Any]
 
 MOST_ROWS = 50
 """Rows of a metadata table: the event log keeps each of them for ever."""
-
-SHORT_DIGEST = 12
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:

@@ -82,19 +82,6 @@ def stale_days(house: House) -> list[StaleDay]:
     return [day for day in found if day is not None]
 
 
-def ranges(days: Iterable[date]) -> str:
-    """Days as Dagster's backfill dialog takes them: ``[2026-10-01...2026-10-05], 2026-10-09``."""
-    spans: list[list[date]] = []
-    for day in sorted(set(days)):
-        if spans and day - spans[-1][-1] == timedelta(days=1):
-            spans[-1][1:] = [day]
-        else:
-            spans.append([day])
-    return ", ".join(
-        f"[{span[0]}...{span[-1]}]" if len(span) > 1 else span[0].isoformat() for span in spans
-    )
-
-
 def _compared(
     house: House, head: Published, digests: EvidenceDigests | None, now: datetime
 ) -> StaleDay | None:

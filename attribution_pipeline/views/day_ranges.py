@@ -31,3 +31,11 @@ def counted(days: Iterable[date]) -> str:
     """``3 days: 2026-10-05 to 2026-10-07``."""
     known = sorted(set(days))
     return f"{len(known)} day{'' if len(known) == 1 else 's'}: {said(known)}"
+
+
+def pasted(days: Iterable[date]) -> str:
+    """As Dagster's backfill dialog takes them: ``[2026-10-01...2026-10-05], 2026-10-09``."""
+    return ", ".join(
+        first.isoformat() if first == last else f"[{first}...{last}]"
+        for first, last in ranges(days)
+    )

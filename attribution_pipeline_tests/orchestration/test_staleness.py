@@ -14,8 +14,9 @@ from attribution_pipeline.orchestration import staleness
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions
 from attribution_pipeline.orchestration.digests import bring_up_to_date
 from attribution_pipeline.orchestration.recording import record_day
-from attribution_pipeline.orchestration.staleness import StaleDay, ranges, stale_days
+from attribution_pipeline.orchestration.staleness import StaleDay, stale_days
 from attribution_pipeline.sources.landing import land
+from attribution_pipeline.views.day_ranges import pasted
 from attribution_pipeline_tests.orchestration.deployments import DAY
 from attribution_pipeline_tests.orchestration.ticks import Driven
 
@@ -49,11 +50,11 @@ def record(driven: Driven) -> None:
     ],
 )
 def test_ranges_are_what_the_backfill_dialog_takes(days: list[int], expected: str) -> None:
-    assert ranges(date(2026, 10, day) for day in days) == expected
+    assert pasted(date(2026, 10, day) for day in days) == expected
 
 
 def test_ranges_cross_months() -> None:
-    assert ranges([date(2026, 10, 31), date(2026, 11, 1)]) == "[2026-10-31...2026-11-01]"
+    assert pasted([date(2026, 10, 31), date(2026, 11, 1)]) == "[2026-10-31...2026-11-01]"
 
 
 def test_a_day_that_was_just_recorded_is_not_stale(settled: Driven) -> None:

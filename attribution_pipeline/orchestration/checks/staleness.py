@@ -24,9 +24,9 @@ from attribution_pipeline.orchestration.staleness import (
     StaleDay,
     by_moved,
     count_of,
-    ranges,
     stale_days,
 )
+from attribution_pipeline.views.day_ranges import pasted
 
 if TYPE_CHECKING:
     from attribution_pipeline.orchestration.house import House
@@ -45,13 +45,13 @@ def stale_partitions(house: "House") -> Answer:
     refused = [day for day in stale if day.refused]
     metadata: shown.Metadata = {
         "stale": len(stale),
-        "range_to_paste": ranges(day.day for day in due),
+        "range_to_paste": pasted(day.day for day in due),
         "days": shown.table([_row(day) for day in stale], COLUMNS),
         "days_by_what_moved": dict(by_moved(stale)),
         "evidence_looked_at": _looked_at(house),
     }
     if forced:
-        metadata["range_that_needs_force"] = ranges(day.day for day in forced)
+        metadata["range_that_needs_force"] = pasted(day.day for day in forced)
     said = [*_due(due), *_forced(forced), *_refused(refused), *_waiting(waiting)]
     if not stale:
         said = ["Every recorded day is what it would be today."]
@@ -99,7 +99,7 @@ def _due(days: list[StaleDay]) -> list[str]:
     moved = ", ".join(f"{name} of {count:,}" for name, count in by_moved(days).items())
     return [
         f"Out of date: {count_of(days)} ({moved}). Materialize attribution_ledger, paste "
-        f"{ranges(day.day for day in days)} as its partitions and launch the backfill; or turn on "
+        f"{pasted(day.day for day in days)} as its partitions and launch the backfill; or turn on "
         "the sensor late_evidence."
     ]
 
@@ -109,7 +109,7 @@ def _forced(days: list[StaleDay]) -> list[str]:
         return []
     return [
         f"Closed under an older policy version, which stays: {count_of(days)}, "
-        f"{ranges(day.day for day in days)}. To let the version in force reach back, paste that, "
+        f"{pasted(day.day for day in days)}. To let the version in force reach back, paste that, "
         f"under Tags add {FORCE} with value true, and launch."
     ]
 
