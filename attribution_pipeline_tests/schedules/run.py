@@ -25,9 +25,10 @@ from attribution_pipeline_tests.schedules.numbered import (
     schedule_of,
 )
 from attribution_pipeline_tests.schedules.shrink import shrunk, told
-from attribution_pipeline_tests.schedules.table import write_table
+from attribution_pipeline_tests.schedules.table import keep, kept, write_table
 
 DOCS = REPOSITORY / "docs" / "reliability.md"
+OUT = REPOSITORY / "build" / "schedules.jsonl"
 SHOWN = 3
 """Lines that are told of one schedule that went wrong."""
 
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--docs", action="store_true", help="write the table of docs/reliability.md"
     )
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help="where what each came to is kept, a line each"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.number is not None:
         return _one(chosen.number)
@@ -50,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts = []
     for verdict in play_all(numbers, chosen.processes):
         verdicts.append(verdict)
+        keep(chosen.out, verdict)
         print(verdict.line(), flush=True)
         for line in verdict.wrong[:SHOWN]:
             print(f"    {line}", flush=True)
@@ -57,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     minutes = (time.monotonic() - began) / 60
     print(f"{len(verdicts)} schedules in {minutes:.0f} minutes, wrong: {wrong or 'none'}")
     if chosen.docs:
-        write_table(DOCS, verdicts, minutes)
+        write_table(DOCS, kept(chosen.out))
         print(f"wrote the table in {DOCS.relative_to(REPOSITORY)}")
     return 1 if wrong else 0
 

@@ -1,12 +1,15 @@
 """The table of schedules in ``docs/reliability.md``.
 
-Belongs here: its rows, and putting it between its markers. Does not: the rest of that page.
+Belongs here: what each schedule came to, kept in a file, so that a run may be done in parts; the
+rows of the table, and putting it between its markers. Does not: the rest of that page.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from attribution_pipeline_tests.schedules.numbered import Verdict, sum_of
@@ -16,7 +19,23 @@ TITLE = "# Reliability\n"
 SECTION = f"\n## Late, twice, wrong first, out of order\n\n{BEGIN}\n{END}\n"
 
 
-def write_table(page: Path, verdicts: Sequence[Verdict], minutes: float) -> None:
+def keep(out: Path, verdict: Verdict) -> None:
+    """Add one verdict to ``out``."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(verdict)) + "\n")
+
+
+def kept(out: Path) -> list[Verdict]:
+    """The newest verdict of every schedule in ``out``."""
+    newest = {}
+    for line in out.read_text(encoding="utf-8").splitlines():
+        verdict = Verdict(**json.loads(line))
+        newest[verdict.number] = replace(verdict, facts=Counter(verdict.facts))
+    return [newest[number] for number in sorted(newest)]
+
+
+def write_table(page: Path, verdicts: Sequence[Verdict]) -> None:
     """Replace what stands between the markers; page and section are made where there are none."""
     text = page.read_text(encoding="utf-8") if page.exists() else TITLE
     if BEGIN not in text:
@@ -24,11 +43,11 @@ def write_table(page: Path, verdicts: Sequence[Verdict], minutes: float) -> None
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     page.parent.mkdir(parents=True, exist_ok=True)
-    body = "\n".join(lines(verdicts, minutes))
+    body = "\n".join(lines(verdicts))
     page.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", encoding="utf-8")
 
 
-def lines(verdicts: Sequence[Verdict], minutes: float) -> list[str]:
+def lines(verdicts: Sequence[Verdict]) -> list[str]:
     """Markdown."""
     total: Counter[str] = Counter()
     for verdict in verdicts:
@@ -60,7 +79,7 @@ def lines(verdicts: Sequence[Verdict], minutes: float) -> list[str]:
     numbers = sorted(verdict.number for verdict in verdicts)
     return [
         f"`make schedules SCHEDULES={len(verdicts)}`: numbers {numbers[0]} to {numbers[-1]}, "
-        f"{minutes:.0f} minutes on two processes.",
+        f"{sum(verdict.cpu_s for verdict in verdicts) / 60:.0f} minutes of processor time.",
         "",
         "| | |",
         "|---|---|",
