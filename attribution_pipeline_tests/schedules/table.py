@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from attribution_pipeline_tests.schedules.numbered import Verdict, sum_of
@@ -23,7 +23,7 @@ def keep(out: Path, verdict: Verdict) -> None:
     """Add one verdict to ``out``."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(verdict)) + "\n")
+        file.write(json.dumps(vars(verdict)) + "\n")
 
 
 def kept(out: Path) -> list[Verdict]:
