@@ -54,7 +54,7 @@ reliability: $(VENV)/installed  ## kills, faults, full disks, flipped bits, crow
 
 lock: ## pin again what pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --no-header --quiet pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra pipeline --extra envelope --extra dev --no-header --quiet pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf build $(DEMO)

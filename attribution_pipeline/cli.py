@@ -27,7 +27,13 @@ COMMAND_MODULES = (
     "attribution_pipeline.commands.ledger",
     "attribution_pipeline.commands.close",
     "attribution_pipeline.commands.replay",
+    "attribution_pipeline.commands.gates",
+    "attribution_pipeline.commands.score",
+    "attribution_pipeline.commands.triage",
     "attribution_pipeline.commands.policy",
+    "attribution_pipeline.commands.envelope",
+    "attribution_pipeline.commands.packet",
+    "attribution_pipeline.commands.verify",
     "attribution_pipeline.commands.truth",
 )
 """Each has ``register(app: typer.Typer) -> None``; a new command is a module and a line here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -25,11 +25,14 @@ from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.strict import Day, Name, Strict, Text, refuse, validated
 from attribution_pipeline.model.yaml_lines import Document, read_document
 
+if TYPE_CHECKING:
+    from attribution_pipeline.envelope import KeyRing
+
 VARIABLE = "ATTRIBUTION_CONFIG"
 """Names the deployment file where a command has no ``--config``."""
 FILE_NAME = "attribution.yaml"
 
-_LATER_KINDS = ("reservations", "outcomes", "controls")
+_LATER_KINDS = ("reservations", "outcomes")
 
 
 def _absolute(value: Any, info: ValidationInfo) -> Any:
@@ -121,7 +124,7 @@ class Sources(Strict):
     usage: Annotated[list[TableSource], AfterValidator(_apart)] = []
     reservations: list[Any] = []
     outcomes: list[Any] = []
-    controls: list[Any] = []
+    controls: Annotated[list[TableSource], AfterValidator(_apart)] = []
     closes: Annotated[list[TableSource], AfterValidator(_apart)] = []
 
     @model_validator(mode="after")
@@ -138,7 +141,7 @@ class Sources(Strict):
 
     def each(self) -> Iterator[tuple[str, int, Source]]:
         """Kind, place in its list (from 0) and source, in the order of the kinds."""
-        for kind in ("billing", "opencost", "spans", "kubernetes", "usage", "closes"):
+        for kind in ("billing", "opencost", "spans", "kubernetes", "usage", "controls", "closes"):
             for index, source in enumerate(getattr(self, kind)):
                 yield kind, index, source
 
@@ -159,7 +162,12 @@ class Deployment(Strict):
     storage: Annotated[Folder, Field(examples=["./lake"])]
     first_day: Annotated[Day, Field(examples=["2026-10-01"])]
     policies: Annotated[Folder, Field(examples=["./policies"])]
-    keys: Any = None
+    keys: Folder | None = None
+    """A key file: the keys that identity envelopes are verified with."""
+    keys_env: Text | None = None
+    """Instead of `keys`: the environment variable that holds the text of a key file."""
+    audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
+    """What an envelope must be meant for to be verified; any, where this is not given."""
     sources: Annotated[Sources, Field(examples=["{billing: [{name: main, uri: ./billing}]}"])]
     compute: ComputeLimits = Field(default_factory=ComputeLimits)
 
@@ -167,11 +175,10 @@ class Deployment(Strict):
 
     @model_validator(mode="after")
     def _apart_from_storage(self) -> Deployment:
-        if self.keys is not None:
+        if self.keys is not None and self.keys_env is not None:
             raise refuse(
-                "this version does not verify identity envelopes",
-                "remove `keys` until a release verifies them", at=("keys",),
-            )  # fmt: skip
+                "`keys` and `keys_env` both say where the keys are", "keep one", at=("keys_env",)
+            )
         for kind, index, source in self.sources.each():
             if _within(self.storage, source.uri):
                 raise refuse(
@@ -201,6 +208,26 @@ class Deployment(Strict):
         """``replace`` or ``append`` by billing source."""
         return {source.name: source.delivery for source in self.sources.billing}
 
+    def key_ring(self) -> KeyRing:
+        """The keys of `keys` or `keys_env`, read now, with `audience`; none where neither is given.
+
+        Raises Refusal with the line of the key file; no message holds anything of a key.
+        """
+        from attribution_pipeline.envelope import EnvelopeError, KeyFileError, KeyRing
+
+        try:
+            if self.keys_env is not None:
+                return KeyRing.from_environment(self.keys_env, audience=self.audience)
+            if self.keys is not None:
+                return KeyRing.load(self.keys, audience=self.audience)
+            return KeyRing(audience=self.audience)
+        except KeyFileError as error:
+            what, where, remedy = error.what, error.where, error.remedy
+        except EnvelopeError as error:
+            at = "keys" if self.keys_env is None else "keys_env"
+            what, where, remedy = str(error), self.where(at), ""
+        raise Refusal(what, where=where, remedy=remedy)
+
     def where(self, *location: str | int) -> str:
         """``file:line`` of a key of the deployment file, for messages."""
         return self._document.where(location)
@@ -216,6 +243,12 @@ class Deployment(Strict):
                 f"there is no folder {self.policies}",
                 where=self.where("policies"),
                 remedy="create it with a policy, or correct `policies`",
+            )
+        if self.keys is not None and not Path(self.keys).is_file():
+            raise Refusal(
+                f"there is no key file {self.keys}",
+                where=self.where("keys"),
+                remedy="write one with `attribution envelope keygen`, or correct `keys`",
             )
         for kind, index, source in self.sources.each():
             if kind != "closes" and not Path(source.uri).exists():

@@ -135,14 +135,13 @@ MISTAKES = [
     ("uri: ./spans", "uri: .",
      "12: `sources.spans[1].uri`: source `traces` holds `storage`, so it would read its own "
      "tables; put storage beside the sources, not inside one"),
-    ("  usage:\n", "  controls:\n",
-     "15: `sources.controls`: this version does not read `controls`; remove them from the file until "
+    ("  usage:\n", "  outcomes:\n",
+     "15: `sources.outcomes`: this version does not read `outcomes`; remove them from the file until "
      "a release reads them: evidence that is ignored in silence would look used"),
-    ("storage: ./lake", "storage: ./lake\nkeys: ./keys",
-     "2: `keys`: this version does not verify identity envelopes; remove `keys` until a release "
-     "verifies them"),
+    ("storage: ./lake", "storage: ./lake\nkeys: ./keys.yaml\nkeys_env: KEYS",
+     "3: `keys_env`: `keys` and `keys_env` both say where the keys are; keep one"),
     ("sources:\n", "sources:\nx:\n", "6: unknown key `x`; use one of: storage, first_day, "
-     "policies, keys, sources, compute"),
+     "policies, keys, keys_env, audience, sources, compute"),
     (WHOLE[WHOLE.index("sources:"):], "sources: ./in",
      "5: `sources` must be a mapping, is './in'; write `key: value` lines under it"),
 ]  # fmt: skip
@@ -159,7 +158,7 @@ def test_mistake_is_one_line_with_place_and_remedy(
     assert refused.value.line() == f"{path}:{line}"
 
 
-@pytest.mark.parametrize("kind", ["reservations", "outcomes", "controls"])
+@pytest.mark.parametrize("kind", ["reservations", "outcomes"])
 def test_kind_that_this_version_does_not_read_may_stand_empty_only(
     tmp_path: Path, kind: str
 ) -> None:
