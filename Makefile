@@ -38,8 +38,16 @@ test: check browser  ## everything; fast tests first
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
-truth: $(VENV)/installed  ## the simulator's truth against the ledger, fault by fault
-	$(BIN)/attribution truth --out build/truth.json
+# unalloc in an environment of its own: a peer is no part of the product
+build/peers/installed: bench/peers/requirements.txt
+	@mkdir -p build && $(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+truth: $(VENV)/installed build/peers/installed  ## the ledger and two peers where the truth is known: each fault, all, every pair; fills in docs/truth.md. QUICK=1: small, few pairs
+	$(BIN)/attribution truth --out build/truth.json $(if $(QUICK),--days 2 --spans-per-day 3000 --pairs 5,--pairs all --page docs/truth.md) \
+	  --peer "by hand=$(BIN)/python bench/peers/by_hand.py" \
+	  --peer "unalloc=$(BIN)/python bench/peers/unalloc_run.py build/peers/bin/python"
 
 bench: $(VENV)/installed  ## ratios to a bare scan, to a pandas notebook, to a full day; QUICK=1 for a short run
 	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline_tests.orchestration.deployments import DAY, place_of, with_value
 from attribution_pipeline_tests.proof.replays import History, worked_day
 from attribution_pipeline_tests.test_cli import refusal, run
@@ -60,7 +61,7 @@ def test_a_day_that_comes_out_again_is_status_0_with_methods_and_roll_ups(histor
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("2026-10-05  reproduced: ")
-    assert "(state 2, policy worked-day version 2, kernel 1)" in lines[0]
+    assert f"(state 2, policy worked-day version 2, kernel {KERNEL})" in lines[0]
     table = [line.split() for line in lines if line.startswith(("method", "meter", "share"))]
     assert table[0][:5] == ["method", "kernel", "currency", "rows", "differing"]
     assert all(row[4:] == ["0", "0.000000000000", "0.000000000000"] for row in table[1:])
@@ -72,7 +73,7 @@ def test_a_day_that_comes_out_again_is_status_0_with_methods_and_roll_ups(histor
 def test_as_of_replays_the_state_of_that_time(history: History):
     result = replay(history, "--as-of", "2026-10-06T12:00:00Z")
     assert result.exit_code == 0, result.output
-    assert "(state 1, policy worked-day version 1, kernel 1)" in result.stdout
+    assert f"(state 1, policy worked-day version 1, kernel {KERNEL})" in result.stdout
     # a month is rolled up as it stands, never as it stood
     assert "2026-10  roll-ups" not in result.stdout
 

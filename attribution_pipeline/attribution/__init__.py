@@ -7,5 +7,5 @@ Reading order: ``day`` (the words), the four planes (``billing``, ``cluster``, `
 ``usage``), ``matching``, then ``reconcile``, which names the phases in their order.
 """
 
-KERNEL = "1"
+KERNEL = "2"
 """The version of the formulas. A change that moves a quantum is a new kernel, and says so."""

@@ -23,7 +23,7 @@ def load_portions(
 ) -> list[Assignment]:
     """Tables ``lines``, ``portions`` and ``assignments``; the assignments by their id.
 
-    ``portions``. Grain: charge, tag set, rule. Amounts are integers of quanta, 64 bits wide where
+    ``portions``. Grain: charge, tag set with principal, rule. Amounts are integers of quanta, 64 bits wide where
     the whole day fits and 128 where it does not.
     """
     columns = columns_read(policy)
@@ -34,7 +34,8 @@ def load_portions(
         create table lines as
         select *, {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
                {_list_quanta()} as list,
-               concat_ws(chr(31), nullif(Tags, '{{}}'), nullif(AllocatedTags, '{{}}')) as tag_set,
+               concat_ws(chr(31), nullif(Tags, '{{}}'), nullif(AllocatedTags, '{{}}'),
+                         chr(28) || PrincipalId) as tag_set,
                concat_ws(chr(31), cast(outside_range as varchar), {key}) as match_key
         from charges
         """

@@ -88,11 +88,15 @@ class Session:
         self.execute(f"create table {name} as select * from incoming")
         self.connection.unregister("incoming")
 
-    def view(self, name: str, files: Sequence[str], *, located: bool = False) -> None:
+    def view(
+        self, name: str, files: Sequence[str], *, located: bool = False, by_name: bool = False
+    ) -> None:
         """Parquet files of one schema as a view; ``located`` adds each row's ``filename`` and its
-        ``file_row_number``. What a folder is called adds no column."""
+        ``file_row_number``. What a folder is called adds no column. ``by_name``: of several
+        schemas, columns that a file lacks are null."""
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
         options = ", filename = true, file_row_number = true" if located else ""
+        options += ", union_by_name = true" if by_name else ""
         self.execute(
             f"create view {name} as select * from "
             f"read_parquet([{listed}], hive_partitioning = false{options})"

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from attribution_pipeline.attribution.day import Compute, Finding
 from attribution_pipeline.attribution.engine import Session, session, sql_text
 
-CHECKS = ("conservation", "node_tie_back")
+CHECKS = ("conservation", "node_tie_back", "identity")
 
 
 def breaches(db: Session) -> list[Finding]:
-    """Breaches among tables ``charge_lines``, ``ledger`` and ``operation_costs`` of ``db``."""
+    """Breaches among tables ``charge_lines``, ``ledger``, ``operation_costs``, ``ended_operations``
+    and ``held_back`` of ``db``."""
     return [
         Finding(invariant, "error", subject, detail)
         for check in CHECKS
@@ -28,6 +29,8 @@ def breaches_of_files(
     charges: Sequence[str],
     ledger: Sequence[str],
     operation_costs: Sequence[str],
+    operations: Sequence[str],
+    variances: Sequence[str],
     compute: Compute,
 ) -> list[Finding]:
     """The same over Parquet files of one day, as they were committed."""
@@ -35,4 +38,9 @@ def breaches_of_files(
         db.view("charge_lines", charges)
         db.view("ledger", ledger)
         db.view("operation_costs", operation_costs)
+        db.view("ended_operations", operations)
+        if variances:
+            db.view("held_back", variances)
+        else:
+            db.execute("create view held_back as select charge_id from ledger where false")
         return breaches(db)

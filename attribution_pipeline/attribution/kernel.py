@@ -43,6 +43,20 @@ def who_key(prefix: str = "") -> str:
     return f"concat_ws(chr(31), {columns})"
 
 
+def actor_key(unverified: str, prefix: str = "") -> str:
+    """``who_key``, and apart from it that of whoever was named and is not believed."""
+    return f"{who_key(prefix)} || case when {unverified} then chr(31) || 'unverified' else '' end"
+
+
+def billed_actor(tenant: str, principal: str) -> str:
+    """``actor_key`` of whom a charge names itself: its tag's tenant, its own principal."""
+    said = {"tenant_id": tenant, "principal_id": principal}
+    columns = ", ".join(
+        f"coalesce({said[column]}, {NULL})" if column in said else NULL for column in WHO
+    )
+    return f"concat_ws(chr(31), {columns})"
+
+
 def tenant_alone(prefix: str) -> str:
     """Condition: of the who-columns at most the tenant is known."""
     return " and ".join(f"{prefix}{column} is null" for column in WHO if column != "tenant_id")

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution import KERNEL, late_change, late_outcome, layout
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Outcome, Plane, Previous
+from attribution_pipeline.attribution.dedicated import load_dedicated
 from attribution_pipeline.attribution.engine import Session, session
-from attribution_pipeline.attribution.kernel import quanta, who_key
+from attribution_pipeline.attribution.kernel import actor_key, quanta
 from attribution_pipeline.attribution.late_change import TooMuch
 from attribution_pipeline.attribution.late_meters import divide_late_meters, form_slices_before
 from attribution_pipeline.attribution.late_plane import late_operation_plane
@@ -63,7 +64,7 @@ def reconcile_late(
     Those that ``planes["operations"]`` still has are not compared.
     In ``Outcome.files`` a path that ``previous`` has names a file that stands as it is.
     """
-    if not _follows(planes, operations_before, previous, policy_digest) or policy.issuers:
+    if not _follows(planes, operations_before, previous, policy_digest):
         return None
     stamp = Stamp(policy_digest, recorded_at, run_id, forced)
     with session(compute) as db:
@@ -104,9 +105,10 @@ def _reconcile(
     assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
     refuse_shared_charges(db)
     load_cluster(db, planes)
+    load_dedicated(db, policy)
     node_slices = load_node_slices(db, policy)
     late_change.load_change(
-        db, operations_before, operations.files["operations"],
+        db, policy, operations_before, operations.files["operations"],
         digest_before=previous.inputs["operations"], digest_now=operations.digest,
     )  # fmt: skip
     open_pods(db, policy)
@@ -135,7 +137,7 @@ def _load_recorded(db: Session, previous: Previous) -> None:
         f"""
         create table recorded as
         select *, {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
-               {who_key()} as who_key
+               {actor_key("coalesce(unallocated_reason, '') = 'identity_unverified'")} as actor_key
         from recorded_rows;
         create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)
         """

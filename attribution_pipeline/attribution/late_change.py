@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.attribution.dedicated import named_by_workload
 from attribution_pipeline.attribution.engine import NULL, Session, add_digests, less_digest
-from attribution_pipeline.attribution.kernel import who_key
+from attribution_pipeline.attribution.kernel import actor_key, who_key
 from attribution_pipeline.attribution.operations import operations_digest
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
 from attribution_pipeline.model.ledger import WHO
@@ -30,7 +31,10 @@ PLACE = (
 )  # fmt: skip
 """What decides on which pods an operation works."""
 
-CLASS = (*WHO, "operation_name", "provider", "account", "region", "metered", "ends_today", "model")
+CLASS = (
+    *WHO, "unverified", "operation_name", "provider", "account", "region", "metered", "ends_today",
+    "model",
+)  # fmt: skip
 """What rules look at, apart from pods."""
 
 SUMS = ("active_ms", *BUCKETS)
@@ -69,7 +73,13 @@ def asks_for_pods(policy: Policy) -> bool:
 
 
 def load_change(
-    db: Session, before: Sequence[str], now: Sequence[str], *, digest_before: str, digest_now: str
+    db: Session,
+    policy: Policy,
+    before: Sequence[str],
+    now: Sequence[str],
+    *,
+    digest_before: str,
+    digest_now: str,
 ) -> None:
     """``come`` and ``gone``: rows that only the one or the other of two planes has. ``priced_come``,
     ``priced_gone``: those that can move a cost. ``kept``: all the other rows of the plane ``now``.
@@ -94,6 +104,12 @@ def load_change(
     less = less_digest(digest_before, operations_digest(db, "gone"))
     if add_digests(less, operations_digest(db, "come")) != digest_now:
         raise TooMuch("the planes do not follow each other")
+    for name in ("come", "gone"):
+        named = named_by_workload(db, policy, name)
+        db.execute(
+            f"create table {name}_named as {named}; drop table {name}; "
+            f"alter table {name}_named rename to {name}"
+        )
     differs = " or ".join(f"c.{name} is distinct from g.{name}" for name in PRICED)
     db.execute(
         "create table moved as select coalesce(c.operation_key, g.operation_key) as operation_key "
@@ -107,13 +123,16 @@ def load_change(
         )
     _view(db, "still_files", standing, now[:1])
     db.execute(
-        f"create view kept as select {said} from still_files union all "
+        f"create view kept_calls as select {said} from still_files union all "
         f"select {said} from come_files "
         "where operation_key not in (select operation_key from priced_come)"
     )
+    db.execute(f"create view kept as {named_by_workload(db, policy, 'kept_calls')}")
     db.execute(
         "create table gone_ops as select row_number() over (order by operation_key) as op_id, "
-        f"{who_key()} as who_key, * from priced_gone"
+        f"{who_key()} as who_key, {actor_key('unverified')} as actor_key, "
+        "case when tenant_id is not null then null when unverified then 'identity_unverified' "
+        "else 'identity_missing' end as reason, * from priced_gone"
     )
 
 

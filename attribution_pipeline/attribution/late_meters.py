@@ -154,7 +154,7 @@ def _change_rows(db: Session, policy: Policy, day: date) -> None:
         attribution_id=attribution_id(
             day.isoformat(), "charge_id", "'direct'", "'own'", "who_key",
             what_key("operation_name", "model", "token_kind"),
-            "(case when tenant_id is null then 'identity_missing' end)",
+            "reason",
         ),
     )  # fmt: skip
     unsupported = db.one(

@@ -81,8 +81,9 @@ def assign(row: Row, policy: Policy, *, outside_range: bool) -> Assignment:
                 token_kind=meter.token_kind,
                 meter=index,
             )
-    tenant = tags.get(policy.join.tenant_tag, "").strip()
+    asks_tags = "resource_tag" in policy.join.identity
     # a tag that was set to nothing names nobody
+    tenant = tags.get(policy.join.tenant_tag, "").strip() if asks_tags else ""
     tagged = (
         Assignment("tag", surface=surface, tenant=policy.tenant_alias(tenant)) if tenant else None
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ class NodeSlice:
     nodes: list[tuple[str, str]] = field(default_factory=list)
     cost: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     quarantined: bool = False
+    scales: set[bool] = field(default_factory=set)
+    """Whether nodes are off the unit scale of their instance type: both, and weights can't mix."""
 
 
 class NodeSlices:
@@ -58,6 +60,48 @@ class NodeSlices:
             found = self._by_id.get((column, folded.rpartition("/")[2]))
         return found
 
+    def of_any(self, named: Mapping[str, str | None]) -> int | None:
+        """The slice that the first telling column of a charge names."""
+        for column, value in named.items():
+            number = self.of(column, value)
+            if number is not None:
+                return number
+        return None
+
+
+@dataclass(frozen=True)
+class NamedPortion:
+    """A portion with what its charge names: columns that a rule under ``nodes:`` may mean."""
+
+    portion_id: int
+    assignment_id: int
+    billed: int
+    effective: int
+    listed: int
+    commitment_status: str | None
+    currency: str
+    named: Mapping[str, str | None]
+
+
+def named_portions(db: Session, policy: Policy, mine: Collection[int]) -> Iterator[NamedPortion]:
+    """Portions of the assignments ``mine`` in their order; amounts in quanta."""
+    if not mine:
+        return
+    columns = sorted({mapping.to for mapping in policy.nodes} - {"ResourceId"})
+    extra = "".join(
+        f', (select min(l."{c}") from lines l where l.charge_id = p.charge_id)' for c in columns
+    )
+    for portion_id, assignment_id, billed, effective, listed, status, currency, *values in db.rows(
+        "select portion_id, assignment_id, billed, effective, list, commitment_status, "
+        f"coalesce(billing_currency, ''), resource_id{extra} from portions p "
+        f"where assignment_id in ({', '.join(map(str, sorted(mine)))}) order by portion_id"
+    ):
+        named = dict(zip(("ResourceId", *columns), values, strict=True))
+        yield NamedPortion(
+            portion_id, assignment_id, int(billed), int(effective), int(listed), status, currency,
+            named,
+        )  # fmt: skip
+
 
 def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
     """Node slices, and table ``pod_weights`` (slice, kind, pod, weight)."""
@@ -66,8 +110,8 @@ def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
     slices: list[NodeSlice] = []
     by_id: dict[tuple[str, str], int] = {}
     member_rows: list[tuple[int, str, str]] = []
-    for cluster, name, provider_id, cpu, gpu, ram, quarantined in db.rows(
-        "select cluster, name, provider_id, cpu_cost, gpu_cost, ram_cost, quarantined "
+    for cluster, name, provider_id, cpu, gpu, ram, quarantined, off_scale in db.rows(
+        "select cluster, name, provider_id, cpu_cost, gpu_cost, ram_cost, quarantined, off_scale "
         "from nodes order by all"
     ):
         for mapping in policy.nodes:
@@ -81,7 +125,8 @@ def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
             found.nodes.append((cluster, name))
             for kind, cost in zip(KINDS, (cpu, gpu, ram), strict=True):
                 found.cost[kind] += cost
-            found.quarantined |= quarantined
+            found.scales.add(off_scale)
+            found.quarantined |= quarantined or len(found.scales) > 1
             member_rows.append((number, cluster, name))
             break
     columns = list(zip(*member_rows, strict=True)) or [(), (), ()]
@@ -123,29 +168,26 @@ def allocated(db: Session) -> dict[tuple[int, str], int]:
     }
 
 
-def dedicated_tenants(db: Session, policy: Policy) -> dict[int, str]:
-    """Pod to the tenant that its label names, for workloads that the policy declares dedicated."""
-    snapshot = _snapshot(db)
-    found: dict[int, str] = {}
+def dedicated_pods(db: Session, policy: Policy) -> Iterator[dict[str, Any]]:
+    """Pods whose labels may answer for them: names, labels and annotations as OpenCost has them."""
     if not policy.join.dedicated:
-        return found
+        return
     for pod in _dictionaries(
         db,
         "select pod_id, cluster, namespace, controller_kind, controller, pod, labels, annotations, "
-        "namespace_labels, namespace_annotations from pods_named where row_kind = 'workload'",
+        "namespace_labels, namespace_annotations from pods_named where row_kind = 'workload' "
+        "order by pod_id",
     ):
         place = {key: pod[key] for key in ("cluster", "namespace", "controller", "pod")}
         if policy.is_dedicated(**place):
-            tenant = _tenant_of(pod, snapshot, policy)
-            if tenant is not None:
-                found[pod["pod_id"]] = policy.tenant_alias(tenant)
-    return found
+            yield pod
 
 
 Snapshot = Mapping[tuple[str | None, str | None, str, str], tuple[dict[str, str], dict[str, str]]]
 
 
-def _snapshot(db: Session) -> Snapshot:
+def label_snapshot(db: Session) -> Snapshot:
+    """Labels and annotations of the day's Kubernetes objects: the policy's tenant label alone."""
     return {
         (row["cluster"], row["namespace"], (row["kind"] or "").lower(), row["name"]): (
             json.loads(row["labels"] or "{}"),
@@ -157,8 +199,8 @@ def _snapshot(db: Session) -> Snapshot:
     }
 
 
-def _tenant_of(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> str | None:
-    """The first source in the policy's precedence that names a tenant."""
+def tenants_said(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> dict[str, str]:
+    """Source to the tenant that it names, of those that name one; by the policy's precedence."""
     place = (pod["cluster"], pod["namespace"])
     kind = (pod["controller_kind"] or "").lower()
     nothing: tuple[dict[str, str], dict[str, str]] = ({}, {})
@@ -176,14 +218,19 @@ def _tenant_of(pod: Mapping[str, Any], snapshot: Snapshot, policy: Policy) -> st
         "pod_annotation": (own[1], json.loads(pod["annotations"] or "{}")),
         "namespace_annotation": (namespace[1], json.loads(pod["namespace_annotations"] or "{}")),
     }
+    said: dict[str, str] = {}
     for source in policy.join.label_precedence:
         if source == "namespace":
-            return str(pod["namespace"]) if pod["namespace"] else None
+            if pod["namespace"]:
+                said[source] = str(pod["namespace"])
+            # the name is the last word: nothing after it is asked
+            break
         for labels in sources[source]:
             value = _label(labels, policy.join.tenant_label)
             if value:
-                return value
-    return None
+                said[source] = value
+                break
+    return said
 
 
 def _label(labels: Mapping[str, str], key: str) -> str | None:

@@ -6,6 +6,7 @@ Does not: what a span attribute means (``sources/otlp``), or what a call costs (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from math import gcd
 from pathlib import Path
@@ -14,13 +15,22 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
 from attribution_pipeline.attribution.engine import NULL, Session, session
-from attribution_pipeline.attribution.kernel import aliased_tenant
+from attribution_pipeline.attribution.identity import forget, name_callers
 from attribution_pipeline.attribution.layout import by_time, files_for
+from attribution_pipeline.attribution.twins import (
+    NOT_BILLED,
+    OLLAMA_ID_LENGTH,
+    REASONS,
+    ROLL_UPS,
+    join_twins,
+)
+from attribution_pipeline.attribution.verdicts import TOKENS, load_verdicts, unverified_calls
 from attribution_pipeline.model.cutting import DAY_US, microseconds
 from attribution_pipeline.model.ledger import WHO
-from attribution_pipeline.model.tokens import BUCKETS
+from attribution_pipeline.model.tokens import BUCKETS, INPUT_BUCKETS, KINDS
 
 if TYPE_CHECKING:
+    from attribution_pipeline.envelope import KeyRing
     from attribution_pipeline.model.policy import Policy
 
 LOOKBACK_DAYS = 1
@@ -29,27 +39,44 @@ LOOKBACK_DAYS = 1
 THRESHOLD_DIGITS = 14
 """tracestate ``ot=th``: up to 14 hex digits of a 56-bit threshold, trailing zeros left out."""
 
-CONTENT = (
-    "kind", "start_unix_nano", "end_unix_nano", "scope_name", "scope_version", "cluster",
-    "namespace", "pod", "provider", "operation_name", "model", "response_id", "server_address",
-    "account", "region", "metered", *BUCKETS, "sampling_threshold", "attempt", *WHO,
-    "originator_id",
+LEFT_BEHIND = (
+    ("table", ("repeated", "winners", "calls", "scopes", "told", "ranked", "identities", "picks",
+               "twins", "merged")),
+    ("view", ("around", "once", "delivered")),
 )  # fmt: skip
+"""What ``merge_calls`` leaves beside ``operations``, by kind: for whoever merges twice in a session."""
+
+MERGED_ORDER = "trace_id, span_id, reason"
+"""The order of ``merged``, total: its grain."""
 
 
 def operation_plane(
-    landed: Landed, day: date, policy: Policy, *, out: Path, compute: Compute
+    landed: Landed,
+    day: date,
+    policy: Policy,
+    *,
+    out: Path,
+    compute: Compute,
+    keys: KeyRing | None = None,
 ) -> Plane:
     """Table ``operations``. Grain: one billed call that ends on the day or is active on it.
 
     ``active_ms`` is clipped to the day; tokens belong to it where ``ends_today``. Weight of a
     sampled call: tokens x ``counted`` / ``of_sampled``.
+
+    Table ``merged``. Grain: one span that tells of a call or of usage and is not counted, with its
+    reason (``twins.REASONS``), on the day on which it would have been; see ``merged.sql``. It is
+    outside the plane's digest: no cost hangs on it.
+
+    Table ``tokens``. Grain: distinct envelope around the day, with the verdict on it under ``keys``
+    (None: no key is known) and its claims where it was verified. Outside the digest too: what a
+    verdict decides is in ``operations``.
     """
     day_us = microseconds(day)
     with session(compute) as db:
         load_landed(db, landed, {"spans": "landed_spans"})
         findings = load_findings(db, day_us)
-        merge_calls(db, policy, day_us)
+        merge_calls(db, policy, day_us, keys)
         rows = int(db.one("select count(*) from operations"))
         files = files_for(rows)
         place = by_time(db, "operations", "end_unix_nano // 1000", files)
@@ -58,12 +85,20 @@ def operation_plane(
             db.write(
                 f"select * from operations where {place} = {number} order by operation_key", path
             )
+        removed = out / "merged.parquet"
+        db.write(f"select * from merged order by {MERGED_ORDER}", removed)
+        tokens = out / "tokens.parquet"
+        db.write(f"select {', '.join(TOKENS)} from tokens order by envelope", tokens)
         return Plane(
             "operations",
-            {"operations": [str(path) for path in paths]},
+            {
+                "operations": [str(path) for path in paths],
+                "merged": [str(removed)],
+                "tokens": [str(tokens)],
+            },
             operations_digest(db, "operations"),
-            {"operations": rows, **repeats(db)},
-            findings,
+            {"operations": rows, **repeats(db), **merged_counts(db)},
+            [*findings, *unverified_calls(db, "operations")],
         )
 
 
@@ -72,18 +107,32 @@ def load_findings(db: Session, day_us: int) -> list[Finding]:
     return [*_load_thresholds(db), *_anomalies(db, day_us)]
 
 
-def merge_calls(db: Session, policy: Policy, day_us: int) -> None:
+def merge_calls(
+    db: Session,
+    policy: Policy,
+    day_us: int,
+    keys: KeyRing | None = None,
+    *,
+    verified: Sequence[str] = (),
+) -> None:
     """``repeated`` and ``operations`` from ``landed_spans``: spans of one call stand or fall together,
     so any choice of spans that holds all of some calls gives these calls' operations."""
     window = calls_window(day_us)
     db.run(
         "planes/calls",
         buckets=", ".join(BUCKETS),
-        who=", ".join(_who(column, policy) for column in WHO),
-        content=", ".join(f"coalesce(cast(d.{column} as varchar), {NULL})" for column in CONTENT),
+        who=", ".join(said(column, policy) for column in WHO),
+        run=said("run_id", policy),
+        content=", ".join(
+            f"coalesce(cast(d.{column} as varchar), {NULL})" for column in _content()
+        ),
+        ollama_length=str(OLLAMA_ID_LENGTH),
         from_ns=window[0],
         to_ns=window[1],
     )
+    join_twins(db)
+    load_verdicts(db, policy, keys, verified=verified)
+    name_callers(db, policy)
     db.run(
         "planes/operations",
         day_ms=str(day_us // 1000),
@@ -91,7 +140,39 @@ def merge_calls(db: Session, policy: Policy, day_us: int) -> None:
         best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
         named_who=", ".join(f"i.{column}" for column in WHO),
     )
-    _alias_tenants(db, policy)
+    db.run(
+        "planes/merged",
+        input=_sum("c.", INPUT_BUCKETS),
+        output=_sum("c.", KINDS["output"]),
+        roll_ups=_quoted(ROLL_UPS),
+        not_billed=_quoted(NOT_BILLED),
+        day_ms=str(day_us // 1000),
+        day_end_ms=str((day_us + DAY_US) // 1000),
+    )
+
+
+def _sum(prefix: str, buckets: Sequence[str]) -> str:
+    return " + ".join(f"coalesce({prefix}{bucket}, 0)" for bucket in buckets)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def unmerge_calls(db: Session) -> None:
+    """Drop what ``merge_calls`` left beside ``operations``, so that it can run again."""
+    forget(db)
+    for kind, names in LEFT_BEHIND:
+        for name in names:
+            db.execute(f"drop {kind} {name}")
+
+
+def _content() -> list[str]:
+    """What two deliveries of one span may differ in: every landed column but where it came from."""
+    from attribution_pipeline.model.evidence import ORIGIN, SPANS
+
+    origin = {field.name for field in ORIGIN}
+    return [name for name in SPANS.names if name not in origin]
 
 
 def calls_window(day_us: int) -> tuple[str, str]:
@@ -107,15 +188,25 @@ def operations_digest(db: Session, table: str) -> str:
     return db.set_digest(table, columns)
 
 
+def merged_counts(db: Session, table: str = "merged") -> dict[str, int]:
+    """How many spans were not counted: all of them, and by reason as ``merged.<reason>``."""
+    by_reason = dict(db.rows(f"select reason, count(*) from {table} group by reason"))
+    return {
+        "merged": sum(by_reason.values()),
+        **{f"merged.{reason}": by_reason.get(reason, 0) for reason in REASONS},
+    }
+
+
 def repeats(db: Session) -> dict[str, int]:
-    """How many spans came more than once, and how often too many."""
-    spans, deliveries = db.rows("select count(*), coalesce(sum(deliveries - 1), 0) from repeated")[
-        0
-    ]
+    """How many spans of calls came more than once, and how often too many."""
+    ((spans, deliveries),) = db.rows(
+        "select count(*), coalesce(sum(r.deliveries - 1), 0) from repeated r "
+        "join calls c on c.trace_id = r.trace_id and c.span_id = r.span_id"
+    )
     return {"repeated_spans": int(spans), "repeated_deliveries": int(deliveries)}
 
 
-def _who(column: str, policy: Policy) -> str:
+def said(column: str, policy: Policy) -> str:
     """The column, else the first of the policy's aliases for it that is present."""
     aliases = policy.join.attributes.get(column, [])
     if not aliases:
@@ -170,12 +261,6 @@ def _load_thresholds(db: Session) -> list[Finding]:
         for threshold, count in counts.items()
         if count is None
     ]
-
-
-def _alias_tenants(db: Session, policy: Policy) -> None:
-    if policy.join.tenant_aliases:
-        tenant, parameters = aliased_tenant(policy.join.tenant_aliases)
-        db.execute(f"update operations set tenant_id = {tenant}", parameters)
 
 
 def _anomalies(db: Session, day_us: int) -> list[Finding]:

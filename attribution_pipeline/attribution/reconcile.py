@@ -16,16 +16,22 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution import publish
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane, Previous
+from attribution_pipeline.attribution.dedicated import load_dedicated, named_by_workload
 from attribution_pipeline.attribution.engine import Session, session
-from attribution_pipeline.attribution.kernel import aliased_tenant, tenant_alone, who_key
+from attribution_pipeline.attribution.kernel import (
+    actor_key,
+    aliased_tenant,
+    billed_actor,
+    tenant_alone,
+    who_key,
+)
 from attribution_pipeline.attribution.matching import Assignment
-from attribution_pipeline.attribution.meters import divide_meters
-from attribution_pipeline.attribution.nodes import dedicated_tenants
+from attribution_pipeline.attribution.meters import Slice, divide_meters
+from attribution_pipeline.attribution.opencost_gates import under_policy
 from attribution_pipeline.attribution.revise import Stamp
 from attribution_pipeline.attribution.shares import Base, Shares
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import Clusters
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.evidence import KUBERNETES
 from attribution_pipeline.model.ledger import WHO
 
@@ -60,25 +66,40 @@ def reconcile(
 
     Raises Refusal where evidence or policy can't be used, Broken where an invariant fails.
     """
-    _refuse_what_needs_envelopes(policy)
     with session(compute) as db:
-        assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
-        load_cluster(db, planes)
-        db.view("merged_calls", planes["operations"].files["operations"])
-        db.execute("create view operations as select *, 1 as calls from merged_calls")
-        load_people(db, planes, policy, assignments)
-        db.run("phases/staged", int=db.integer)
-        slices = divide_meters(db, policy, assignments)
-        shares = Shares(db, policy, day)
-        if policy.evidence_gap == "spread":
-            shares.spread_gaps()
-        clusters = Clusters(db, policy, day)
-        findings = divide_the_rest(db, policy, day, assignments, shares, clusters)
+        slices, findings = divide_day(db, planes, policy, day)
         return publish.publish(
             db, policy, day, slices, findings,
             stamp=Stamp(policy_digest, recorded_at, run_id, forced),
             planes=planes, previous=previous, out=out,
         )  # fmt: skip
+
+
+def divide_day(
+    db: Session,
+    planes: Mapping[str, Plane],
+    policy: Policy,
+    day: date,
+    *,
+    make_shares: type[Shares] = Shares,
+    make_clusters: type[Clusters] = Clusters,
+) -> tuple[list[Slice], list[Finding]]:
+    """All phases in their order, staged and not yet rows. A review packet hands in makers that keep
+    what each division went by (``proof.packet.trace``)."""
+    assignments = load_portions(db, planes["billing"].files["charges"], policy, day)
+    load_cluster(db, planes)
+    load_dedicated(db, policy)
+    db.view("merged_calls", planes["operations"].files["operations"])
+    named = named_by_workload(db, policy, "merged_calls")
+    db.execute(f"create view operations as select *, 1 as calls from ({named})")
+    load_people(db, planes, policy, assignments)
+    db.run("phases/staged", int=db.integer)
+    slices = divide_meters(db, policy, assignments)
+    shares = make_shares(db, policy, day)
+    if policy.evidence_gap == "spread":
+        shares.spread_gaps()
+    clusters = make_clusters(db, policy, day)
+    return slices, divide_the_rest(db, policy, day, assignments, shares, clusters)
 
 
 def divide_the_rest(
@@ -99,20 +120,11 @@ def divide_the_rest(
     _divide_pools(policy, assignments, "overhead", clusters, shares, base)
     return [
         *_without_bill(db, day),
+        *under_policy.gate(db, policy, clusters.slices),
         *clusters.findings,
         *clusters.nodes_without_charge(),
         *_usage_without_charge(db, policy, assignments),
     ]
-
-
-def _refuse_what_needs_envelopes(policy: Policy) -> None:
-    """A policy that demands signatures is not run by an engine that cannot verify any."""
-    if policy.issuers:
-        raise Refusal(
-            "`issuers` demand signed identity envelopes, which this kernel cannot verify",
-            where=f"policy {policy.policy} version {policy.version}",
-            remedy="publish a version without `issuers`: identity is then what spans say",
-        )
 
 
 def load_cluster(db: Session, planes: Mapping[str, Plane]) -> None:
@@ -130,34 +142,36 @@ def load_people(
     db: Session, planes: Mapping[str, Plane], policy: Policy, assignments: Sequence[Assignment]
 ) -> None:
     """Who caused what: ``actors``, ``ops``, ``usage_named``, ``pods_numbered``; from
-    ``operations``, whose ``calls`` says how many calls a row stands for."""
+    ``operations``, whose ``calls`` says how many calls a row stands for, and ``dedicated``."""
     import pyarrow as pa
 
     db.view("usage_reported", planes["usage"].files["usage"])
-    dedicated = dedicated_tenants(db, policy)
     tenants = {found.tenant for found in assignments if found.tenant}
-    tenants |= set(dedicated.values())
+    tenants |= {tenant for (tenant,) in db.rows("select distinct tenant_id from dedicated")}
     tenants |= {policy.tenant_alias(name) for pool in policy.pools for name in pool.fixed}
     db.load("extra_tenants", pa.table({"tenant_id": pa.array(sorted(tenants), pa.string())}))
+    db.execute(
+        "create table billed_principals as select distinct n.tenant as tenant_id, p.principal_id "
+        "from portions p join assignments n on n.assignment_id = p.assignment_id "
+        "where p.principal_id is not null"
+    )
     _alias_usage(db, policy)
-    columns = {"who": ", ".join(WHO), "who_key": who_key()}
-    db.run("phases/operations", no_who=", ".join(["null"] * (len(WHO) - 1)), **columns)
+    billed = {"tenant_id": "tenant_id", "principal_id": "principal_id"}
+    db.run(
+        "phases/operations",
+        who=", ".join(WHO),
+        who_key=who_key(),
+        actor_key=actor_key("unverified"),
+        no_who=", ".join(["null"] * (len(WHO) - 1)),
+        billed_who=", ".join(billed.get(column, "null") for column in WHO),
+    )
     db.execute(
         f"create table usage_named as select a.who_id, u.* from (select *, {who_key()} as who_key "
-        "from usage) u join actors a on a.who_key = u.who_key"
-    )
-    db.load(
-        "dedicated",
-        pa.table(
-            {
-                "pod_id": pa.array(list(dedicated), pa.int64()),
-                "tenant_id": pa.array(list(dedicated.values()), pa.string()),
-            }
-        ),
+        "from usage) u join actors a on a.actor_key = u.who_key"
     )
     db.execute(
         "create table pods_numbered as "
-        "select p.*, a.who_id as tenant_who_id from pods_named p "
+        "select p.*, a.who_id as tenant_who_id, d.label_source from pods_named p "
         "left join dedicated d on d.pod_id = p.pod_id "
         f"left join actors a on a.tenant_id = d.tenant_id and {tenant_alone('a.')}"
     )
@@ -203,7 +217,7 @@ def _tagged(db: Session) -> None:
                'tag', null, null, null, null, 'allocated', p.billed, p.effective
         from portions p
         join assignments n on n.assignment_id = p.assignment_id
-        join actors a on a.tenant_id = n.tenant and {tenant_alone("a.")}
+        join actors a on a.actor_key = {billed_actor("n.tenant", "p.principal_id")}
         where n.kind = 'tag'
         """
     )

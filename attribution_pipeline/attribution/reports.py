@@ -7,14 +7,16 @@ quantity weighs (``drivers``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.cluster import load_landed
-from attribution_pipeline.attribution.day import Compute, Landed, Plane
+from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.attribution.nodes import sanitised_label
+from attribution_pipeline.attribution.opencost_gates import under_policy
 from attribution_pipeline.model.evidence import ORIGIN, SCHEMAS
 
 if TYPE_CHECKING:
@@ -49,7 +51,26 @@ def kubernetes_plane(
             sanitised=_json_path(sanitised_label(key)),
             day=day.isoformat(),
         )
-        return _plane(db, "kubernetes", said, out)
+        plane = _plane(db, "kubernetes", said, out)
+        return replace(plane, findings=_colliding_labels(db, key, day))
+
+
+def _colliding_labels(db: Session, key: str, day: date) -> list[Finding]:
+    """Objects with two labels that Prometheus, and so OpenCost, has one name for."""
+    if "_" not in sanitised_label(key):
+        return []
+    pattern = under_policy.spelling_pattern(key).replace("'", "''")
+    return [
+        Finding("label_collision", "warn", f"{cluster}/{namespace}/{kind} {name}", keys)
+        for cluster, namespace, kind, name, *documents in db.rows(
+            "select distinct coalesce(l.cluster, ''), coalesce(l.namespace, ''), l.kind, l.name, "
+            "l.labels, l.annotations from landed l join standing_objects o "
+            "on o.source = l.source and o.object_id = l.object_id "
+            f"where l.date = date '{day}' and (regexp_matches(coalesce(l.labels, ''), '{pattern}') "
+            f"or regexp_matches(coalesce(l.annotations, ''), '{pattern}')) order by all"
+        )
+        for keys in under_policy.colliding(documents, key)
+    ]
 
 
 _ORIGIN = {field.name for field in ORIGIN}

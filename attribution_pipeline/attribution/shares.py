@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.kernel import ID_DIGITS, tenant_alone
-from attribution_pipeline.attribution.staging import NOBODY, OpenRow, add_open_rows
+from attribution_pipeline.attribution.staging import NOBODY, UNVERIFIED, OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
 from attribution_pipeline.model.division import largest_remainder
 from attribution_pipeline.model.errors import Refusal
@@ -139,9 +139,9 @@ class Shares:
         if driver not in self._weights_of_driver:
             expression = OPERATION_WEIGHTS[driver][0]
             self._weights_of_driver[driver] = {
-                _recipient(who_id, tenant): int(weight)
-                for who_id, tenant, weight in self.db.rows(
-                    f"select o.who_id, a.tenant_id, sum({expression}) from worked o "
+                Recipient(who_id, reason): int(weight)
+                for who_id, reason, weight in self.db.rows(
+                    f"select o.who_id, a.reason, sum({expression}) from worked o "
                     "join actors a on a.who_id = o.who_id group by 1, 2 "
                     f"having sum({expression}) > 0 order by 1"
                 )
@@ -151,8 +151,8 @@ class Shares:
     def _usage(self, metric: str, portion: Portion) -> tuple[Weights, str]:
         """The report's rows for the service and resource; no resource weighs on all of the service."""
         quantities: list[tuple[Recipient, Decimal]] = []
-        for who_id, tenant, quantity, object_id, position in self.db.rows(
-            "select a.who_id, a.tenant_id, u.quantity, u.object_id, u.position from usage_named u "
+        for who_id, reason, quantity, object_id, position in self.db.rows(
+            "select a.who_id, a.reason, u.quantity, u.object_id, u.position from usage_named u "
             "join actors a on a.who_id = u.who_id where u.metric = ? and u.service = ? "
             "and (u.resource_id is null or u.resource_id = ?) order by all",
             [metric, portion.service, portion.resource_id],
@@ -164,7 +164,7 @@ class Shares:
                     where=f"usage report {object_id}, record {position}",
                     remedy="weights are non-negative: correct the report",
                 )
-            quantities.append((_recipient(who_id, tenant), value))
+            quantities.append((Recipient(who_id, reason), value))
         # summed as integers: Decimal's own sums round at 28 digits
         scale = max((digits_after_point(value) for _, value in quantities), default=0)
         weights: dict[Recipient, int] = defaultdict(int)
@@ -185,9 +185,9 @@ class Shares:
         )
         for portion_id, charge_id, billed, effective, slice_id, model, token_kind in gaps:
             weights = {
-                _recipient(who_id, tenant): int(weight)
-                for who_id, tenant, weight in self.db.rows(
-                    "select o.who_id, a.tenant_id, sum(w.weight) from meter_weights w "
+                Recipient(who_id, reason): int(weight)
+                for who_id, reason, weight in self.db.rows(
+                    "select o.who_id, a.reason, sum(w.weight) from meter_weights w "
                     "join ops o on o.op_id = w.op_id join actors a on a.who_id = o.who_id "
                     "where w.slice_id = ? group by 1, 2 order by 1",
                     [slice_id],
@@ -318,7 +318,8 @@ class Base:
             "and coalesce(s.reason, '') not in ('rounding', 'outside_range') "
             "group by all order by all"
         ):
-            recipient = Recipient(shares.tenants[tenant] if reason is None else NOBODY, reason)
+            nobody = UNVERIFIED if reason == "identity_unverified" else NOBODY
+            recipient = Recipient(shares.tenants[tenant] if reason is None else nobody, reason)
             costs[account, currency, recipient] += int(amount)
         tenants = [
             name
@@ -341,10 +342,6 @@ class Base:
 
 def _same(account: str | None, other: str | None) -> str:
     return "account" if account == other else ""
-
-
-def _recipient(who_id: int, tenant: str | None) -> Recipient:
-    return Recipient(who_id, "identity_missing" if tenant is None else None)
 
 
 def _unit(driver: str) -> str:

@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import billed_actor
 
 NOBODY = 1
 """``who_id`` of the empty set of who-columns (``sql/phases/operations.sql``)."""
+
+UNVERIFIED = 2
+"""``who_id`` of whoever was named and is not believed."""
 
 
 class OpenRow(NamedTuple):
@@ -47,11 +51,15 @@ def add_open_rows(db: Session, rows: Sequence[OpenRow]) -> None:
     db.execute(
         f"""
         insert into staged
-        select o.portion_id, o.component, o.leg, 'none', {NOBODY}, null, null, null,
-               o.reason, o.reason, 'none', null, null, null, null, 'unallocated',
+        select o.portion_id, o.component, o.leg, 'none',
+               -- what is left of a division is nobody's; a whole charge keeps the bill's principal
+               case when o.billed is null then coalesce(a.who_id, {NOBODY}) else {NOBODY} end,
+               null, null, null, o.reason, o.reason, 'none', null, null, null, null, 'unallocated',
                coalesce(cast(o.billed as {db.integer}), p.billed),
                coalesce(cast(o.effective as {db.integer}), p.effective)
-        from open_rows o join portions p on p.portion_id = o.portion_id;
+        from open_rows o join portions p on p.portion_id = o.portion_id
+        left join actors a on p.principal_id is not null
+            and a.actor_key = {billed_actor("null", "p.principal_id")};
         drop table open_rows
         """
     )

@@ -126,46 +126,21 @@ class Clusters:
     def _load_kind_amounts(self, pool_index: int, assignments: Sequence[Assignment]) -> None:
         """``kind_amounts`` (a node's charge by kind) and ``volume_parts`` (a volume's by pod)."""
         mine = {n for n, found in enumerate(assignments) if found.pool == pool_index}
-        columns = sorted({mapping.to for mapping in self.policy.nodes} - {"ResourceId"})
-        extra = "".join(
-            f', (select min(l."{c}") from lines l where l.charge_id = p.charge_id)' for c in columns
-        )
         kinds: list[tuple[Any, ...]] = []
         volumes: list[tuple[Any, ...]] = []
         open_rows: list[OpenRow] = []
-        for (
-            portion_id,
-            assignment_id,
-            billed,
-            effective,
-            status,
-            resource_id,
-            *others,
-        ) in self.db.rows(
-            "select portion_id, assignment_id, billed, effective, commitment_status, "
-            f"resource_id{extra} "
-            "from portions p order by portion_id"
-        ):
-            if assignment_id not in mine:
-                continue
-            named = {"ResourceId": resource_id, **dict(zip(columns, others, strict=True))}
-            number = next(
-                (
-                    n
-                    for column, value in named.items()
-                    if (n := self.slices.of(column, value)) is not None
-                ),
-                None,
-            )
-            amounts = (int(billed), int(effective))
+        for portion in cluster_nodes.named_portions(self.db, self.policy, mine):
+            portion_id, resource_id = portion.portion_id, portion.named["ResourceId"]
+            number = self.slices.of_any(portion.named)
+            amounts = (portion.billed, portion.effective)
             if number is None:
                 found = self._volume_parts(portion_id, amounts, resource_id)
                 volumes += found
-                if status == "Unused" and not found:
+                if portion.commitment_status == "Unused" and not found:
                     open_rows.append(OpenRow(portion_id, "idle", "idle", "unused_commitment"))
                 elif not found:
                     open_rows.append(OpenRow(portion_id, "workload", "open", "no_driver"))
-                    self.findings.append(_without_node(named))
+                    self.findings.append(_without_node(portion.named))
                 continue
             self._charged.add(number)
             node = self.slices.slices[number]
@@ -217,10 +192,18 @@ class Clusters:
         self, portion_id: int, amounts: tuple[int, int], resource_id: str | None
     ) -> list[tuple[Any, ...]]:
         """A volume's or balancer's charge by pod: ``share`` over OpenCost's parts of it."""
-        if resource_id is None:
+        weights = self.volume_weights(resource_id)
+        if not any(weights.values()):
             return []
+        billed, effective = (largest_remainder(amount, weights) for amount in amounts)
+        return [(portion_id, pod_id, billed[pod_id], effective[pod_id]) for pod_id in weights]
+
+    def volume_weights(self, resource_id: str | None) -> dict[int, int]:
+        """Pods behind a volume or balancer, with OpenCost's parts of it in 1e-5."""
+        if resource_id is None:
+            return {}
         folded = resource_id.casefold()
-        weights = {
+        return {
             pod_id: int(cost)
             for pod_id, cost in self.db.rows(
                 "select p.pod_id, sum(v.cost) from volumes v join pods_numbered p "
@@ -230,10 +213,6 @@ class Clusters:
                 [folded, folded.rpartition("/")[2]] * 2,
             )
         }
-        if not any(weights.values()):
-            return []
-        billed, effective = (largest_remainder(amount, weights) for amount in amounts)
-        return [(portion_id, pod_id, billed[pod_id], effective[pod_id]) for pod_id in weights]
 
     def idle(self, shares: Shares) -> None:
         """Phase 4: what no pod used, over the operations of the node's (or cluster's) pods."""
@@ -262,7 +241,7 @@ class Clusters:
             tie=attribution_id(
                 self.day.isoformat(), "p.charge_id", "'idle'", "'idle'", "a.who_key",
                 what_key("null", "null", "null"),
-                "(case when a.tenant_id is null then 'identity_missing' end)",
+                "a.reason",
             ),
         )  # fmt: skip
         share(db)

@@ -5,6 +5,8 @@ Belongs here: option types. Does not: what a command does with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +49,19 @@ def ordered(first: date | None, last: date | None) -> None:
         raise Refusal(
             f"--from {first} is after --to {last}", remedy="give the earlier day as --from"
         )
+
+
+@contextmanager
+def usable_place() -> Iterator[None]:
+    """Work in the machine's temporary place: where that can't be done it is one line, not a trace."""
+    try:
+        yield
+    except OSError as error:
+        raise Refusal(
+            (error.strerror or str(error)).lower(),
+            where=str(error.filename or "the machine's temporary place"),
+            remedy="see that it exists, may be written and has space; nothing was changed",
+        ) from error
 
 
 Config = Annotated[

@@ -33,12 +33,13 @@ FOCUS_TEXT_COLUMNS: tuple[str, ...] = (
     "InvoiceDetailId", "InvoiceId", "InvoiceIssuerName", "ListCost", "ListUnitPrice",
     "PricingCategory", "PricingCurrency", "PricingCurrencyContractedUnitPrice",
     "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice", "PricingQuantity",
-    "PricingUnit", "ProviderName", "PublisherName", "RegionId", "RegionName", "ResourceId",
-    "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "ServiceProviderName",
+    "PricingUnit", "PrincipalId", "ProviderName", "PublisherName", "RegionId", "RegionName",
+    "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "ServiceProviderName",
     "ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId", "SubAccountId",
     "SubAccountName", "SubAccountType", "Tags",
 )  # fmt: skip
-"""FOCUS 1.0 to 1.4 columns kept as text, in raw precision. Null is null, never '' or 'NULL'."""
+"""FOCUS 1.0 to 1.4 columns, and PrincipalId of 1.5, kept as text, in raw precision. Null is null,
+never '' or 'NULL'."""
 
 FOCUS_INSTANT_COLUMNS = (
     "BillingPeriodStart",
@@ -99,10 +100,19 @@ SPANS = pa.schema(
         pa.field("usage_anomaly", pa.string()),
         # sampling threshold of tracestate ot=th, as written
         pa.field("sampling_threshold", pa.string()),
-        pa.field("attempt", pa.int32()),  # http.request.resend_count, null where not said
+        # 1 is the first; attribution.attempt, else http.request.resend_count + 1; null: not said
+        pa.field("attempt", pa.int32()),
         *[pa.field(column, pa.string()) for column in WHO],
         pa.field("originator_id", pa.string()),
         pa.field("envelope", pa.string()),
+        # what a run registry knows a run by
+        pa.field("run_id", pa.string()),
+        # lineage of a retry under an issuance of its own, outside any signature
+        pa.field("parent_issuance_id", pa.string()),
+        # the logical operation and its issuance where the span says them itself; no signature is on
+        # these, so triage reads them and the ladder does not
+        pa.field("operation_id", pa.string()),
+        pa.field("issuance_id", pa.string()),
         # JSON object: the aliases that a policy's join.attributes names, nothing else
         pa.field("attributes", pa.string()),
     ]
@@ -145,9 +155,21 @@ ALLOCATIONS = pa.schema(
         # JSON list of {"name","cost"(1e-5)} of the volumes and balancers behind pv_cost, lb_cost
         pa.field("volumes", pa.string()),
         pa.field("balancers", pa.string()),
+        # what gates compare prices by; null where the answer does not say
+        pa.field("cpu_millicore_hours", pa.int64()),
+        pa.field("ram_mib_hours", pa.int64()),
+        pa.field("gpu_milli_hours", pa.int64()),
+        pa.field("cpu_millicore_usage", pa.int64()),  # average over the run
+        pa.field("ram_mib_usage", pa.int64()),
+        pa.field("rejected", pa.string()),
     ]
 )
-"""Landed. Grain: one container (or synthetic row) of one OpenCost window."""
+"""Landed. Grain: one container (or synthetic row) of one OpenCost window.
+
+``rejected``: the reason why the row can't be used, null for one that can. Of a rejected row its
+window, its names and, as far as they can be read, its costs by kind land, so that the day knows
+whose cost it lacks.
+"""
 
 ASSETS = pa.schema(
     [
@@ -167,9 +189,13 @@ ASSETS = pa.schema(
         pa.field("total_cost", pa.int64()),
         pa.field("gpu_count", pa.string()),
         pa.field("labels", pa.string()),
+        pa.field("cpu_millicore_hours", pa.int64()),
+        pa.field("ram_mib_hours", pa.int64()),
+        pa.field("gpu_milli_hours", pa.int64()),  # physical GPUs
+        pa.field("rejected", pa.string()),
     ]
 )
-"""Landed. Grain: one asset of one OpenCost window."""
+"""Landed. Grain: one asset of one OpenCost window. ``rejected`` as in ``ALLOCATIONS``."""
 
 USAGE = pa.schema(
     [
@@ -216,6 +242,29 @@ CLOSES = pa.schema(
 )
 """Landed. Grain: one close record. Later ones of an account and period supersede earlier ones."""
 
+CONTROLS = pa.schema(
+    [
+        *ORIGIN,
+        pa.field("date", pa.date32()),  # UTC day of what happened; null for an entry of a list
+        pa.field("kind", pa.string()),  # hard_block, shadow_hit, override, policy_snapshot
+        pa.field("rule", pa.string()),
+        # hard_block
+        pa.field("operation", pa.string()),  # the mutation that the rule stops
+        pa.field("reversible", pa.bool_()),
+        pa.field("mode", pa.string()),
+        pa.field("policy_digest", pa.string()),  # the snapshot it stands on; of a snapshot, its own
+        # shadow_hit, policy_snapshot
+        pa.field("observed_at", INSTANT),
+        pa.field("would_block", pa.bool_()),
+        # override
+        pa.field("requested_at", INSTANT),
+        pa.field("granted_at", INSTANT),  # null: not granted
+        pa.field("granted_by", pa.string()),
+        pa.field("x_columns", pa.string()),
+    ]
+)
+"""Landed. Grain: one record of a control plane. The columns of the other kinds are null."""
+
 REJECTED = pa.schema(
     [
         pa.field("object_id", pa.string()),
@@ -235,5 +284,6 @@ SCHEMAS: dict[str, pa.Schema] = {
     "usage": USAGE,
     "kubernetes": KUBERNETES,
     "closes": CLOSES,
+    "controls": CONTROLS,
 }
 """Landed tables by name. Readers add ``source`` from the deployment file when rows are landed."""

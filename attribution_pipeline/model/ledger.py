@@ -176,7 +176,8 @@ OPERATIONS = pa.schema(
         pa.field("estimated", pa.bool_()),
         pa.field("attempt", pa.int32()),
         *_text("caller_pod", "serving_pod", *WHO, "originator_id", "identity_source", "verdict"),
-        *_text("emitter", "merged"),
+        # of the envelope, whatever became of it; and of the issuance that a retry says it follows
+        *_text("issuance_id", "parent_issuance_id", "emitter", "merged"),
     ]
 )
 """Grain: one billed call, after its twins are merged, on the day on which it ended."""

@@ -57,9 +57,9 @@ class Arrivals:
 
 
 def arrivals(house: House) -> Arrivals:
-    """Look at every source's listing, the landed index, the policies folder and the digests.
+    """Look at every source's listing, the landed index, policies folder, keys and digests.
 
-    Raises Refusal where a source is not there or the index is damaged.
+    Raises Refusal where a source is not there, the index is damaged or keys can't be read.
     """
     from attribution_pipeline.sources.unseen import unseen
 
@@ -68,13 +68,15 @@ def arrivals(house: House) -> Arrivals:
     landed = house.landed.head[0]
     digests = last_digests(house)
     policies = policies_digest(house)
-    behind = _behind(house, digests, landed, policies)
+    keys = house.keys.fingerprint()
+    behind = _behind(house, digests, landed, policies, keys)
     said = {
         "unseen": sorted(found.objects),
         "landed": landed,
         # written anew by the run that this asks for, so that what comes back asks again
         "digests": digests.written_at if digests and behind else None,
         "policies": policies if behind else None,
+        "keys": keys if behind else None,
         "behind": behind,
     }
     first = found.objects[0] if found.objects else ("", "", "", "")
@@ -89,7 +91,7 @@ def arrivals(house: House) -> Arrivals:
 
 
 def _behind(
-    house: House, digests: EvidenceDigests | None, landed: int, policies: str
+    house: House, digests: EvidenceDigests | None, landed: int, policies: str, keys: str
 ) -> tuple[str, ...]:
     if digests is None:
         return ("evidence was never looked at",)
@@ -99,6 +101,8 @@ def _behind(
         reasons.append(f"landing {landed:,} came after evidence was looked at")
     if digests.policies != policies:
         reasons.append("the policies folder was changed")
+    if digests.keys != keys:
+        reasons.append("the keys of identity envelopes were changed")
     if digests.written_at.date() != today:
         reasons.append(f"it is {today}: charges settle with time")
     return tuple(reasons)

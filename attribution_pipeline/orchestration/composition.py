@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from attribution_pipeline.orchestration import jobs
+from attribution_pipeline.orchestration.assets.completeness import completeness_asset
 from attribution_pipeline.orchestration.assets.digests import evidence_digests
 from attribution_pipeline.orchestration.assets.evidence import evidence_assets
 from attribution_pipeline.orchestration.assets.landing import landed_objects
 from attribution_pipeline.orchestration.assets.ledger import ledger_assets
 from attribution_pipeline.orchestration.assets.policies import policy_versions
 from attribution_pipeline.orchestration.assets.replay import replay_asset
+from attribution_pipeline.orchestration.assets.score import scorecard_asset, triage_asset
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
 from attribution_pipeline.orchestration.checks.replay import replay_checks
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions_check
 from attribution_pipeline.orchestration.partitions import charge_days
 from attribution_pipeline.orchestration.replay_schedule import replay_schedule
 from attribution_pipeline.orchestration.resources import DeploymentFile
-from attribution_pipeline.orchestration.schedules import daily_schedule
+from attribution_pipeline.orchestration.schedules import daily_schedule, score_schedule
 from attribution_pipeline.orchestration.sensors import late_evidence_sensor, new_objects_sensor
 
 if TYPE_CHECKING:
@@ -43,11 +45,18 @@ def compose(
             evidence_digests,
             *evidence_assets(days),
             ledger_assets(days),
+            completeness_asset(days),
             replay_asset(days),
+            scorecard_asset(),
+            triage_asset(),
         ],
         asset_checks=[ledger_checks(days), stale_partitions_check, replay_checks(days)],
         # a schedule and a sensor bring their jobs
-        schedules=[daily_schedule(jobs.daily_job(), deployment.first_day), replay_schedule()],
+        schedules=[
+            daily_schedule(jobs.daily_job(), deployment.first_day),
+            replay_schedule(),
+            score_schedule(jobs.score_job()),
+        ],
         sensors=[
             new_objects_sensor(jobs.landing_job(stale_partitions_check)),
             late_evidence_sensor(jobs.late_days_job(stale_partitions_check)),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
     from attribution_pipeline.orchestration.house import House
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "evidence/digests.json"
 TOLD_EVERY_DAYS = 25
 """A line in the log after so many days: a year of them is minutes after a restated month."""
@@ -50,11 +50,12 @@ class DayDigests:
 @dataclass(frozen=True)
 class EvidenceDigests:
     """What was last looked at. ``landed``: number of the newest landing then. ``policies``: digest
-    of the policies folder then, see ``policies_digest``."""
+    of the policies folder then, see ``policies_digest``. ``keys``: fingerprint of the key ring then."""
 
     landed: int
     written_at: datetime
     policies: str
+    keys: str
     days: Mapping[date, DayDigests]
 
 
@@ -80,6 +81,7 @@ def last_digests(house: House) -> EvidenceDigests | None:
         landed=said["landed"],
         written_at=datetime.fromisoformat(said["written_at"]),
         policies=said["policies"],
+        keys=said["keys"],
         days={
             date.fromisoformat(day): DayDigests(
                 {name: PlaneDigest(**plane) for name, plane in found["planes"].items()},
@@ -98,7 +100,10 @@ def bring_up_to_date(house: House, tell: Callable[[str], None] = lambda _: None)
     """
     house.require_policy_history()
     last = last_digests(house)
-    looked = Looked(EvidenceDigests(house.landed.head[0], house.now(), policies_digest(house), {}))
+    keys = house.keys.fingerprint()
+    looked = Looked(
+        EvidenceDigests(house.landed.head[0], house.now(), policies_digest(house), keys, {})
+    )
     days: dict[date, DayDigests] = {}
     heads = newest_states(house)
     for number, (day, head) in enumerate(heads.items(), start=1):
@@ -107,9 +112,7 @@ def bring_up_to_date(house: House, tell: Callable[[str], None] = lambda _: None)
         if number % TOLD_EVERY_DAYS == 0 or number == len(heads):
             made = sum(looked.computed.values())
             tell(f"{number:,} of {len(heads):,} recorded days looked at, {made:,} planes computed")
-    looked.digests = EvidenceDigests(
-        looked.digests.landed, looked.digests.written_at, looked.digests.policies, days
-    )
+    looked.digests = replace(looked.digests, days=days)
     newest = last_digests(house)
     if newest is None or newest.landed <= looked.digests.landed:
         _write(house, looked.digests)
@@ -188,6 +191,7 @@ def _write(house: House, digests: EvidenceDigests) -> None:
         "landed": digests.landed,
         "written_at": digests.written_at.isoformat(),
         "policies": digests.policies,
+        "keys": digests.keys,
         "days": {
             day.isoformat(): {
                 "planes": {

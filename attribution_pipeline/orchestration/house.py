@@ -19,6 +19,7 @@ from attribution_pipeline.lake import Lake
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.day import Compute, SourceFacts
     from attribution_pipeline.config import Deployment
+    from attribution_pipeline.envelope import KeyRing
     from attribution_pipeline.lake.landed import LandedStore
     from attribution_pipeline.lake.store import Store
     from attribution_pipeline.model.policy import PolicyBook
@@ -67,6 +68,11 @@ class House:
 
         return load_policies(self.deployment.policies_folder)
 
+    @cached_property
+    def keys(self) -> KeyRing:
+        """The keys that envelopes are verified with. Raises Refusal with file, line and remedy."""
+        return self.deployment.key_ring()
+
     def require_policy_history(self) -> None:
         """Published means immutable: every version that a recorded state used is there, unchanged.
         Raises Refusal naming the file."""
@@ -79,8 +85,9 @@ class House:
         self.landed.refresh()
 
     def reopen(self) -> None:
-        """For a new run: policies are read again, too."""
+        """For a new run: policies and keys are read again, too."""
         self.__dict__.pop("policies", None)
+        self.__dict__.pop("keys", None)
         self.refresh()
 
     @property

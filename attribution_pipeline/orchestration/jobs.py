@@ -10,16 +10,19 @@ from typing import Any
 
 import dagster as dg
 
+from attribution_pipeline.orchestration.assets.completeness import COMPLETENESS
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
+from attribution_pipeline.orchestration.assets.score import SCORECARD, TRIAGE
 from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
 from attribution_pipeline.orchestration.replay_schedule import replay_selection
 
 LANDING = "landing"
 LATE_DAYS = "late_days"
 DAILY = "daily"
+SCORE = "score"
 
 LANDED_ASSETS = ("landed_objects", "policy_versions", "evidence_digests")
-DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER)
+DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER, COMPLETENESS)
 
 
 Job = Any
@@ -48,9 +51,20 @@ def late_days_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
 
 
 def daily_job() -> Job:
-    """Everything, for one day, but replays: those cost a day each and have a job of their own."""
+    """Everything, for one day, but replays and scores: those cost a day and more each, and have jobs
+    of their own."""
+    scores = dg.AssetSelection.assets(SCORECARD, TRIAGE)
     return dg.define_asset_job(
         DAILY,
-        selection=dg.AssetSelection.all() - replay_selection(),
+        selection=dg.AssetSelection.all() - replay_selection() - scores,
         description="Lands what is new, then computes, records and checks one day.",
+    )
+
+
+def score_job() -> Job:
+    """C1 to C6 and P1 to P3 of the last recorded days."""
+    return dg.define_asset_job(
+        SCORE,
+        selection=dg.AssetSelection.assets(SCORECARD, TRIAGE),
+        description="Scores the last recorded days, and says what to mend first.",
     )

@@ -72,7 +72,13 @@ def plane_of_day(house: House, name: str, day: date, policy: Policy | None = Non
         return kept
     files = _files(house.landed, name, day)
     house.landed.verify([file for found in files.values() for file in found])
-    recipe = _digest({"engine": _engine_digest(), "policy": _reads(policy, name)})
+    recipe = _digest(
+        {
+            "engine": _engine_digest(),
+            "policy": _reads(policy, name),
+            "keys": _keys_digest(house, name),
+        }
+    )
     newest = house.lake.evidence.newest(name, day)
     with house.lake.staging(day) as out:
         plane = _late(house, newest, day, policy, recipe, files, out) or _compute(
@@ -121,6 +127,7 @@ def _late(
         policy,
         out=out,
         compute=house.compute(out),
+        keys=house.keys,
     )
 
 
@@ -189,6 +196,7 @@ def basis_of_day(house: House, name: str, day: date, policy: Policy | None = Non
             if name != "operations"
         },
         "policy": _reads(policy, name),
+        "keys": _keys_digest(house, name),
     }
     if name in WHOLE_PERIODS:
         said["delivery"] = house.facts.delivery
@@ -205,12 +213,21 @@ def _digest(said: Any) -> str:
 def _reads(policy: Policy, name: str) -> Any:
     """What a plane takes from the policy."""
     if name == "operations":
-        return [policy.join.attributes, policy.join.tenant_aliases]
+        return [
+            policy.join.attributes, policy.join.tenant_aliases, policy.join.identity,
+            [issuer.model_dump() for issuer in policy.issuers],
+        ]  # fmt: skip
     if name == "kubernetes":
         return policy.join.tenant_label
     if name == "closes":
         return policy.settlement.provisional_for.total_seconds()
     return None
+
+
+def _keys_digest(house: House, name: str) -> str | None:
+    """The keys that a plane's verdicts hang on, by fingerprint. They are part of what a plane is
+    computed from and never of its digest: a key that no verdict hangs on changes nothing."""
+    return house.keys.fingerprint() if name == "operations" else None
 
 
 def _files(landed: LandedView, name: str, day: date) -> dict[str, list[LandedFile]]:
@@ -278,7 +295,7 @@ def _compute(
             landed, house.facts, day, first_day=first_day, out=out, compute=compute
         )
     if name == "operations":
-        return operation_plane(landed, day, policy, out=out, compute=compute)
+        return operation_plane(landed, day, policy, out=out, compute=compute, keys=house.keys)
     if name == "closes":
         billing = billing or as_plane(house, plane_of_day(house, "billing", day, policy))
         return closes_plane(
@@ -298,11 +315,13 @@ def _engine_digest() -> str:
     only what is reused, never what is recorded.
     """
     import attribution_pipeline.attribution as engine
+    import attribution_pipeline.envelope as envelope
 
-    folder = Path(engine.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in (".py", ".sql"):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
+    for package in (engine, envelope):
+        folder = Path(str(package.__file__)).parent
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+                digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -115,7 +115,11 @@ class _Session:
         unchanged = bool(recorded[0]["unchanged"].value)
         head = self._house.lake.head(day)
         assert head is not None  # its materialization says so
-        notes = (kept_version(self._house, head), held(self._house, head))
+        notes = (
+            kept_version(self._house, head),
+            held(self._house, head),
+            _undisclosed(result, day),
+        )
         return DayOutcome(
             day,
             "unchanged" if unchanged else "recorded",
@@ -221,6 +225,16 @@ def _check(found: dg.AssetCheckEvaluation) -> CheckOutcome:
     )
 
 
+def _undisclosed(result: dg.ExecuteInProcessResult, day: date) -> str:
+    """Why a recorded day has no completeness; nothing where it has, or where a blocking check that
+    failed stopped it."""
+    from attribution_pipeline.orchestration.assets.completeness import STEP
+
+    if not any(event.is_step_failure and event.step_key == STEP for event in result.all_events):
+        return ""
+    return f"{day} is recorded, its completeness is not disclosed: {_failure(result, STEP).error}"
+
+
 @dataclass(frozen=True)
 class _Failed:
     error: str
@@ -228,10 +242,10 @@ class _Failed:
     trace: str = ""
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> _Failed:
-    """Why a run failed: the first step that did."""
+def _failure(result: dg.ExecuteInProcessResult, step: str | None = None) -> _Failed:
+    """Why a run failed: the first step that did, or the one that is named."""
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.is_step_failure and step in (None, event.step_key):
             data = event.step_failure_data
             if data.user_failure_data is not None and data.user_failure_data.description:
                 return _Failed(data.user_failure_data.description, is_refusal=True)

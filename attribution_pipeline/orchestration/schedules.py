@@ -9,10 +9,13 @@ from datetime import UTC, date, timedelta
 
 import dagster as dg
 
-from attribution_pipeline.orchestration.jobs import DAILY, Job
+from attribution_pipeline.orchestration.jobs import DAILY, SCORE, Job
 
 HOUR_UTC = 4
 """Spans of a day have arrived by then; a bill that comes later is late evidence like any other."""
+
+SCORE_CRON = "0 8 * * 1"
+"""Mondays, after the night's replays. A score is of seven days: once a week sees each of them."""
 
 
 def daily_schedule(job: Job, first_day: date) -> dg.ScheduleDefinition:
@@ -35,3 +38,14 @@ def daily_schedule(job: Job, first_day: date) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
     return daily
+
+
+def score_schedule(job: Job) -> dg.ScheduleDefinition:
+    """The score and the triage once a week. Off until someone turns it on."""
+    return dg.ScheduleDefinition(
+        name=SCORE,
+        job=job,
+        cron_schedule=SCORE_CRON,
+        execution_timezone="UTC",
+        description="C1 to C6 and P1 to P3 of the last recorded days, on Mondays.",
+    )

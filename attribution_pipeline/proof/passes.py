@@ -7,6 +7,7 @@ from importlib.resources import files
 
 
 @cache
-def sql(name: str) -> str:
-    """The text of ``proof/sql/<name>.sql``."""
-    return (files("attribution_pipeline.proof") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+def sql(name: str, package: str = "") -> str:
+    """The text of ``proof/<package>/sql/<name>.sql``; without a package of ``proof/sql``."""
+    folder = files("attribution_pipeline.proof").joinpath(package) / "sql"
+    return (folder / f"{name}.sql").read_text(encoding="utf-8")

@@ -215,6 +215,8 @@ def breaches_of_state(
         charges=replay_frozen.verified(lake, charges),
         ledger=replay_frozen.files_of(lake, manifest, "ledger"),
         operation_costs=replay_frozen.files_of(lake, manifest, "operation_costs"),
+        operations=replay_frozen.files_of(lake, manifest, "operations"),
+        variances=replay_frozen.files_of(lake, manifest, "variances"),
         compute=compute,
     )
 

@@ -1,8 +1,9 @@
 """A made-up company to try the pipeline on, and what really caused each of its costs.
 
 Belongs here: everything that plays the outside world (bills, clusters, traffic, faults) and the
-truth about it. Imports ``model`` only, so that it can never borrow the engine's conclusions. Does
-not: reading any of it (``sources``), judging a ledger by it (``proof/accuracy``).
+truth about it. Imports ``model`` and, as an application does, ``envelope``: it can never borrow the
+engine's conclusions. Does not: reading any of it (``sources``), judging a ledger by it
+(``proof/accuracy``).
 """
 
 from attribution_pipeline.simulator.faults import FAULTS

@@ -28,6 +28,9 @@ APP_CLUSTER = "apps-prod"
 INFERENCE = "inference"
 UNKNOWN_NODE_RANK = 4
 """Which application node the fault ``unknown_node`` hides from OpenCost."""
+DOUBLED_RANK, TWINNED_RANK, SCALED_RANK, MIXED_RANK = 2, 3, 5, 0
+"""Which application nodes OpenCost tells twice at two prices, twice at one price, at another scale,
+and with pods at another scale than their node. None of them the crowded one."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ class Clusters:
     """The node that the fault ``unknown_node`` hides."""
     silent_pod: int
     """The pod that the fault ``silent_pod`` silences."""
+    app_nodes: tuple[int, ...] = ()
+    """The application cluster's nodes of the common machine, in order."""
 
     def pods_of(self, node: int) -> list[int]:
         return [number for number, pod in enumerate(self.pods) if pod.node == node]
@@ -202,7 +207,7 @@ def build(rng: np.random.Generator, scale: int) -> Clusters:
         _request(rng, node, [pod for pod in pods if pod.node == number], number == apps[1])
     unknown = apps[UNKNOWN_NODE_RANK]
     silent = next(n for n in callers[WORKLOAD["agent-runner"]] if pods[n].node != unknown)
-    return Clusters(nodes, pods, callers, own, servers, unknown, silent)
+    return Clusters(nodes, pods, callers, own, servers, unknown, silent, tuple(apps))
 
 
 def _nodes(rng: np.random.Generator, scale: int) -> list[Node]:

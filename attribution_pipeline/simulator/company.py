@@ -155,6 +155,35 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("eval-suite", "jobs", 2, job=(300, 360)),
 )
 WORKLOAD = {workload.name: number for number, workload in enumerate(WORKLOADS)}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A service that must sign the identity it carries, and the key that it signs with."""
+
+    workload: str
+    key_id: str
+    algorithm: str
+
+
+SIGNERS: tuple[Signer, ...] = (
+    Signer("assistant-api", "assistant-2026", "hmac-sha256"),
+    # a partner runs it: issuer and verifier are not one party
+    Signer("gateway-staging", "partner-2026", "ed25519"),
+)
+"""Dedicated pods do not sign: their service is another, and their label answers for them."""
+
+
+def originator_of(who: int) -> str | None:
+    """The principal that starts a request, where the workload knows: one that signs says it."""
+    tenant, number = divmod(who, len(WORKFLOWS))
+    signs = {signer.workload for signer in SIGNERS}
+    return f"user-{TENANTS[tenant]}" if WORKFLOWS[number].workload in signs else None
+
+
+RETRY_WORKLOAD = "ingest-worker"
+"""Who works through the queue of retries: shared by all tenants, and it signs nothing."""
+
 TENANT_ALIAS_ATTRIBUTE = "app.tenant"
 """The attribute by which style ``alias`` names the tenant; the policy's join.attributes says so."""
 

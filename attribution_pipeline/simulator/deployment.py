@@ -11,6 +11,7 @@ from attribution_pipeline.simulator.cluster import APP_CLUSTER, GPU_CLUSTER, INF
 from attribution_pipeline.simulator.company import (
     MODELS,
     SERVING_BY_ADDRESS,
+    SIGNERS,
     TAG_ALIAS,
     TENANT_ALIAS_ATTRIBUTE,
 )
@@ -33,6 +34,7 @@ def deployment_text(first_day: date) -> str:
 storage: ./lake
 first_day: {first_day}
 policies: ./policies
+keys: ./keys.yaml
 sources:
   billing:
 {billing}
@@ -73,6 +75,8 @@ join:
 owners:
   - {{tenant: acme, team: growth, cost_center: "4711"}}
   - {{tenant: internal, team: platform, cost_center: "1000"}}
+issuers:
+{_issuers()}
 tolerance: {{tie_out: 0, replay_variance: 0, telemetry_coverage: [0.98, 1.02]}}
 evidence_gap: keep_unallocated
 meters:
@@ -125,6 +129,14 @@ pools:
     component: overhead
     driver: cost
 """
+
+
+def _issuers() -> str:
+    return "\n".join(
+        f'  - {{services: ["{signer.workload}"], keys: ["{signer.key_id.partition("-")[0]}-*"], '
+        'tenants: ["*"]}'
+        for signer in SIGNERS
+    )
 
 
 def _serving_address() -> str:

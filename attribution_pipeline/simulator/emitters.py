@@ -9,7 +9,6 @@ microseconds, and a day may have ten million.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from attribution_pipeline.simulator.company import (
     WORKLOAD,
     WORKLOADS,
     Model,
+    originator_of,
     who_columns,
 )
 
@@ -39,13 +39,16 @@ SCOPES: tuple[tuple[str, str], ...] = (
     ("opentelemetry.instrumentation.anthropic", "0.62.4"),
     ("com.anthropic.sdk.python", "2.12.0"),
     ("vllm.otlp", "0.11.0"),
+    ("openinference.instrumentation.openai", "0.1.66"),
+    ("openinference.instrumentation.anthropic", "3.1.0"),
+    ("litellm", "1.109.0"),
 )
 APP_SCOPE, SERVER_SCOPE = 0, 6
-_SCOPE_OF = {
+SCOPE_OF = {
     "genai.openai": 1, "genai.anthropic": 2, "traceloop.openai": 3, "traceloop.anthropic": 4,
     "anthropic.sdk": 5,
 }  # fmt: skip
-SCOPE_OF_MODEL = tuple(_SCOPE_OF[model.emitter] for model in MODELS)
+SCOPE_OF_MODEL = tuple(SCOPE_OF[model.emitter] for model in MODELS)
 
 _CACHE_WRITE_NAMES = {
     "traceloop.anthropic": "gen_ai.usage.cache_creation.input_tokens",
@@ -87,19 +90,18 @@ def who_texts() -> tuple[str, ...]:
             if style == "alias" and column == "tenant_id":
                 name = TENANT_ALIAS_ATTRIBUTE
             said.append("," + text(name, value))
+        if originator := originator_of(who):
+            said.append("," + text("attribution.originator_id", originator))
         found.append("".join(said))
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _CallText:
-    head: str  # from the flags to the digits of the start
-    tail: str  # attributes, up to the value of the response id where the emitter has one
-
-
 @cache
-def _call_texts() -> tuple[_CallText, ...]:
-    return tuple(_call_text(model) for model in MODELS)
+def _call_shapes() -> tuple[tuple[str, str], ...]:
+    return tuple(
+        call_shape(model, _NAMES.get(model.emitter, f"{model.operation} {model.name}"))
+        for model in MODELS
+    )
 
 
 _NAMES = {
@@ -110,8 +112,9 @@ _NAMES = {
 _ID_PREFIXES = {"anthropic": "msg_01", "aws.bedrock": "msg_bdrk_01", "vllm": "cmpl-"}
 
 
-def _call_text(model: Model) -> _CallText:
-    name = _NAMES.get(model.emitter, f"{model.operation} {model.name}")
+def call_shape(model: Model, name: str) -> tuple[str, str]:
+    """A CLIENT span of a model's call: from the flags to the digits of its start, and its
+    attributes up to the value of the response id, where it has one."""
     said = [
         text("gen_ai.operation.name", model.operation),
         text("gen_ai.provider.name", model.provider),
@@ -125,7 +128,7 @@ def _call_text(model: Model) -> _CallText:
         prefix = _ID_PREFIXES.get(model.provider, "chatcmpl-")
         response = "," + text("gen_ai.response.id", prefix)[: -len(_END)]
     head = f'"flags":256,"name":{_quoted(name)},"kind":3,"startTimeUnixNano":"'
-    return _CallText(head, f'"attributes":[{",".join(said)}{response}')
+    return head, f'"attributes":[{",".join(said)}{response}'
 
 
 def span_ids(rng: np.random.Generator, count: int) -> list[str]:
@@ -187,22 +190,20 @@ def call_usage(chunk: Chunk) -> list[str]:
 
 def client_spans(
     chunk: Chunk, traces: Sequence[str], parents: Sequence[str], ids: Sequence[str],
-    usage: Sequence[str],
+    usage: Sequence[str], words: Sequence[str], links: Sequence[str],
 ) -> list[str]:  # fmt: skip
-    """One CLIENT span for each call."""
-    texts, who = _call_texts(), who_texts()
-    heads = [found.head for found in texts]
-    tails = [found.tail for found in texts]
+    """One CLIENT span for each call. ``words``: by call what it says of who; ``links``: by root."""
+    heads = [head for head, _ in _call_shapes()]
+    tails = [tail for _, tail in _call_shapes()]
     # an embeddings span has no response id
     chat = [model.operation == "chat" for model in MODELS]
     return [
-        f'{{"traceId":"{t}","spanId":"{s}","parentSpanId":"{p}",{heads[m]}{a}000000",'
+        f'{{"traceId":"{t}","spanId":"{s}","parentSpanId":"{p}",{links[r]}{heads[m]}{a}000000",'
         f'"endTimeUnixNano":"{b}000000",{tails[m]}{s + _END if chat[m] else ""}'
-        f'{"" if lost else who[w]}{u}],"status":{{}}}}'
-        for t, s, p, m, a, b, w, lost, u in zip(
-            traces, ids, parents, chunk.call_model.tolist(), chunk.call_start.tolist(),
-            chunk.call_end.tolist(), chunk.call_who.tolist(), chunk.identity_lost.tolist(), usage,
-            strict=True,
+        f'{w}{u}],"status":{{}}}}'
+        for t, s, p, r, m, a, b, w, u in zip(
+            traces, ids, parents, chunk.call_root.tolist(), chunk.call_model.tolist(),
+            chunk.call_start.tolist(), chunk.call_end.tolist(), words, usage, strict=True,
         )
     ]  # fmt: skip
 
@@ -241,8 +242,7 @@ def server_spans(
 @cache
 def _root_heads() -> tuple[str, ...]:
     found = []
-    for who in range(WHO_COUNT):
-        workflow = WORKFLOWS[who % len(WORKFLOWS)]
+    for workflow in WORKFLOWS:
         if workflow.agent:
             name, kind = f"invoke_agent {workflow.agent}", 1
             said = (
@@ -253,21 +253,34 @@ def _root_heads() -> tuple[str, ...]:
         else:
             name, kind = f"POST /v1/{workflow.feature}", 2
             said = text("http.request.method", "POST")
-        found.append(
-            f'"name":{_quoted(name)},"kind":{kind},"attributes":[{said}{who_texts()[who]}],'
-        )
+        found.append(f'"name":{_quoted(name)},"kind":{kind},"attributes":[{said}')
     return tuple(found)
 
 
-def root_spans(chunk: Chunk, traces: Sequence[str], ids: Sequence[str]) -> list[str]:
-    """One span for each request: an agent, or the http server."""
+_CONSUMER_HEAD = (
+    '"name":"process requests-retry","kind":5,"attributes":['
+    + text("messaging.operation.type", "process")
+    + ","
+    + text("messaging.destination.name", "requests-retry")
+)
+
+
+def root_spans(
+    chunk: Chunk, traces: Sequence[str], ids: Sequence[str], words: Sequence[str],
+    links: Sequence[str], sums: Sequence[str],
+) -> list[str]:  # fmt: skip
+    """One span for each request: an agent, the http server, or (with a link) a queue's consumer.
+
+    ``words``: by root what it says of who; ``sums``: usage that an agent adds up over its calls.
+    """
     heads = _root_heads()
     return [
-        f'{{"traceId":"{t}","spanId":"{s}","parentSpanId":"","flags":256,{heads[w]}'
+        f'{{"traceId":"{t}","spanId":"{s}","parentSpanId":"","flags":256,{k}'
+        f'{_CONSUMER_HEAD if k else heads[w % len(heads)]}{said}{usage}],'
         f'"startTimeUnixNano":"{a}000000","endTimeUnixNano":"{b}000000","status":{{}}}}'
-        for t, s, w, a, b in zip(
+        for t, s, w, a, b, said, k, usage in zip(
             traces, ids, chunk.root_who.tolist(), chunk.root_start.tolist(),
-            chunk.root_end.tolist(), strict=True,
+            chunk.root_end.tolist(), words, links, sums, strict=True,
         )
     ]  # fmt: skip
 

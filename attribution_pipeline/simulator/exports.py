@@ -27,6 +27,8 @@ import pyarrow.parquet as pq
 
 from attribution_pipeline.model.money import from_float, to_decimal
 from attribution_pipeline.simulator.charges import Charge, Line
+from attribution_pipeline.simulator.drafts import Arrivals, draft
+from attribution_pipeline.simulator.faults import CORRECTIONS, RESTATED_BILLS
 
 SOURCES: dict[str, str] = {
     "aws": "replace", "azure": "replace", "openai": "replace", "anthropic": "replace",
@@ -87,9 +89,11 @@ def _text(value: Decimal) -> str:
 class Exports:
     """Collects rows by source and billing period and writes every delivery at the end."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, arrivals: Arrivals) -> None:
         self.directory = directory
+        self.arrivals = arrivals
         self._rows: dict[str, dict[date, list[Row]]] = {name: defaultdict(list) for name in SOURCES}
+        self._corrected: set[date] = set()
         self.rows = 0
 
     def add(self, day: date, charges: list[Charge]) -> None:
@@ -102,8 +106,14 @@ class Exports:
                     appended.append(row)
                 else:
                     self._rows[charge.export][period].append(row)
+                    if charge.billing_period is not None:
+                        self._corrected.add(period)
         if appended:
-            _write_csv(self._folder("saas") / f"{day}.csv", appended)
+            path = self._folder("saas") / f"{day}.csv"
+            _write_csv(path, appended)
+            if RESTATED_BILLS in self.arrivals.faults:
+                before = csv_text(draft(appended)).encode()
+                self.arrivals.later(RESTATED_BILLS, path, before)
 
     def write(self, last_day: date) -> None:
         for period, rows in sorted(self._rows["aws"].items()):
@@ -112,54 +122,83 @@ class Exports:
             self._write_azure(period, rows, last_day)
         for name in ("openai", "anthropic"):
             for period, rows in sorted(self._rows[name].items()):
-                _write_csv(self._folder(name) / f"{name}-{period:%Y-%m}.csv", rows)
+                path = self._folder(name) / f"{name}-{period:%Y-%m}.csv"
+                _write_csv(path, rows)
+                self._came(period, path, csv_text(self._draft(period, rows)).encode())
 
     def _folder(self, source: str) -> Path:
         return self.directory / f"bill-{source}"
 
+    def _draft(self, period: date, rows: list[Row]) -> list[Row]:
+        """The rows as they were told before; none where this period is not restated."""
+        restated = RESTATED_BILLS in self.arrivals.faults and period not in self._corrected
+        return draft(rows) if restated else []
+
+    def _came(self, period: date, path: Path, before: bytes | None) -> None:
+        """Note when a file of a period came, where a fault makes it late."""
+        faults = self.arrivals.faults
+        if period in self._corrected:
+            # a period of corrections alone: it begins after the days that it corrects
+            if CORRECTIONS in faults:
+                self.arrivals.later(CORRECTIONS, path)
+        elif RESTATED_BILLS in faults:
+            self.arrivals.later(RESTATED_BILLS, path, before)
+
     def _write_aws(self, period: date, rows: list[Row]) -> None:
+        before = self._aws_delivery(period, self._draft(period, rows), "draft")
+        for path, content in self._aws_delivery(period, rows, "final").items():
+            _write(path, content)
+            self._came(period, path, before.get(path))
+
+    def _aws_delivery(self, period: date, rows: list[Row], state: str) -> dict[Path, bytes]:
+        """Files of one delivery, the manifest last."""
         root, part = self._folder("aws") / AWS_EXPORT, f"BILLING_PERIOD={period:%Y-%m}"
-        names = []
+        names, files = [], {}
         for number, first in enumerate(range(0, len(rows), AWS_CHUNK_ROWS), start=1):
             name = f"{AWS_EXPORT}-{number:05d}.snappy.parquet"
-            path = root / "data" / part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            out = io.BytesIO()
             pq.write_table(
-                _aws_table(rows[first : first + AWS_CHUNK_ROWS]), path, compression="snappy"
+                _aws_table(rows[first : first + AWS_CHUNK_ROWS]), out, compression="snappy"
             )
+            files[root / "data" / part / name] = out.getvalue()
             names.append(f"s3://acme-billing/bill-aws/{AWS_EXPORT}/data/{part}/{name}")
         manifest = {
             "exportArn": f"arn:aws:bcm-data-exports:us-east-1:111122223333:export/{AWS_EXPORT}",
-            "executionId": str(uuid.uuid5(uuid.NAMESPACE_URL, part)),
+            "executionId": str(uuid.uuid5(uuid.NAMESPACE_URL, part + state)),
             "billingPeriod": {"start": f"{period}T00:00:00Z", "end": f"{next_month(period)}T00:00:00Z"},
             "contentType": "Parquet", "compression": "Parquet", "dataFiles": names,
         }  # fmt: skip
-        _write(
-            root / "metadata" / part / f"{AWS_EXPORT}-Manifest.json",
-            json.dumps(manifest, indent=1).encode(),
-        )
+        path = root / "metadata" / part / f"{AWS_EXPORT}-Manifest.json"
+        return {**files, path: json.dumps(manifest, indent=1).encode()}
 
     def _write_azure(self, period: date, rows: list[Row], last_day: date) -> None:
         span = f"{period:%Y%m%d}-{next_month(period) - timedelta(days=1):%Y%m%d}"
         root = self._folder("azure") / "costs" / AZURE_EXPORT / span
         runs = {day: [row for row in rows if row["ChargePeriodStart"][:10] <= str(day)]
                 for day in (last_day - timedelta(days=1), last_day)}  # fmt: skip
+        if before := self._draft(period, rows):
+            _write_azure_run(root, period, last_day, before, "0505")
         for day, found in runs.items():
             if found:
-                _write_azure_run(root, period, day, found)
+                for path in _write_azure_run(root, period, day, found):
+                    self._came(period, path, None)
         # a third run is on its way: part of a file, no manifest yet
         text = csv_text(rows).encode()
         writing = root / f"{last_day + timedelta(days=1):%Y%m%d}0605" / _run_id(last_day, "writing")
         _write(writing / "part_0_0001.csv", text[: len(text) * 2 // 3])
+        self._came(period, writing / "part_0_0001.csv", None)
 
 
 def _run_id(day: date, what: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{day}{what}"))
 
 
-def _write_azure_run(root: Path, period: date, day: date, rows: list[Row]) -> None:
-    run_id = _run_id(day, "run")
-    folder = root / f"{day:%Y%m%d}0605" / run_id
+def _write_azure_run(
+    root: Path, period: date, day: date, rows: list[Row], at: str = "0605"
+) -> list[Path]:
+    """The run that was submitted ``at`` (hour and minute) on the next morning; its files."""
+    run_id = _run_id(day, "run" if at == "0605" else at)
+    folder = root / f"{day:%Y%m%d}{at}" / run_id
     content = gzip.compress(csv_text(rows).encode(), mtime=0)
     name = "part_0_0001.csv.gz"
     _write(folder / name, content)
@@ -171,13 +210,14 @@ def _write_azure_run(root: Path, period: date, day: date, rows: list[Row]) -> No
         "deliveryConfig": {"partitionData": True, "dataOverwriteBehavior": "CreateNewReport",
                            "fileFormat": "Csv", "compressionMode": "gzip"},
         "runInfo": {
-            "executionType": "Scheduled", "submittedTime": f"{day + timedelta(days=1)}T06:05:00Z",
+            "executionType": "Scheduled", "submittedTime": f"{day + timedelta(days=1)}T{at[:2]}:{at[2:]}:00Z",
             "runId": run_id, "startDate": f"{period}T00:00:00",
             "endDate": f"{next_month(period) - timedelta(days=1)}T00:00:00",
         },
         "blobs": [{"blobName": blob.as_posix(), "byteCount": len(content), "dataRowCount": len(rows)}],
     }  # fmt: skip
     _write(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+    return [folder / name, folder / "manifest.json"]
 
 
 def _aws_table(rows: list[Row]) -> pa.Table:

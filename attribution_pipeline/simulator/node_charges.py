@@ -20,8 +20,8 @@ import numpy as np
 from attribution_pipeline.simulator.charges import Charge, aws, day_line, key_of
 from attribution_pipeline.simulator.cluster import Clusters, Node, container_cost
 from attribution_pipeline.simulator.company import TENANTS, WORKFLOWS
-from attribution_pipeline.simulator.opencost import rounding_bound
-from attribution_pipeline.simulator.tally import KNOWN, NAMELESS, UNSEEN, DayTally
+from attribution_pipeline.simulator.opencost import Snapshots, rounding_bound
+from attribution_pipeline.simulator.tally import KNOWN, NAMELESS, UNSEEN, UNVERIFIED, DayTally
 from attribution_pipeline.simulator.truth import Cause, apportion
 
 EC2 = "Amazon Elastic Compute Cloud"
@@ -37,37 +37,61 @@ UNUSED_PERCENT = 9
 
 
 def node_charges(
-    day: date, tally: DayTally, clusters: Clusters, *, hidden: int
+    day: date, tally: DayTally, clusters: Clusters, wrong: Snapshots
 ) -> Iterator[Charge]:
-    """Every node's charges of the day, and the savings plan's. ``hidden``: OpenCost lacks it."""
+    """Every node's charges of the day, and the savings plan's. ``wrong``: OpenCost's mistakes."""
     covered = 0
     for number, node in enumerate(clusters.nodes):
-        bodies = None if number == hidden else _bodies(clusters, number, tally)
         on_demand, plan = _amounts(node)
         covered += plan
-        tags = {"eks-cluster": node.cluster, "Name": node.name}
         for amounts, more in (
             ((on_demand, on_demand), {}),
             ((0, plan), {"CommitmentDiscountId": PLAN, "CommitmentDiscountStatus": "Used",
                          "CommitmentDiscountType": "Compute Savings Plans",
                          "CommitmentDiscountCategory": "Spend", "PricingCategory": "Committed"}),
         ):  # fmt: skip
-            if not any(amounts):
-                continue
-            focus = aws(
-                EC2, "Usage", "Compute", f"{node.machine.name} in {node.cluster}",
-                resource=node.instance_id, sku=f"ec2.{node.machine.name}", unit="Hours",
-                more={"ResourceType": "instance", "AvailabilityZone": node.zone, **more},
-            )  # fmt: skip
-            key = key_of(focus, day)
-            if bodies is None:
-                causes = [Cause(None, None, "platform", False, "no_driver", *amounts)]
-                bound = (Fraction(0), Fraction(0))
-            else:
-                causes = _causes(bodies, amounts)
-                bound = tuple(_bound(clusters, number, bodies, amount) for amount in amounts)  # type: ignore[assignment]
-            yield Charge("aws", focus, tags, [day_line(day, *amounts)], key, causes, bound)
+            if any(amounts):
+                yield _charge(day, tally, clusters, wrong, number, amounts, more)
     yield from _savings_plan(day, covered)
+
+
+CORRECTED_RANK, CORRECTED_PERCENT = 1, -3
+"""The node that the fault ``corrections`` corrects, and by how much of its price."""
+
+
+def node_correction(
+    day: date, tally: DayTally, clusters: Clusters, wrong: Snapshots, billing_period: date
+) -> Iterator[Charge]:
+    """A lower price of one node's past day, billed in a later period."""
+    number = clusters.app_nodes[CORRECTED_RANK]
+    amount = _amounts(clusters.nodes[number])[0] * CORRECTED_PERCENT // 100
+    more = {"ChargeClass": "Correction"}
+    charge = _charge(day, tally, clusters, wrong, number, (amount, amount), more)
+    charge.billing_period = billing_period
+    yield charge
+
+
+def _charge(
+    day: date, tally: DayTally, clusters: Clusters, wrong: Snapshots, number: int,
+    amounts: tuple[int, int], more: dict[str, str],
+) -> Charge:  # fmt: skip
+    """One charge of one node with its causes and its bound."""
+    node = clusters.nodes[number]
+    focus = aws(
+        EC2, "Usage", "Compute", f"{node.machine.name} in {node.cluster}",
+        resource=node.instance_id, sku=f"ec2.{node.machine.name}", unit="Hours",
+        more={"ResourceType": "instance", "AvailabilityZone": node.zone, **more},
+    )  # fmt: skip
+    reason = wrong.reason(number)
+    bound = (Fraction(0), Fraction(0))
+    if reason is not None:
+        causes = [Cause(None, None, "platform", False, reason, *amounts)]
+    else:
+        bodies, scale = _bodies(clusters, number, tally), wrong.of_asset(number)
+        causes = _causes(bodies, amounts)
+        bound = tuple(_bound(clusters, number, bodies, amount, scale) for amount in amounts)  # type: ignore[assignment]
+    tags = {"eks-cluster": node.cluster, "Name": node.name}
+    return Charge("aws", focus, tags, [day_line(day, *amounts)], key_of(focus, day), causes, bound)
 
 
 def _amounts(node: Node) -> tuple[int, int]:
@@ -157,7 +181,9 @@ def _within(body: _Body, billed: int, effective: int):  # type: ignore[no-untype
     shares = zip(apportion(billed, by_who), apportion(effective, by_who), strict=True)
     # what was lost goes to the pod's other calls; without any, nobody was seen
     lost = "no_operation_evidence" if body.seen_ms == 0 else None
-    reasons = {KNOWN: None, NAMELESS: "identity_missing", UNSEEN: lost}
+    reasons = {
+        KNOWN: None, NAMELESS: "identity_missing", UNSEEN: lost, UNVERIFIED: "identity_unverified",
+    }  # fmt: skip
     for who, (who_billed, who_effective) in zip(called.tolist(), shares, strict=True):
         tenant, workflow = divmod(who, len(WORKFLOWS))
         parts = (
@@ -169,14 +195,16 @@ def _within(body: _Body, billed: int, effective: int):  # type: ignore[no-untype
             yield known, int(parts[0][status]), int(parts[1][status])
 
 
-def _bound(clusters: Clusters, number: int, bodies: list[_Body], amount: int) -> Fraction:
+def _bound(
+    clusters: Clusters, number: int, bodies: list[_Body], amount: int, scale: Fraction
+) -> Fraction:
     """Quanta of this charge that may honestly stand on a wrong cause.
 
     OpenCost's rounding, plus for every pod its cost times the largest distance that lost evidence
     can put between true and shown shares of active time: sum |true - shown| / max(sums) (total
     variation of two normalised weights), plus one quantum for each call and kind.
     """
-    bound = rounding_bound(clusters, number, amount)
+    bound = rounding_bound(clusters, number, amount, scale)
     for body in bodies:
         if body.pod < 0 or body.ms is None:
             continue

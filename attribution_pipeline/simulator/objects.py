@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from attribution_pipeline.simulator.clocks import upload_shift_ms
 from attribution_pipeline.simulator.cluster import GPU_CLUSTER, Clusters
 from attribution_pipeline.simulator.company import WORKLOADS
 from attribution_pipeline.simulator.emitters import SCOPES, text
@@ -33,9 +34,10 @@ from attribution_pipeline.simulator.faults import (
 MAX_OBJECT_SPANS = 8192
 """The collector's batch processor's default send size."""
 
-SMALL_FLUSH_MS, FLUSH_MS = 300_000, 60_000
-"""How long a collector gathers: longer where a day is small, so that objects are not tiny."""
-SMALL_DAY_SPANS = 2_000_000
+FLUSH_MS: tuple[tuple[int, int], ...] = ((5_000, 1_200_000), (2_000_000, 300_000))
+"""Spans a day -> how long a collector gathers up to there: longer where a day is small, so that
+objects are not tiny."""
+LARGE_FLUSH_MS = 60_000
 
 RESEND_MS = 5_000
 """How much later an object is uploaded again that got no answer."""
@@ -45,6 +47,9 @@ RETRY_MS = 900_000
 GZIP_LEVEL = 1
 _KEY_STEP = 387_420_489  # prime to 10**9, so that keys never meet
 _COLLECTORS = ("apps", "gpu")
+
+GATEWAY = "llm-gateway"
+"""A hosted gateway: it sends spans, and has no pod in any cluster of ours."""
 
 
 @dataclass
@@ -72,6 +77,11 @@ class SpanWriter:
     """Objects that came late: path, spans, hours, when they were uploaded."""
     _folders: set[Path] = field(default_factory=set)
 
+    @property
+    def gateway(self) -> int:
+        """The number that stands for the gateway of another house: it has no pod."""
+        return len(self.clusters.pods)
+
     def write(
         self, batch: SpanBatch, day_number: int, rng: np.random.Generator, luck: np.random.Generator
     ) -> None:
@@ -87,7 +97,8 @@ class SpanWriter:
     ) -> None:  # fmt: skip
         if not len(rows):
             return
-        gpu = np.array([self._collector(pod.node) for pod in self.clusters.pods])[batch.pod[rows]]
+        collectors = [*(self._collector(pod.node) for pod in self.clusters.pods), 0]
+        gpu = np.array(collectors)[batch.pod[rows]]
         bucket = (batch.end_ms[rows] + later_ms) // self.flush_ms
         order = np.lexsort((batch.scope[rows], batch.pod[rows], bucket, gpu))
         rows, gpu, bucket = rows[order], gpu[order], bucket[order]
@@ -112,7 +123,8 @@ class SpanWriter:
 
     def _put(self, content: bytes, collector: int, uploaded_ms: int, spans: int) -> None:
         hours = late_hours(self.faults, content)
-        at = datetime.fromtimestamp(uploaded_ms / 1000, UTC) + timedelta(hours=hours)
+        clock_ms = uploaded_ms + upload_shift_ms(self.faults, is_gpu=collector == 1)
+        at = datetime.fromtimestamp(clock_ms / 1000, UTC) + timedelta(hours=hours)
         folder = self.root / at.strftime("year=%Y/month=%m/day=%d/hour=%H/minute=%M")
         if folder not in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +170,7 @@ _SCOPE_TEXTS = tuple(
 
 
 def _resources(clusters: Clusters, day_number: int) -> list[str]:
-    """By pod: its resource, up to the first scope."""
+    """By pod: its resource, up to the first scope; the gateway's last."""
     found = []
     for pod in clusters.pods:
         node = clusters.nodes[pod.node]
@@ -177,9 +189,13 @@ def _resources(clusters: Clusters, day_number: int) -> list[str]:
             environment = WORKLOADS[pod.workload].environment
             said.append(text("deployment.environment.name", environment))
         found.append(f'"resource":{{"attributes":[{",".join(said)}]}},"scopeSpans":[')
+    found.append(f'"resource":{{"attributes":[{text("service.name", GATEWAY)}]}},"scopeSpans":[')
     return found
 
 
 def flush_for(spans_per_day: int) -> int:
     """How long a collector of a company of this size gathers, in milliseconds."""
-    return SMALL_FLUSH_MS if spans_per_day <= SMALL_DAY_SPANS else FLUSH_MS
+    for most, flush_ms in FLUSH_MS:
+        if spans_per_day <= most:
+            return flush_ms
+    return LARGE_FLUSH_MS

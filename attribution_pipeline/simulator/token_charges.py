@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
@@ -25,7 +26,14 @@ from attribution_pipeline.simulator.charges import (
     key_of,
 )
 from attribution_pipeline.simulator.company import MODELS, SKUS, TENANTS, WORKFLOWS, Sku
-from attribution_pipeline.simulator.tally import HOURS, KNOWN, NAMELESS, UNSEEN, DayTally
+from attribution_pipeline.simulator.tally import (
+    HOURS,
+    KNOWN,
+    NAMELESS,
+    UNSEEN,
+    UNVERIFIED,
+    DayTally,
+)
 from attribution_pipeline.simulator.truth import Cause
 
 AI = "AI and Machine Learning"
@@ -74,6 +82,11 @@ CORRECTED_SKU = 0
 CORRECTION_PER_TOKEN = -60_000
 """Quanta per token: the vendor found that it had billed USD 0.06 per million too much."""
 
+LATER_PER_TOKEN = {
+    "aws.bedrock": -40_000, "azure.ai.openai": 30_000, "openai": -50_000, "anthropic": 70_000,
+}  # fmt: skip
+"""Provider -> quanta per token by which the fault ``corrections`` moves the price of one meter."""
+
 
 def token_charges(day: date, tally: DayTally) -> Iterator[Charge]:
     """One charge for each meter that counted anything."""
@@ -88,29 +101,62 @@ def token_charges(day: date, tally: DayTally) -> Iterator[Charge]:
             EXPORTS[MODELS[sku.model].provider], focus, {}, _lines(day, number, sku, tally, total),
             key_of(focus, day, MODELS[sku.model].name, sku.token_kind),
             _causes(tally.tokens[number], sku.billed, sku.effective),
+            (_bound(tally, number, sku.billed), _bound(tally, number, sku.effective)),
         )  # fmt: skip
 
 
 def correction(day: date, tally: DayTally, billing_period: date) -> Iterator[Charge]:
     """A lower price of a past day, billed in a later period. Causes: whoever used the tokens."""
-    sku = SKUS[CORRECTED_SKU]
-    total = int(tally.tokens[CORRECTED_SKU].sum())
+    yield from _corrected(day, tally, billing_period, CORRECTED_SKU, CORRECTION_PER_TOKEN)
+
+
+def later_corrections(day: date, tally: DayTally, billing_period: date) -> Iterator[Charge]:
+    """What the fault ``corrections`` adds: each vendor moves one price, some of them up."""
+    for number, per_token in _later_corrected():
+        yield from _corrected(day, tally, billing_period, number, per_token)
+
+
+def _later_corrected() -> list[tuple[int, int]]:
+    """(sku, quanta per token): the last meter of each vendor."""
+    last = {MODELS[sku.model].provider: number for number, sku in enumerate(SKUS)}
+    return [(last[provider], amount) for provider, amount in LATER_PER_TOKEN.items()]
+
+
+def _corrected(
+    day: date, tally: DayTally, billing_period: date, number: int, per_token: int
+) -> Iterator[Charge]:
+    sku = SKUS[number]
+    total = int(tally.tokens[number].sum())
     if total == 0:
         return
     focus = _columns(sku) | {"ChargeClass": "Correction", "ConsumedUnit": "", "PricingUnit": ""}
     focus["ChargeDescription"] += ", price corrected"
-    amount = total * CORRECTION_PER_TOKEN
+    amount, bound = total * per_token, _bound(tally, number, per_token)
     yield Charge(
-        "aws", focus, {}, [day_line(day, amount, amount)],
+        EXPORTS[MODELS[sku.model].provider], focus, {}, [day_line(day, amount, amount)],
         key_of(focus, day, MODELS[sku.model].name, sku.token_kind),
-        _causes(tally.tokens[CORRECTED_SKU], CORRECTION_PER_TOKEN, CORRECTION_PER_TOKEN),
+        _causes(tally.tokens[number], per_token, per_token), (bound, bound),
         billing_period=billing_period,
     )  # fmt: skip
 
 
+def _bound(tally: DayTally, number: int, price: int) -> Fraction:
+    """Quanta of a meter's charge that wrong clocks take to another day, or bring here.
+
+    Nothing else moves a quantum of a meter. Where more is seen than was billed, every part is
+    truncated: a quantum for each call.
+    """
+    if not tally.astray[number]:
+        return Fraction(0)
+    return Fraction(int(tally.astray[number]) * abs(price) + int(tally.astray_calls[number]) + 1)
+
+
 def _causes(tokens: np.ndarray, billed: int, effective: int) -> list[Cause]:
     """who x status of one meter as causes: tokens times price, exact."""
-    reasons = {KNOWN: None, NAMELESS: "identity_missing", UNSEEN: "telemetry_gap"}
+    reasons = {
+        KNOWN: None, NAMELESS: "identity_missing", UNSEEN: "telemetry_gap",
+        UNVERIFIED: "identity_unverified",
+    }  # fmt: skip
     found = []
     for who, status in zip(*np.nonzero(tokens), strict=True):
         count = int(tokens[who, status])

@@ -22,6 +22,7 @@ from attribution_pipeline.simulator.company import (
     INTERNAL,
     MODELS,
     SERVER_SPAN_PROVIDER,
+    SIGNERS,
     TENANTS,
     WORKFLOWS,
     WORKLOAD,
@@ -246,10 +247,17 @@ def _serving_pods(rng: np.random.Generator, clusters: Clusters, model: np.ndarra
 
 
 def _identity_lost(rng: np.random.Generator, clusters: Clusters, pod: np.ndarray) -> np.ndarray:
-    """Never in a pod of one tenant: there its label could still answer."""
-    shared = np.array([found.tenant < 0 for found in clusters.pods])[pod]
-    lost: np.ndarray = (rng.random(len(pod)) < IDENTITY_LOST_SHARE) & shared
+    """Never in a pod of one tenant: there its label could still answer. Nor in one that must sign:
+    there a lost context is a stripped envelope, which is a fault."""
+    may = np.array([found.tenant < 0 for found in clusters.pods]) & ~signs(clusters)
+    lost: np.ndarray = (rng.random(len(pod)) < IDENTITY_LOST_SHARE) & may[pod]
     return lost
+
+
+def signs(clusters: Clusters) -> np.ndarray:
+    """Which pods must sign."""
+    signing = {WORKLOAD[signer.workload] for signer in SIGNERS}
+    return np.array([pod.workload in signing and pod.tenant < 0 for pod in clusters.pods])
 
 
 def _tokens(rng: np.random.Generator, workflow: np.ndarray, model: np.ndarray) -> np.ndarray:

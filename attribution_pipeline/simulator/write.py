@@ -19,20 +19,31 @@ import orjson
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.money import to_text
-from attribution_pipeline.simulator import cluster, opencost
+from attribution_pipeline.simulator import cluster, opencost, retries
 from attribution_pipeline.simulator.cluster import APP_CLUSTER, GPU_CLUSTER, Clusters
 from attribution_pipeline.simulator.company import WHO_COUNT, WORKFLOWS, who_columns
 from attribution_pipeline.simulator.deployment import CLOSES, deployment_text, policy_text
-from attribution_pipeline.simulator.emission import Streams, emit
+from attribution_pipeline.simulator.drafts import Arrivals
+from attribution_pipeline.simulator.emission import Emitter, Ids, Streams
+from attribution_pipeline.simulator.envelopes import Carried, key_file
 from attribution_pipeline.simulator.exports import Exports, next_month
-from attribution_pipeline.simulator.faults import LATE_SPANS, UNKNOWN_NODE, check
-from attribution_pipeline.simulator.node_charges import node_charges
+from attribution_pipeline.simulator.faults import (
+    CORRECTIONS,
+    LATE_SPANS,
+    RETRIES_ACROSS_QUEUES,
+    check,
+)
+from attribution_pipeline.simulator.node_charges import node_charges, node_correction
 from attribution_pipeline.simulator.objects import SpanWriter, flush_for
 from attribution_pipeline.simulator.other_charges import UsageReport, other_charges
 from attribution_pipeline.simulator.report import Report
 from attribution_pipeline.simulator.tally import DayTally
-from attribution_pipeline.simulator.token_charges import correction, token_charges
-from attribution_pipeline.simulator.traffic import CHUNK_SPANS, draw
+from attribution_pipeline.simulator.token_charges import (
+    correction,
+    later_corrections,
+    token_charges,
+)
+from attribution_pipeline.simulator.traffic import CHUNK_SPANS, Chunk, draw
 from attribution_pipeline.simulator.truth import TruthTables, write_table
 
 FIRST_DAY = date(2026, 10, 5)
@@ -45,7 +56,7 @@ SCALE_STEP_SPANS = 50_000
 MAX_SCALE = 16
 """Clusters grow with the square root of traffic, up to this many times the small one."""
 
-_COMPANY, _TRAFFIC, _DELAYS, _FAULTS, _BILL = range(5)
+_COMPANY, _TRAFFIC, _DELAYS, _FAULTS, _BILL, _IDENTITY, _SECOND, _RETRIES, _AGAIN = range(9)
 """Streams of random numbers: one part of the company never shifts another's draws."""
 
 
@@ -95,8 +106,9 @@ class _Company:
         self.spans_per_day, self.progress = spans_per_day, progress
         scale = max(1, min(MAX_SCALE, round((spans_per_day / SCALE_STEP_SPANS) ** 0.5)))
         self.clusters: Clusters = cluster.build(self._rng(_COMPANY), scale)
-        self.hidden = self.clusters.unknown_node if UNKNOWN_NODE in faults else -1
-        self.exports = Exports(directory)
+        self.wrong = opencost.snapshots(self.clusters, faults)
+        self.arrivals = Arrivals(directory, faults)
+        self.exports = Exports(directory, self.arrivals)
         self.spans = SpanWriter(
             directory / "spans", self.clusters, faults, flush_for(spans_per_day)
         )
@@ -111,6 +123,7 @@ class _Company:
 
     def write(self) -> Report:
         _write(self.directory / "attribution.yaml", deployment_text(self.first_day).encode())
+        _write(self.directory / "keys.yaml", key_file().encode())
         (self.directory / CLOSES).mkdir()
         _write(self.directory / "policies" / "policy-1.yaml", policy_text(self.first_day).encode())
         tally = self._tally(0)
@@ -136,39 +149,72 @@ class _Company:
 
     def _write_spans(self, number: int, today: DayTally, tomorrow: DayTally) -> None:
         parts = -(-self.spans_per_day // CHUNK_SPANS)
-        last_day = number == len(self.days) - 1
+        emitter = Emitter(
+            self.clusters, self.spans, number, today, tomorrow, number == len(self.days) // 2
+        )
         for part in range(parts):
             spans = self.spans_per_day * (part + 1) // parts - self.spans_per_day * part // parts
             rng = self._rng(_TRAFFIC, number, part)
             chunk = draw(
                 rng, self.clusters, day_start_ms=today.start_ms, spans=spans, part=(part, parts),
-                last_day=last_day,
+                last_day=number == len(self.days) - 1,
             )  # fmt: skip
+            again = self._rng(_RETRIES, number, part)
+            picked = retries.chosen(chunk, self.clusters, again)
+            picked &= RETRIES_ACROSS_QUEUES in self.faults
+            ids = emitter.ids(chunk, rng)
+            streams = self._streams(rng, number, part)
+            emitted, carried = emitter.emit(chunk, ids, streams, spared=picked)
+            self.report.spans += emitted
             self.report.calls += len(chunk.call_end)
-            self.report.spans += emit(
-                chunk, today, tomorrow, self.clusters, self.spans, day_number=number,
-                loses_an_hour=number == len(self.days) // 2,
-                streams=Streams(rng, self._rng(_DELAYS, number, part), self._rng(_FAULTS, number, part)),
-            )  # fmt: skip
+            if picked.any():
+                self._write_retries(emitter, chunk, ids, carried, picked, again, part)
+
+    def _write_retries(
+        self, emitter: Emitter, chunk: Chunk, ids: Ids, carried: Carried, picked: np.ndarray,
+        rng: np.random.Generator, part: int,
+    ) -> None:  # fmt: skip
+        number = emitter.day_number
+        found = retries.retry(
+            chunk, picked, self.clusters, rng, day_end_ms=emitter.tomorrow.start_ms,
+            last_day=number == len(self.days) - 1,
+        )  # fmt: skip
+        carried = retries.carry_on(found, carried, chunk, ids.traces, ids.calls, rng)
+        streams = self._streams(rng, number, part, _AGAIN)
+        emitted, _ = emitter.emit(
+            found.chunk, emitter.ids(found.chunk, rng), streams, carried=carried
+        )
+        self.report.spans += emitted
+        self.report.calls += len(found.chunk.call_end)
+
+    def _streams(self, ids: np.random.Generator, *place: int) -> Streams:
+        return Streams(
+            ids, self._rng(_DELAYS, *place), self._rng(_FAULTS, *place),
+            self._rng(_IDENTITY, *place), self._rng(_SECOND, *place),
+        )  # fmt: skip
 
     def _write_snapshots(self, number: int, day: date) -> None:
         for name in (APP_CLUSTER, GPU_CLUSTER):
             folder = self.directory / "opencost" / name
-            rows = opencost.allocation(self.clusters, name, day, number, self.hidden)
+            rows = opencost.allocation(self.clusters, name, day, number, self.wrong)
             _write(folder / f"allocation-{day}.json", orjson.dumps(rows))
-            rows = opencost.assets(self.clusters, name, day, self.hidden)
+            rows = opencost.assets(self.clusters, name, day, self.wrong)
             _write(folder / f"assets-{day}.json", orjson.dumps(rows))
 
     def _write_bill(self, number: int, day: date, tally: DayTally) -> None:
         usage = UsageReport()
         charges = [
             *token_charges(day, tally),
-            *node_charges(day, tally, self.clusters, hidden=self.hidden),
+            *node_charges(day, tally, self.clusters, self.wrong),
             *other_charges(self._rng(_BILL, number), day, self.first_day, tally, usage),
         ]
+        # corrections come in a later billing period than the day that they correct
+        later = next_month(self.days[-1].replace(day=1))
         if number == 0:
-            # corrections come in a later billing period than the day that they correct
-            charges += correction(day, tally, next_month(self.days[-1].replace(day=1)))
+            charges += correction(day, tally, later)
+        if CORRECTIONS in self.faults:
+            charges += later_corrections(day, tally, later)
+            charges += node_correction(day, tally, self.clusters, self.wrong, later)
         tables = TruthTables()
         for charge in charges:
             charge.tell(tables)
@@ -194,13 +240,20 @@ class _Company:
         told = {
             **asdict(report), "directory": ".", "seed": self.seed,
             "spans_per_day": self.spans_per_day,
-            "hidden_node": self.clusters.nodes[self.hidden].instance_id if self.hidden >= 0 else None,
+            **{
+                f"{name}_node": self.clusters.nodes[node].instance_id
+                for name, node in asdict(self.wrong).items()
+                if node >= 0
+            },
         }  # fmt: skip
         _write(self.directory / "truth" / "company.json", json.dumps(told, indent=1).encode())
         if LATE_SPANS in self.faults:
             lines = ["path,spans,hours_late,uploaded_at"]
             lines += [",".join(map(str, one)) for one in sorted(self.spans.late)]
             _write(self.directory / "truth" / "late.csv", ("\n".join(lines) + "\n").encode())
+            for path, *_ in self.spans.late:
+                self.arrivals.later(LATE_SPANS, self.directory / path)
+        self.arrivals.write()
         return report
 
 

@@ -19,7 +19,7 @@ from attribution_pipeline.sources.report import LandingProgress, LandingReport, 
 
 __all__ = ["KINDS", "LandingProgress", "LandingReport", "Source", "SourceReport", "land"]
 
-KINDS = ("billing", "opencost", "spans", "kubernetes", "usage", "closes")
+KINDS = ("billing", "opencost", "spans", "kubernetes", "usage", "controls", "closes")
 
 NOT_THERE_YET = "folder_not_there_yet"
 """Counted for a ``closes`` source without a folder: the first `attribution close` makes it."""
@@ -99,6 +99,10 @@ def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
             from attribution_pipeline.sources.tables import read_kubernetes
 
             return read_kubernetes
+        case "controls":
+            from attribution_pipeline.sources.controls import read_controls
+
+            return read_controls
         case "closes":
             from attribution_pipeline.sources.closes import read_closes
 

@@ -54,7 +54,7 @@ def write(
     """
     chosen_format(format_, out)
     if format_ == "parquet" and out is not None:
-        _whole(out, lambda path: _parquet(rows, path))
+        whole(out, lambda path: _parquet(rows, path))
         return
     lines = {"csv": csv_lines, "json": json_lines, "table": on_terminal}[format_](rows)
     if out is None:
@@ -66,7 +66,7 @@ def write(
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(f"{line}\n" for line in lines)
 
-    _whole(out, fill)
+    whole(out, fill)
 
 
 def csv_lines(rows: pa.Table) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _parquet(rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, compression="zstd")
 
 
-def _whole(out: Path, fill: Callable[[Path], None]) -> None:
+def whole(out: Path, fill: Callable[[Path], None]) -> None:
     """``out`` appears complete or not at all."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)

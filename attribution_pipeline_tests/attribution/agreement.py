@@ -203,7 +203,8 @@ def _operations(world: World, engine: EngineDay, day: Day) -> list[str]:
     there = Counter(
         (row["trace_id"], row["span_id"], row["active_ms"], _ms(row["ended_at"]), row["provider"],
          row["model"], row["operation_name"], row["metered"], row["caller_pod"],
-         row["serving_pod"], *(row[column] for column in WHO))
+         row["serving_pod"], row["merged"], row["identity_source"], row["verdict"],
+         *(row[column] for column in WHO))
         for row in engine.operations
     )  # fmt: skip
     here = Counter(_published(op, world) for op in day.operations if ends_on(op, world.day))
@@ -213,7 +214,8 @@ def _operations(world: World, engine: EngineDay, day: Day) -> list[str]:
 def _published(op: Operation, world: World) -> Entry:
     return (
         op.trace_id, op.span_id, active_ms(op, world.day), op.end_ns // 1_000_000, op.provider,
-        op.model, op.operation_name, op.metered, _pod(op.caller), _pod(op.server), *op.who,
+        op.model, op.operation_name, op.metered, _pod(op.caller), _pod(op.server), op.merged,
+        op.source, op.verdict, *op.who,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from attribution_pipeline.attribution.day import (
 from attribution_pipeline.attribution.operations import operation_plane
 from attribution_pipeline.attribution.reconcile import reconcile
 from attribution_pipeline.attribution.reports import usage_plane
+from attribution_pipeline.envelope import KeyRing
 from attribution_pipeline.model.evidence import SCHEMAS
 from attribution_pipeline.model.policy import parse_policy
 
@@ -124,6 +125,7 @@ def day(
     settled: bool = False,
     recorded_at: datetime = RECORDED,
     forced: bool = False,
+    keys: KeyRing | None = None,
 ) -> Day:
     """The day of this evidence under this policy, as ``attribution run`` would have it; where it
     comes ``after`` another state, as that one's next. ``settled``: every charge is closed."""
@@ -144,7 +146,9 @@ def day(
             compute=compute,
         ),
         "cluster": cluster_plane(landed, on, out=folder, compute=compute),
-        "operations": operation_plane(landed, on, rule, out=folder, compute=compute),
+        "operations": operation_plane(
+            landed, on, rule, out=folder, compute=compute, keys=keys
+        ),
         "usage": usage_plane(landed, on, out=folder, compute=compute),
     }  # fmt: skip
     planes["closes"] = _closes(folder, planes["billing"], settled)

@@ -58,7 +58,8 @@ def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 
         ),
         "cluster": cluster_plane(here, world.day, out=out("cluster"), compute=compute),
         "operations": operation_plane(
-            here, world.day, world.policy, out=out("operations"), compute=compute
+            here, world.day, world.policy, out=out("operations"), compute=compute,
+            keys=world.evidence.keys,
         ),
         "usage": usage_plane(here, world.day, out=out("usage"), compute=compute),
         "kubernetes": kubernetes_plane(

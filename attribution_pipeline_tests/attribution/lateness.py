@@ -131,7 +131,10 @@ def deliver(
         pq.write_table(pa.Table.from_pylist(rows, schema=SPAN_FILE), path, compression="none")
     here = Landed({**files, "spans": spans[:1]}, objects)
     still = _other_planes(world, here, folder, settled)
-    kept = operation_plane(here, world.day, world.policy, out=_out(folder, "0"), compute=COMPUTE)
+    keys = world.evidence.keys
+    kept = operation_plane(
+        here, world.day, world.policy, out=_out(folder, "0"), compute=COMPUTE, keys=keys
+    )
     how: dict[str, Any] = {
         "policy_digest": world.policy.digest,
         "run_id": "run",
@@ -147,11 +150,12 @@ def deliver(
         here = Landed({**files, "spans": spans[: number + 1]}, objects)
         plane = late_operation_plane(
             kept, here, [spans[number]], world.day, world.policy, compute=COMPUTE,
-            out=_out(folder, f"{number}-late"),
+            out=_out(folder, f"{number}-late"), keys=keys,
         )  # fmt: skip
         assert plane is not None, "too many late spans for the tests' bound"
         whole_plane = operation_plane(
-            here, world.day, world.policy, out=_out(folder, f"{number}-whole"), compute=COMPUTE
+            here, world.day, world.policy, out=_out(folder, f"{number}-whole"), compute=COMPUTE,
+            keys=keys,
         )
         how |= {"recorded_at": RECORDED_AT + timedelta(days=number), "previous": previous}
         now = still | {"operations": plane}
@@ -216,7 +220,9 @@ def _previous(
 
 
 def _planes_differ(late: Plane, whole: Plane) -> list[str]:
-    wrong = _rows_differ("plane", late.files["operations"], whole.files["operations"])
+    wrong = []
+    for table in whole.files:
+        wrong += _rows_differ(f"plane {table}", late.files[table], whole.files[table])
     for name in ("digest", "rows", "findings"):
         a, b = getattr(late, name), getattr(whole, name)
         if a != b:

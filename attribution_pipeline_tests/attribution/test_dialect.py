@@ -21,6 +21,11 @@ WORDS = {
     "weights": "meter_weights",
     "parts": "meter_parts",
     "ops": "ops",
+    "spans": "calls",
+    "says": "call_says",
+    "path": "path",
+    "kin": "kin",
+    "answers": "answers",
 }
 
 

@@ -151,7 +151,8 @@ def test_a_batch_that_comes_again_leaves_the_plane_as_it_was(tmp_path: Path):
     again, twice = after(tmp_path, small(METERS, [BILLED]), spans, spans[:2], spans)
     assert not again.has_moved
     assert not twice.has_moved
-    assert operations(again).files == operations(twice).files
+    for table in ("operations", "tokens"):
+        assert operations(again).files[table] == operations(twice).files[table]
     assert [operations(one).rows["repeated_spans"] for one in (again, twice)] == [2, 4]
     assert operations(twice).rows["repeated_deliveries"] == 6
 

@@ -129,12 +129,6 @@ def test_what_lies_before_the_first_day_stands_on_it_and_keeps_its_period(tmp_pa
     assert found.cost() == Decimal(6)
 
 
-def test_a_policy_that_demands_envelopes_is_refused(tmp_path):
-    policy = METERS + 'issuers: [{services: ["gateway"], keys: ["k*"]}]\n'
-    with pytest.raises(Refusal, match="issuers"):
-        day(tmp_path, policy, lines=[line(1, "1")])
-
-
 def test_two_sources_of_one_account_and_period_are_refused(tmp_path):
     with pytest.raises(Refusal, match=r"comes in by two sources: bill, other"):
         day(tmp_path, METERS, lines=[line(1, "1"), line(2, "1", source="other", object_id="o")])

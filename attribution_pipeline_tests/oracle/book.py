@@ -19,8 +19,17 @@ from attribution_pipeline_tests.oracle.words import (
 TENANT = WHO.index("tenant_id")
 
 
+PRINCIPAL = WHO.index("principal_id")
+
+
 def tenant_alone(tenant: str) -> Who:
     return tuple(tenant if position == TENANT else None for position in range(len(WHO)))
+
+
+def billed_to(tenant: str | None, piece: Piece) -> Who:
+    """Whom a charge names itself: the tenant of its tag, the bill's principal."""
+    said = {TENANT: tenant, PRINCIPAL: piece.principal}
+    return tuple(said.get(position) for position in range(len(WHO)))
 
 
 class Book:
@@ -74,11 +83,13 @@ class Book:
     def leave_open(
         self, piece: Piece, component: str, reason: str, costs: tuple[int, int], *,
         leg: str = "open", model: str | None = None, token_kind: str | None = None,
-        pool: str | None = None,
+        pool: str | None = None, whole: bool = False,
     ) -> None:  # fmt: skip
-        """What nobody's part took, under its reason. Nothing left writes no row."""
+        """What nobody's part took, under its reason. Nothing left writes no row. ``whole``: it is all
+        of the charge, no division's rest, and keeps the principal that the bill names."""
         if costs != (0, 0):
+            who = billed_to(None, piece) if whole else NOBODY
             identity = self.identity(
-                piece, component, leg, NOBODY, model=model, token_kind=token_kind, reason=reason
+                piece, component, leg, who, model=model, token_kind=token_kind, reason=reason
             )
             self.write(piece, identity, "none", costs, pool=pool)

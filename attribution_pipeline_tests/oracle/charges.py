@@ -126,7 +126,7 @@ def pieces_of(
             taken_by = rule(line, tags)
             key = charge_key(line, day)
             piece = pieces.setdefault(
-                (key, tuple(sorted(tags.items())), outside, taken_by),
+                (key, tuple(sorted(tags.items())), line["PrincipalId"], outside, taken_by),
                 Piece(key, tags, taken_by, outside),
             )
             piece.billed += billed[position]

@@ -82,11 +82,15 @@ def _of_day(records: Iterable[Record], day: date) -> list[Record]:
     return [r for r in records if r["window_start"].astimezone(UTC).date() == day]
 
 
+def _believed(records: list[Record]) -> list[Record]:
+    return [r for r in records if r["rejected"] is None]
+
+
 def cluster_of(
     evidence: Evidence, operations: list[Operation], policy: Policy, day: date
 ) -> Cluster:
     pods: dict[PodName, Pod] = {}
-    for row in _of_day(evidence.of("opencost_allocations"), day):
+    for row in _believed(_of_day(evidence.of("opencost_allocations"), day)):
         if row["row_kind"] != "workload":
             continue
         name = PodName(row["cluster"], row["namespace"], row["pod"])
@@ -125,13 +129,13 @@ def cluster_of(
 def _attached(evidence: Evidence, policy: Policy, day: date) -> dict[tuple[str, str], Attached]:
     """Volumes and balancers with the shares that allocations have in them, by their name."""
     found: dict[tuple[str, str], Attached] = {}
-    for asset in _of_day(evidence.of("opencost_assets"), day):
+    for asset in _believed(_of_day(evidence.of("opencost_assets"), day)):
         column = {"Disk": "volumes", "LoadBalancer": "balancers"}.get(asset["asset_type"])
         billed_as = _billed_as(asset, policy)
         if column is None or billed_as is None:
             continue
         shares = found.setdefault(billed_as, Attached()).shares
-        for row in _of_day(evidence.of("opencost_allocations"), day):
+        for row in _believed(_of_day(evidence.of("opencost_allocations"), day)):
             for share in json.loads(row[column] or "[]"):
                 if (row["cluster"], share["name"]) == (asset["cluster"], asset["name"]):
                     mounted = row["row_kind"] == "workload"
@@ -181,9 +185,12 @@ def _node_sets(evidence: Evidence, policy: Policy, day: date) -> dict[tuple[str,
         if asset["asset_type"] == "Node":
             seen.setdefault((asset["cluster"], asset["name"]), []).append(asset)
     sets: dict[tuple[str, str], NodeSet] = {}
+    lacking = _nodes_that_lack_a_row(evidence, day)
     for node, assets in seen.items():
-        kept, quarantined = _one_identity(assets)
-        for asset in kept:
+        believed = _believed(assets)
+        kept, quarantined = _one_identity(believed)
+        quarantined = quarantined or node in lacking or len(believed) < len(assets)
+        for asset in kept or assets:
             billed_as = _billed_as(asset, policy)
             if billed_as is None:
                 continue
@@ -195,10 +202,25 @@ def _node_sets(evidence: Evidence, policy: Policy, day: date) -> dict[tuple[str,
     return sets
 
 
+def _nodes_that_lack_a_row(evidence: Evidence, day: date) -> set[tuple[str | None, str]]:
+    """Nodes of which a container was rejected that may have cost something."""
+    return {
+        (row["cluster"], row["node"])
+        for row in _of_day(evidence.of("opencost_allocations"), day)
+        if row["rejected"] is not None
+        and row["row_kind"] == "workload"
+        and any(row[f"{kind}_cost"] != 0 for kind in KINDS_OF_POD_COST)
+    }
+
+
 def _one_identity(assets: list[Record]) -> tuple[list[Record], bool]:
-    """A node under an empty and a filled instance type: the filled one, or quarantine (page 20)."""
+    """A node under an empty and a filled instance type: the filled one, or quarantine (page 20).
+    Under two provider ids or two filled types it is quarantined whatever it costs."""
     filled = [asset for asset in assets if asset["instance_type"]]
     empty = [asset for asset in assets if not asset["instance_type"]]
+    names = {(asset["provider_id"], asset["instance_type"]) for asset in filled or empty}
+    if len(names) > 1:
+        return filled or empty, True
     if not filled or not empty:
         return assets, False
     one, other = (sum(asset["total_cost"] for asset in some) for some in (filled, empty))
@@ -216,6 +238,8 @@ def _billed_as(asset: Record, policy: Policy) -> tuple[str, str] | None:
 
 def dedicated_tenant(pod: Pod, policy: Policy) -> str | None:
     """The tenant that a pod's label names, where the policy lets it answer for its cost."""
+    if "workload" not in policy.join.identity:
+        return None
     names = {
         "cluster": pod.name.cluster,
         "namespace": pod.name.namespace,
@@ -239,4 +263,15 @@ def dedicated_tenant(pod: Pod, policy: Policy) -> str | None:
     for source in policy.join.label_precedence:
         if said[source]:
             return policy.join.tenant_aliases.get(said[source], said[source])
+    return None
+
+
+def label_of(operation: Operation, cluster: Cluster, policy: Policy) -> str | None:
+    """The tenant whose dedicated pod made the call, else of the one that served it."""
+    for said in (operation.caller, operation.server):
+        pods = [pod for pod in cluster.pods if _is(pod.name, said)]
+        # without a cluster a name means a pod only where no other cluster has one
+        tenant = dedicated_tenant(pods[0], policy) if len(pods) == 1 else None
+        if tenant is not None:
+            return tenant
     return None

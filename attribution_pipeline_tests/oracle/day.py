@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from attribution_pipeline.model.policy import Policy
-from attribution_pipeline_tests.oracle.book import Book, tenant_alone
+from attribution_pipeline_tests.oracle.book import Book, billed_to
 from attribution_pipeline_tests.oracle.charges import pieces_of
-from attribution_pipeline_tests.oracle.clusters import Cluster, cluster_of
+from attribution_pipeline_tests.oracle.clusters import Cluster, cluster_of, label_of
 from attribution_pipeline_tests.oracle.dividing import (
     divide_idle,
     divide_meter,
@@ -22,6 +22,7 @@ from attribution_pipeline_tests.oracle.dividing import (
     divide_pool,
 )
 from attribution_pipeline_tests.oracle.drivers import Drivers
+from attribution_pipeline_tests.oracle.identity import named_by_workload
 from attribution_pipeline_tests.oracle.meters import Metered, meter_slices, metered
 from attribution_pipeline_tests.oracle.operations import ends_on, operations_of
 from attribution_pipeline_tests.oracle.patterns import matches
@@ -64,7 +65,12 @@ def reconcile(
 ) -> Day:
     """The rows of ``day``."""
     ties = ties or Ties()
-    operations = operations_of(evidence, policy.join.attributes, policy.join.tenant_aliases)
+    operations = operations_of(evidence, policy)
+    cluster = cluster_of(evidence, operations, policy, day)
+    operations = [
+        named_by_workload(operation, label_of(operation, cluster, policy), policy.join.identity)
+        for operation in operations
+    ]
     ended = [operation for operation in operations if ends_on(operation, day)]
     cluster = cluster_of(evidence, operations, policy, day)
 
@@ -119,7 +125,7 @@ def reconcile(
         divide_pool(book, piece, policy.pools[piece.rule.pool], drivers, ties)
 
     for piece in outside:
-        book.leave_open(piece, "direct", "outside_range", piece.costs)
+        book.leave_open(piece, "direct", "outside_range", piece.costs, whole=True)
     return Day(book.rows, operations, pieces, cluster)
 
 
@@ -138,6 +144,8 @@ def _taken(pieces: list[Piece], policy: Policy, component: str) -> list[Piece]:
 
 def _tagged(piece: Piece, policy: Policy) -> str | None:
     """The tenant that the charge's own tag names."""
+    if "resource_tag" not in policy.join.identity:
+        return None
     tenant = piece.tags.get(policy.join.tenant_tag)
     return policy.join.tenant_aliases.get(tenant, tenant) if tenant else None
 
@@ -151,11 +159,11 @@ def _tag_or_open(book: Book, piece: Piece, policy: Policy) -> None:
             component, leg = "idle", "idle"
         elif piece.charge.category == "Purchase":
             component = "overhead"
-        identity = book.identity(piece, component, leg, tenant_alone(tenant))
+        identity = book.identity(piece, component, leg, billed_to(tenant, piece))
         book.write(piece, identity, "tag", piece.costs)
     elif piece.charge.commitment_status == "Unused":
-        book.leave_open(piece, "idle", "unused_commitment", piece.costs, leg="idle")
+        book.leave_open(piece, "idle", "unused_commitment", piece.costs, leg="idle", whole=True)
     elif piece.charge.category == "Purchase":
-        book.leave_open(piece, "overhead", "no_driver", piece.costs)
+        book.leave_open(piece, "overhead", "no_driver", piece.costs, whole=True)
     else:
-        book.leave_open(piece, "direct", "unmatched_charge", piece.costs)
+        book.leave_open(piece, "direct", "unmatched_charge", piece.costs, whole=True)

@@ -51,6 +51,7 @@ def divide_meter(book: Book, slice_: MeterSlice, policy: Policy, ties: Ties) -> 
             identity = book.identity(
                 piece, "direct", "own", operation.who,
                 operation_name=operation.operation_name, model=model, token_kind=kind,
+                reason=operation.reason,
             )  # fmt: skip
             book.write(
                 piece, identity, "operations", costs, confidence=confidence, operation=operation
@@ -59,7 +60,7 @@ def divide_meter(book: Book, slice_: MeterSlice, policy: Policy, ties: Ties) -> 
         if gap and policy.evidence_gap == "spread":
             by_who: dict[Recipient, Fraction] = {}
             for operation, weight in slice_.weights.items():
-                recipient = (operation.who, None)
+                recipient = (operation.who, operation.reason)
                 by_who[recipient] = by_who.get(recipient, Fraction(0)) + weight
             _share_out(
                 book, piece, rest, by_who, ties, "direct", "spread",
@@ -99,13 +100,15 @@ def divide_node(
         _divide_attached(book, piece, pool, attached, cluster, drivers, policy, ties)
         return {}
     if nodes is None and piece.charge.commitment_status == "Unused":
-        book.leave_open(piece, "idle", "unused_commitment", piece.costs, leg="idle", pool=pool.name)
+        book.leave_open(
+            piece, "idle", "unused_commitment", piece.costs, leg="idle", pool=pool.name, whole=True
+        )
         return {}
     if nodes is not None and nodes.quarantined:
-        book.leave_open(piece, "workload", "quarantined", piece.costs, pool=pool.name)
+        book.leave_open(piece, "workload", "quarantined", piece.costs, pool=pool.name, whole=True)
         return {}
     if nodes is None or not any(nodes.cost.values()):
-        book.leave_open(piece, "workload", "no_driver", piece.costs, pool=pool.name)
+        book.leave_open(piece, "workload", "no_driver", piece.costs, pool=pool.name, whole=True)
         return {}
     of_kind = _pairs(
         [share_in_order(cost, [nodes.cost[k] for k in KINDS_OF_POD_COST]) for cost in piece.costs]
@@ -172,6 +175,7 @@ def _divide_pod(
             identity = book.identity(
                 piece, "workload", "own", operation.who,
                 operation_name=operation.operation_name, model=operation.model,
+                reason=operation.reason,
             )  # fmt: skip
             part = (billed[operation], effective[operation])
             book.write(piece, identity, "operations", part, pool=pool.name, operation=operation)
@@ -228,7 +232,7 @@ def divide_pool(book: Book, piece: Piece, pool: Pool, drivers: Drivers, ties: Ti
     if weights:
         _share_out(book, piece, piece.costs, weights, ties, pool.component, "own", pool=pool.name)
     else:
-        book.leave_open(piece, pool.component, "no_driver", piece.costs, pool=pool.name)
+        book.leave_open(piece, pool.component, "no_driver", piece.costs, pool=pool.name, whole=True)
 
 
 def _share_out(

@@ -60,7 +60,7 @@ class Drivers:
         """The distinct operations' weights, by distinct who-columns."""
         weights: dict[Recipient, Fraction] = {}
         for operation in {operation.key: operation for operation in operations}.values():
-            _add(weights, operation.who, self.of_operation(driver, operation))
+            _add(weights, operation.who, self.of_operation(driver, operation), operation.reason)
         return weights
 
     def recipients(
@@ -113,7 +113,9 @@ class Drivers:
         return weights
 
 
-def _add(weights: dict[Recipient, Fraction], who: Who, weight: int | Fraction) -> None:
+def _add(
+    weights: dict[Recipient, Fraction], who: Who, weight: int | Fraction, reason: str | None = None
+) -> None:
     """Add a quantity; one of nothing makes no recipient."""
     if weight > 0:
-        weights[who, None] = weights.get((who, None), Fraction(0)) + weight
+        weights[who, reason] = weights.get((who, reason), Fraction(0)) + weight

@@ -1,6 +1,7 @@
 """From spans to the operations of a day (page 10, "Operations and pods"; page 20, "Spans").
 
-Belongs here: duplicates, twins, which span speaks for an operation, its interval and pods.
+Belongs here: which span speaks for an operation, its interval and pods. Does not: which spans tell
+of one call (``twins``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from attribution_pipeline.model.ledger import WHO
+from attribution_pipeline.model.policy import Policy
 from attribution_pipeline.model.tokens import BUCKETS
+from attribution_pipeline_tests.oracle.identity import Answer, Ladder
+from attribution_pipeline_tests.oracle.twins import calls_told, each_once, emitter
 from attribution_pipeline_tests.oracle.words import Evidence, Operation, PodName, Record, Who
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3
@@ -19,39 +23,24 @@ NS_PER_MS = 1_000_000
 DAY_MS = 86_400_000
 
 
-def operations_of(
-    evidence: Evidence, aliases: Mapping[str, list[str]], tenants: Mapping[str, str]
-) -> list[Operation]:
+def operations_of(evidence: Evidence, policy: Policy) -> list[Operation]:
     """Every operation that the spans show, whatever its day."""
-    once: dict[tuple[str, str], Record] = {}
-    for span in evidence.of("spans"):
-        if not span["is_call"]:
-            continue
-        name = (span["trace_id"], span["span_id"])
-        if name not in once or _later(span) > _later(once[name]):
-            once[name] = span
-    twins: dict[tuple[str, ...], list[Record]] = {}
-    for span in once.values():
-        twins.setdefault(operation_key(span), []).append(span)
-    return [_merged(key, spans, aliases, tenants) for key, spans in twins.items()]
-
-
-def operation_key(span: Record) -> tuple[str, ...]:
-    if span["provider"] is not None and span["response_id"] is not None:
-        return ("response", span["provider"], span["response_id"])
-    return ("span", span["trace_id"], span["span_id"])
-
-
-def _later(span: Record) -> tuple[int, str]:
-    content = {name: value for name, value in span.items() if name not in ("object_id", "position")}
-    return span["end_unix_nano"], json.dumps(content, sort_keys=True, default=str)
+    once = each_once(evidence.of("spans"))
+    ladder = Ladder(once, policy, evidence.keys)
+    found = []
+    for key, spans in calls_told(once).items():
+        ranked = sorted(spans, key=_rank)
+        found.append(_merged(key, ranked, ladder.answer(ranked)))
+    return found
 
 
 def _rank(span: Record) -> tuple[Any, ...]:
-    """Smallest speaks: metered, then client, others, server, then latest end, then lowest id."""
+    """Smallest speaks: metered, then who counts best, then client, others, server, then latest end,
+    then lowest id."""
     by_kind = {CLIENT: 0, SERVER: 2}.get(span["kind"], 1)
     return (
         not span["metered"],
+        emitter(span).rank,
         by_kind,
         -span["end_unix_nano"],
         span["trace_id"],
@@ -81,38 +70,55 @@ def _pod(span: Record | None) -> PodName | None:
     return PodName(span["cluster"], span["namespace"], span["pod"])
 
 
-def _merged(
-    key: tuple[str, ...],
-    spans: list[Record],
-    aliases: Mapping[str, list[str]],
-    tenants: Mapping[str, str],
-) -> Operation:
-    ranked = sorted(spans, key=_rank)
+def _merged(key: str, ranked: list[Record], answer: Answer) -> Operation:
     best = ranked[0]
-    server = next((span for span in ranked if span["kind"] == SERVER), None)
+    servers = [span for span in ranked if span["kind"] == SERVER]
+    # a model server before a gateway
+    server = min(servers, key=lambda span: emitter(span).gateway) if servers else None
     caller = next((span for span in ranked if span["kind"] != SERVER), None)
-    whose = [who_of(span, aliases, tenants) for span in ranked]
     active = server or best
+    route = _route(ranked)
     return Operation(
-        key=key,
+        key=(key,),
         trace_id=best["trace_id"],
         span_id=best["span_id"],
         end_ns=best["end_unix_nano"],
         active_from_ns=active["start_unix_nano"],
         active_to_ns=active["end_unix_nano"],
-        provider=best["provider"],
-        model=best["model"],
+        provider=route["provider"],
+        model=route["model"],
         operation_name=best["operation_name"],
-        account=best["account"],
-        region=best["region"],
-        server_address=best["server_address"],
+        account=route["account"],
+        region=route["region"],
+        server_address=route["server_address"],
         metered=bool(best["metered"]),
         counted=adjusted_count(best["sampling_threshold"]),
         tokens={bucket: best[bucket] or 0 for bucket in BUCKETS},
-        who=next((who for who in whose if who[WHO.index("tenant_id")] is not None), whose[0]),
+        who=answer.who,
+        source=answer.source,
+        verdict=answer.verdict,
+        unverified=answer.unverified,
         caller=_pod(caller),
         server=_pod(server),
+        merged=" ".join(sorted(span["span_id"] for span in ranked[1:])) or None,
     )
+
+
+def _route(ranked: list[Record]) -> dict[str, str | None]:
+    """Whom the call went to, column by column: a gateway that names another provider than the best
+    span, then the best span, then the others."""
+    provider = ranked[0]["provider"]
+    gateways = [
+        span
+        for span in ranked
+        if emitter(span).gateway and None not in (provider, span["provider"])
+        and span["provider"] != provider
+    ]  # fmt: skip
+    found: dict[str, str | None] = {}
+    for column in ("provider", "model", "account", "region", "server_address"):
+        words = [span[column] for span in gateways + ranked if span[column] is not None]
+        found[column] = words[0] if words else None
+    return found
 
 
 def adjusted_count(threshold: str | None) -> int:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from attribution_pipeline.envelope import KeyRing
 from attribution_pipeline.model.ledger import WHO
 
 Record = Mapping[str, Any]
@@ -41,6 +42,8 @@ class Evidence:
     kubernetes: Sequence[Record] = ()
     delivery: Mapping[str, str] = field(default_factory=dict)
     standing: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    keys: KeyRing = field(default_factory=KeyRing)
+    """What envelopes on spans are verified with."""
 
     def of(self, table: str) -> list[Record]:
         """The records of a table whose object stands."""
@@ -114,6 +117,12 @@ class Piece:
         return self.lines[0].line
 
     @property
+    def principal(self) -> str | None:
+        """Whom the bill itself names; all lines of a piece name the same."""
+        found: str | None = self.line["PrincipalId"]
+        return found
+
+    @property
     def costs(self) -> tuple[int, int]:
         """Billed and effective, in quanta."""
         return self.billed, self.effective
@@ -157,6 +166,18 @@ class Operation:
     who: Who
     caller: PodName | None
     server: PodName | None
+    merged: str | None
+    """Span ids of its other tellings, sorted, with a space between."""
+    source: str
+    """The rung of the ladder that said who."""
+    verdict: str
+    unverified: bool
+    """Somebody was named who is not believed."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why its parts stay unallocated, where it is another than that nobody was named."""
+        return "identity_unverified" if self.unverified else None
 
 
 @dataclass

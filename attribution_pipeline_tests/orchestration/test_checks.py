@@ -106,6 +106,23 @@ def test_a_row_without_tenant_and_without_reason_trips_evidence(house: House) ->
     assert failing(house) == {"tenant_only_on_evidence", "normalization_gate", *GAPS}
 
 
+def test_a_tenant_that_its_calls_do_not_have_trips_evidence(house: House) -> None:
+    def rebind(rows: pa.Table) -> pa.Table:
+        place = place_of(rows, component="direct", tenant_id="tenant-a")
+        return with_value(rows, place, "tenant_id", "tenant-x")
+
+    record_otherwise(house, tables={"ledger": rebind})
+    assert "tenant_only_on_evidence" in failing(house)
+
+
+def test_a_call_whose_envelope_failed_and_that_has_a_tenant_trips_evidence(house: House) -> None:
+    def believe(rows: pa.Table) -> pa.Table:
+        return with_value(rows, place_of(rows, tenant_id="tenant-a"), "verdict", "bad_signature")
+
+    record_otherwise(house, tables={"operations": believe})
+    assert failing(house) == {"tenant_only_on_evidence", *GAPS}
+
+
 def test_a_row_that_stands_twice_trips_identity(house: House) -> None:
     def repeat(rows: pa.Table) -> pa.Table:
         again = rows.slice(place_of(rows, component="shared"), 1)
@@ -157,7 +174,8 @@ def test_a_broken_record_trips_rejected_records(house: House) -> None:
 def test_coverage_and_unallocated_follow_the_policys_thresholds(house: House) -> None:
     policy = house.deployment.policies_folder / "policy-1.yaml"
     second = policy.with_name("policy-2.yaml")
-    second.write_text(policy.read_text() + "slo: {unallocated_share: 0.2}\n")
+    slo = "slo: {unallocated_share: 0.2, segmentation_completeness: 0.7, actor_coverage: 0}\n"
+    second.write_text(policy.read_text() + slo)
     rewrite(second, "version: 1", "version: 2")
     rewrite(second, "telemetry_coverage: [0.98, 1.02]", "telemetry_coverage: [0.75, 1.02]")
     report = run_days(house.deployment, DAY, DAY)

@@ -15,6 +15,7 @@ import yaml
 
 from attribution_pipeline.definitions import build_defs
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.checks.replay import GATE_OF_MONTH, REPLAY_VARIANCE
 from attribution_pipeline.orchestration.checks.staleness import STALE_PARTITIONS
@@ -29,9 +30,12 @@ DAY_ASSETS = {
     "close_records",
     "operation_costs",
     "attribution_ledger",
+    "completeness",
 }
 PROOF_ASSETS = {"replay"}
-OTHER_ASSETS = {"landed_objects", "policy_versions", "evidence_digests"}
+OTHER_ASSETS = {
+    "landed_objects", "policy_versions", "evidence_digests", "scorecard", "triage",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -128,7 +132,7 @@ def test_a_late_day_is_made_from_what_is_landed(repository: dg.RepositoryDefinit
     layer = repository.get_job("late_days").asset_layer
     assert {key.to_user_string() for key in layer.executable_asset_keys} == DAY_ASSETS
     asked = {key.name for key in layer.asset_graph.asset_check_keys}
-    assert asked == {*BLOCKING, *ALERTING}
+    assert asked == {*BLOCKING, *ALERTING, *DISCLOSED}
 
 
 def test_the_schedule_skips_days_before_the_first(repository: dg.RepositoryDefinition) -> None:

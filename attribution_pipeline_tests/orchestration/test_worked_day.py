@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from attribution_pipeline.config import load_deployment
+from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
@@ -36,7 +37,7 @@ def test_a_run_reports_landing_days_checks_and_the_tie_out(deployment_file: Path
     assert report.landing[0].startswith("billing bill: objects 1 new")
     (outcome,) = report.days
     assert outcome.status == "recorded"
-    assert {check.name for check in outcome.checks} == {*BLOCKING, *ALERTING}
+    assert {check.name for check in outcome.checks} == {*BLOCKING, *ALERTING, *DISCLOSED}
     assert all(check.passed for check in outcome.checks if check.blocking)
     assert report.failures == []
     rows = {row["cost"]: row for row in report.tie_out}
@@ -47,11 +48,13 @@ def test_a_run_reports_landing_days_checks_and_the_tie_out(deployment_file: Path
 
 def test_alerts_name_what_the_day_lacks_and_what_to_do(deployment_file: Path) -> None:
     report = run_days(load_deployment(deployment_file), DAY, DAY)
-    coverage, unallocated = report.alerts
+    coverage, unallocated, segmentation, actors = report.alerts
     assert "2 of 3 slices are outside 0.98 to 1.02, lowest 0.750000" in coverage
     assert "deliver their spans" in coverage
     assert "13.46 % of effective_cost is unallocated, more than 5.00 %" in unallocated
     assert "`telemetry_gap`" in unallocated
+    assert "below 99.00 % in 1 of 1 slices, lowest 72.13 %" in segmentation
+    assert "below 95.00 % in 3 of 3 slices, lowest 0.00 %" in actors
 
 
 def test_running_a_day_again_changes_nothing(house: House) -> None:

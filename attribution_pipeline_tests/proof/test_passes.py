@@ -11,8 +11,9 @@ import sqlglot
 import attribution_pipeline.proof as proof
 from attribution_pipeline.proof.passes import sql
 
-FOLDER = Path(proof.__file__).parent / "sql"
-PASSES = sorted(FOLDER.rglob("*.sql"))
+FOLDER = Path(proof.__file__).parent
+PACKAGES = ("", "score", "triage")
+PASSES = sorted(path for name in PACKAGES for path in (FOLDER / name / "sql").rglob("*.sql"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 WORDS = {
     "day": "2026-10-05",
@@ -28,13 +29,15 @@ WORDS = {
     "over": "r.x is distinct from p.x",
     "scope": "true",
     "holds": "true",
+    "metric": "effective_cost",
+    "since": "2026-10-05",
 }
 
 
 @pytest.mark.parametrize("path", PASSES, ids=lambda path: path.stem)
 def test_a_pass_reads_as_spark_sql_and_is_found_by_name(path: Path) -> None:
-    name = path.relative_to(FOLDER).with_suffix("").as_posix()
-    text = PLACEHOLDER.sub(lambda found: WORDS.get(found[1], "1"), sql(name))
+    package, _, name = path.relative_to(FOLDER).with_suffix("").as_posix().partition("sql/")
+    text = PLACEHOLDER.sub(lambda found: WORDS.get(found[1], "1"), sql(name, package.rstrip("/")))
     for statement in sqlglot.parse(text, read="duckdb"):
         if statement is not None:
             sqlglot.parse_one(statement.sql(dialect="spark"), read="spark")

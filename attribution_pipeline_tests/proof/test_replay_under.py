@@ -187,8 +187,9 @@ def test_a_version_that_nobody_published_is_refused(history: History):
 def test_a_policy_that_cannot_be_used_on_the_evidence_is_refused_with_day_and_version(
     history: History, tmp_path: Path
 ):
-    history.published(3, "join:\n", 'issuers: [{services: ["gateway"], keys: ["k"]}]\njoin:\n')
-    with pytest.raises(Refusal, match=r"2026-10-05 under version 3: `issuers` demand signed"):
+    tokens = "token_kind: cache_read\n    tokens_per_unit: {%s: 1000}"
+    history.published(3, tokens % "1000 Tokens", tokens % "Barrels")
+    with pytest.raises(Refusal, match=r"2026-10-05 under version 3: .*1000 Tokens"):
         then(history, 3, at(7), tmp_path)
 
 

@@ -6,6 +6,8 @@ Does not: the trials, the table (``report``).
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution_pipeline.lake.shapes import TABLES
+from attribution_pipeline_tests.cases import REPOSITORY
 from attribution_pipeline_tests.reliability import (
     crash_points,
     crowds,
@@ -203,20 +206,45 @@ def disk_portions(size: Size) -> Iterator[Portion]:
 # -- running them -------------------------------------------------------------------------------------
 
 
-def add_up(portions: Sequence[Portion], processes: int, tell: Tell) -> Tally:
-    """Run all portions, at most ``processes`` beside each other; the sum of what they came to."""
+def add_up(portions: Sequence[Portion], processes: int, tell: Tell, kept: Path) -> Tally:
+    """Run all portions, at most ``processes`` beside each other; the sum of what they came to.
+
+    Each is written into ``kept`` when it is done: a run that was cut off goes on from there, as long
+    as the code is the same.
+    """
     total: Tally | None = None
+    code = _code_digest()
     with ProcessPoolExecutor(processes, mp_context=PROCESSES) as pool:
-        for done in as_completed([pool.submit(_run, *one) for one in portions]):
+        for done in as_completed([pool.submit(_run, kept, code, *one) for one in portions]):
             total = total.add(done.result()) if total else done.result()
             tell(f"{type(total).__name__}: {total}")
     assert total is not None, "there was nothing to do"
     return total
 
 
-def _run(work: Callable[..., Tally], arguments: tuple[Any, ...]) -> Tally:
+def _run(kept: Path, code: str, work: Callable[..., Tally], arguments: tuple[Any, ...]) -> Tally:
+    name = hashlib.sha256(repr((code, work.__name__, arguments)).encode()).hexdigest()
+    path = kept / f"{name}.pickle"
+    if path.exists():
+        found: Tally = pickle.loads(path.read_bytes())
+        return found
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
-        return work(Path(folder), *arguments)
+        tally = work(Path(folder), *arguments)
+    kept.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(pickle.dumps(tally))
+    unfinished.replace(path)
+    return tally
+
+
+def _code_digest() -> str:
+    """Of the package and of the trials: what other code came to is no result of this one."""
+    digest = hashlib.sha256()
+    for folder in (REPOSITORY / "attribution_pipeline", Path(__file__).parent):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _cut(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

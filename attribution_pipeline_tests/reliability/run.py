@@ -100,7 +100,7 @@ def _measured(kind: str, size: Size, options: argparse.Namespace) -> Tally:
         print(f"{kind}: {done} of {len(portions)} portions, {seconds:,.0f} s", flush=True)
 
     processes = 1 if kind in ("crowds", "disks") else options.processes
-    return measure.add_up(portions, processes, tell)
+    return measure.add_up(portions, processes, tell, options.out.with_suffix(""))
 
 
 def _portions(kind: str, size: Size, seed: int, folder: Path) -> list[Portion]:

@@ -76,11 +76,12 @@ def bill(directory: Path) -> Iterator[dict[str, Any]]:
                 else value
                 for name, value in row.items()
             }  # fmt: skip
-    manifests = sorted((directory / "bill-azure").rglob("manifest.json"))
-    newest = max(
-        manifests, key=lambda path: json.loads(path.read_text())["runInfo"]["submittedTime"]
-    )
-    files = [newest.with_name("part_0_0001.csv.gz")]
+    newest: dict[str, tuple[str, Path]] = {}
+    for path in (directory / "bill-azure").rglob("manifest.json"):
+        run = json.loads(path.read_text())["runInfo"]
+        period = run["startDate"]
+        newest[period] = max(newest.get(period, ("", path)), (run["submittedTime"], path))
+    files = [path.with_name("part_0_0001.csv.gz") for _, path in sorted(newest.values())]
     files += sorted((directory / "bill-openai").glob("*.csv"))
     files += sorted((directory / "bill-anthropic").glob("*.csv"))
     files += sorted((directory / "bill-saas").glob("*.csv"))

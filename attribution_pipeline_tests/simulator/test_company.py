@@ -14,8 +14,9 @@ import pytest
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.policy import load_policy
-from attribution_pipeline.simulator import FAULTS, Report, write_company
+from attribution_pipeline.simulator import Report, write_company
 from attribution_pipeline.simulator.cluster import build
+from attribution_pipeline.simulator.faults import TWELVE
 from attribution_pipeline.simulator.traffic import DAY_MS, IDENTITY_LOST_SHARE, draw
 from attribution_pipeline_tests.simulator import reading
 from attribution_pipeline_tests.simulator.conftest import DAYS, SPANS_PER_DAY
@@ -259,4 +260,4 @@ def test_a_company_of_a_few_spans_and_one_over_a_new_year_are_whole(tmp_path: Pa
     write_company(tmp_path / "year", days=3, spans_per_day=300, first_day=date(2026, 12, 30))
     periods = {row["BillingPeriodStart"] for row in reading.bill(tmp_path / "year")}
     assert periods >= {"2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z"}
-    assert len(FAULTS) == 6
+    assert len(TWELVE) == 12

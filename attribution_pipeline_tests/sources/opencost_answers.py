@@ -63,13 +63,13 @@ def assets(**rows: dict[str, Any]) -> str:
 def landed(
     file: Path, *, cluster: str | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of one landed answer, and its rejected records by reason."""
+    """Usable rows of one landed answer, and its rejected records by reason."""
     (obj,) = list_objects("prod", file).objects
     rows: list[dict[str, Any]] = []
     reasons: dict[str, int] = {}
     with open_object(obj) as opened:
         for batch in read(opened.data, obj, opened.object_id, cluster=cluster):
-            rows += batch.rows.to_pylist()
+            rows += [row for row in batch.rows.to_pylist() if row["rejected"] is None]
             for record in batch.rejected:
                 reasons[record.reason] = reasons.get(record.reason, 0) + 1
     return rows, reasons

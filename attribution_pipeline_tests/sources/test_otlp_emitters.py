@@ -101,7 +101,7 @@ def test_anthropic_calls_count_once_after_deduplication_by_response(emitter: str
     rows = calls(emitter)
     assert deduplicated(rows) == {"msg_1": ANTHROPIC, "msg_2": ANTHROPIC, "msg_4": ANTHROPIC}
     native = [row for row in rows if row["scope_name"] == NATIVE_SDK]
-    assert [row["attempt"] for row in native] == [None, None, 1, None]
+    assert [row["attempt"] for row in native] == [None, None, 2, None]
     assert [row["error_type"] for row in native][-1] == "invalid_request_error"
 
 

@@ -31,8 +31,30 @@ def test_every_who_column_is_read_from_its_own_attribute(column: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("attributes", "attempt"),
+    [
+        ({"attribution.attempt": 2, "http.request.resend_count": 5}, 2),
+        ({"http.request.resend_count": 0}, 1),
+        ({"http.request.resend_count": "1"}, 2),
+        # attempts count from 1
+        ({"attribution.attempt": 0}, None),
+        ({"attribution.attempt": "second"}, None),
+        ({}, None),
+    ],
+)
+def test_an_attempt_counts_from_one_whoever_says_it(
+    attributes: dict[str, Any], attempt: int | None
+) -> None:
+    assert one(attributes)["attempt"] == attempt
+
+
+@pytest.mark.parametrize(
     ("attribute", "column"),
     [
+        ("attribution.run_id", "run_id"),
+        ("attribution.workflow.run_id", "run_id"),
+        ("attribution.parent_issuance_id", "parent_issuance_id"),
+        ("attribution.envelope", "envelope"),
         ("attribution.tenant.id", "tenant_id"),
         ("attribution.tenant.name", "tenant_id"),
         ("attribution.workflow.name", "workflow_id"),

@@ -8,6 +8,7 @@ from typing import Any
 from attribution_pipeline.model.tokens import BUCKETS
 from attribution_pipeline_tests.worlds.dice import Dice
 from attribution_pipeline_tests.worlds.names import MODELS, PROVIDERS, Setting, instant, landed
+from attribution_pipeline_tests.worlds.retold import retold
 
 CLIENT, SERVER, INTERNAL, PRODUCER = 3, 2, 1, 4
 NS = 10**9
@@ -27,13 +28,14 @@ def spans(setting: Setting, pods: Pods, services: list[str]) -> list[dict[str, A
         many = 1500
     routes = dice.pick(("all", "all", "some", "none"))
     tokens = dice.pick((1, 10, 1000, 400_000, 400_000, 2 * 10**7))
-    found: list[dict[str, Any]] = []
+    calls: list[list[dict[str, Any]]] = []
     sampled = dice.pick((None,) * 9 + ("8", "c"))  # one of two, one of four is kept
     for number in range(many):
         call = _call(setting, number, pods, services, routes, tokens)
         if sampled is not None and dice.chance(0.7):
             call = [span | {"sampling_threshold": sampled} for span in call]
-        found += call
+        calls.append(call)
+    found = [span for call in retold(calls) for span in call]
     found += [dict(span) for span in dice.some(found, 0.05)]  # delivered twice
     for span in dice.some(found, 0.03):  # delivered again, ended later
         found.append(span | {"end_unix_nano": span["end_unix_nano"] + dice.randint(1, 3 * NS)})

@@ -74,10 +74,7 @@ def _asset(setting: Setting, found: Nodes, cluster: str, number: int) -> dict[st
     )  # fmt: skip
     found.assets.append(asset)
     if dice.chance(names.SAME_NODE_TWICE):
-        scaled = dice.pick((1, 1.005, 40))
-        twice = {column: round(asset[column] * scaled)
-                 for column in ("cpu_cost", "gpu_cost", "ram_cost", "total_cost")}  # fmt: skip
-        found.assets.append(asset | twice | {"instance_type": dice.pick(("", None))})
+        _doubt(setting, found, asset)
     if dice.chance(0.5):  # OpenCost's own idle row, which is no workload
         found.allocations.append(
             landed(
@@ -90,6 +87,33 @@ def _asset(setting: Setting, found: Nodes, cluster: str, number: int) -> dict[st
             )
         )  # fmt: skip
     return asset
+
+
+def _doubt(setting: Setting, found: Nodes, asset: dict[str, Any]) -> None:
+    """What makes a node's day doubtful: another price, another name, a row that can't be used."""
+    dice = setting.dice
+    costs = ("cpu_cost", "gpu_cost", "ram_cost", "total_cost")
+    how = dice.pick(("price", "price", "name", "rejected asset", "rejected container"))
+    if how == "price":
+        scaled = dice.pick((1, 1.005, 40))
+        twice = {column: round(asset[column] * scaled) for column in costs}
+        found.assets.append(asset | twice | {"instance_type": dice.pick(("", None))})
+    elif how == "name":
+        found.assets.append(asset | {"provider_id": asset["provider_id"] + "7"})
+    elif how == "rejected asset":
+        if dice.chance(0.5):
+            found.assets.remove(asset)
+        found.assets.append(asset | dict.fromkeys(costs) | {"rejected": "null_cost"})
+    else:
+        cost = dict.fromkeys(("cpu_cost", "gpu_cost", "ram_cost"), dice.pick((None, 0, 3)))
+        found.allocations.append(
+            landed(
+                "opencost_allocations", "opencost",
+                window_start=asset["window_start"], window_end=asset["window_end"],
+                cluster=asset["cluster"], node=asset["name"], namespace="jobs", pod="rejected",
+                container="main", row_kind="workload", rejected="null_cost", **cost,
+            )
+        )  # fmt: skip
 
 
 def _pod(setting: Setting, found: Nodes, cluster: str, here: list[dict[str, Any]]) -> None:

@@ -26,7 +26,9 @@ _PERIODS = {
     "opencost_allocations": ("window_start", "window_end"),
     "opencost_assets": ("window_start", "window_end"),
 }
-_DATES = {"usage": "date", "kubernetes": "date", "closes": "billing_period"}
+_DATES = {
+    "usage": "date", "kubernetes": "date", "closes": "billing_period", "controls": "date",
+}  # fmt: skip
 
 _NOT_DICTIONARY = frozenset({"trace_id", "span_id", "parent_span_id", "response_id", "links"})
 """Ids that hardly repeat: a dictionary of them is built, outgrown and thrown away."""

@@ -19,6 +19,7 @@ KIND_OF_TABLE = {
     "usage": "usage",
     "kubernetes": "kubernetes",
     "closes": "closes",
+    "controls": "controls",
 }
 """Landed table -> the list under ``sources`` in the deployment file whose objects fill it."""
 
@@ -42,7 +43,7 @@ class LandedFile:
     bytes: int
     rows: int
     day_from: date | None
-    """First UTC day that its rows touch; null for rejected records."""
+    """First UTC day that its rows touch; null for rejected records, and where rows touch none."""
     day_to: date | None
     """Last UTC day, inclusive."""
     objects: tuple[str, ...] = ()
@@ -51,7 +52,7 @@ class LandedFile:
     def touches(self, day_from: date | None, day_to: date | None) -> bool:
         """Whether it may hold rows of these days; an open end is null."""
         if self.day_from is None or self.day_to is None:
-            return False
+            return day_from is None and day_to is None
         after = day_to is not None and self.day_from > day_to
         before = day_from is not None and self.day_to < day_from
         return not after and not before

@@ -81,6 +81,14 @@ class Tolerance(Strict):
         tuple[Number, Number], BeforeValidator(_range), AfterValidator(_ordered)
     ] = (Decimal("0.98"), Decimal("1.02"))
     """Tokens seen over tokens billed; a slice outside it is ``estimated``."""
+    breaches: Annotated[int, Field(ge=0, le=0)] = 0
+    """Breaches of the ledger's invariants. Not up to a policy: it may write 0, and nothing else."""
+    rejected_records: Annotated[int, Field(ge=0)] = 0
+    """Records that touch a day and could not be read."""
+    findings: Annotated[int, Field(ge=0)] = 0
+    """What the gates of a day's evidence may notice before their check fails."""
+    stale_days: Annotated[int, Field(ge=0)] = 0
+    """Recorded days that would come out otherwise today and wait for nothing."""
 
 
 class Slo(Strict):

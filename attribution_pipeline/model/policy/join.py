@@ -21,7 +21,7 @@ LabelSource = Literal[
     "pod_annotation", "namespace_annotation", "namespace",
 ]  # fmt: skip
 
-ATTRIBUTE_FIELDS = (*WHO, "originator_id")
+ATTRIBUTE_FIELDS = (*WHO, "originator_id", "run_id")
 """What span attributes may say, beyond the standard ``attribution.<field>`` names."""
 
 ContractName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[1-9][0-9]*$")]

@@ -30,13 +30,14 @@ def rejected_records(recorded: RecordedDay) -> Answer:
         for reason, records in reasons.items()
     ]
     total = sum(row["records"] for row in rows)
-    metadata: Metadata = {"rejected": total}
+    limit = recorded.policy.tolerance.rejected_records
+    metadata: Metadata = {"rejected": total, "threshold": limit}
     if not total:
         return Answer(True, "No record that touches the day was rejected.", metadata)
     metadata["by_reason"] = shown.table(rows, ("kind", "source", "reason", "records"))
     first = rows[0]
     return Answer(
-        False,
+        total <= limit,
         f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
         f"`{first['reason']}`. Each is named with its object, position and detail in "
         f"{recorded.house.deployment.storage_folder / 'landed' / 'rejected'} (Parquet): mend the "
@@ -101,6 +102,8 @@ REMEDIES = {
     "telemetry_gap": "Deliver the spans that are missing: see telemetry_coverage for the slices.",
     "identity_missing": "Stamp attribution.tenant_id on these calls, or name their attribute under "
     "join.attributes.",
+    "identity_unverified": "See `verdict` of these operations: let the service sign, deliver the "
+    "key that is missing, or link the traces that share an envelope.",
     "no_operation_evidence": "Instrument what runs in these pods, or declare their workload under "
     "join.dedicated.",
     "no_driver": "Deliver the usage report that the pool's driver names, or give the pool another.",
@@ -114,14 +117,15 @@ def evidence_gates(recorded: RecordedDay) -> Answer:
     """What the gates of the day's planes noticed: duplicate nodes, pods without node, and alike."""
     found: list[dict[str, Any]] = recorded.manifest["output"]["findings"]
     names = sorted({finding["check"] for finding in found})
-    metadata: Metadata = {"findings": len(found)}
+    limit = recorded.policy.tolerance.findings
+    metadata: Metadata = {"findings": len(found), "threshold": limit}
     if not found:
         return Answer(True, "No gate noticed anything.", metadata)
     errors = sum(finding["severity"] == "error" for finding in found)
     metadata |= {"errors": errors, "noticed": shown.table(found, FINDING_COLUMNS)}
     first = found[0]
     return Answer(
-        False,
+        len(found) <= limit,
         f"{len(found)} findings ({', '.join(names)}), first {first['subject']}: "
         f"{first['detail']}. Mend the source, or the policy's rule that names it, and run the day "
         "again.",

@@ -73,5 +73,7 @@ class RecordedDay:
                 charges=self.charges,
                 ledger=self.files("ledger"),
                 operation_costs=self.files("operation_costs"),
+                operations=self.files("operations"),
+                variances=self.files("variances"),
                 compute=self.house.compute(scratch),
             )

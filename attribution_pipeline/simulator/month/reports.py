@@ -36,8 +36,10 @@ def snapshot(month: Month, day: date, wrong: random.Random | None = None) -> tup
             ]
     number = month.days.index(day)
     return (
-        orjson.dumps(opencost.allocation(clusters, company.CLUSTER, day, number, -1)),
-        orjson.dumps(opencost.assets(clusters, company.CLUSTER, day, -1)),
+        orjson.dumps(
+            opencost.allocation(clusters, company.CLUSTER, day, number, opencost.Snapshots())
+        ),
+        orjson.dumps(opencost.assets(clusters, company.CLUSTER, day, opencost.Snapshots())),
     )
 
 

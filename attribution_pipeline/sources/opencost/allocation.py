@@ -6,6 +6,7 @@ names, its container grain. Does not: the envelope (``envelope``), what a weight
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,6 +14,9 @@ from typing import Any
 
 from attribution_pipeline.sources.jsontext import sorted_json
 from attribution_pipeline.sources.opencost.values import (
+    MIB,
+    THOUSANDTH,
+    Window,
     cost,
     exact_sum,
     json_text,
@@ -22,9 +26,12 @@ from attribution_pipeline.sources.opencost.values import (
     require_identity,
     require_unique,
     run,
+    text_if,
     text_or_none,
     to_units,
     utc_day_window,
+    whole,
+    window_or,
 )
 from attribution_pipeline.sources.rejection import RecordRejected
 
@@ -54,6 +61,13 @@ _LABELS = {
     "annotations": "annotations",
     "namespace_labels": "namespaceLabels",
     "namespace_annotations": "namespaceAnnotations",
+}
+_QUANTITIES = {
+    "cpu_millicore_hours": ("cpuCoreHours", THOUSANDTH),
+    "ram_mib_hours": ("ramByteHours", MIB),
+    "gpu_milli_hours": ("gpuHours", THOUSANDTH),
+    "cpu_millicore_usage": ("cpuCoreUsageAverage", THOUSANDTH),
+    "ram_mib_usage": ("ramByteUsageAverage", MIB),
 }
 _COSTS = {
     "cpu_cost": "cpuCost",
@@ -103,8 +117,46 @@ def allocation_row(key: str, row: Any, cluster: str | None) -> dict[str, Any]:
         **{column: json_text(properties.get(name), name) for column, name in _LABELS.items()},
         volumes=_volumes(row),
         balancers=_balancers(row),
+        **{column: whole(row, field, unit) for column, (field, unit) in _QUANTITIES.items()},
+        rejected=None,
     )
     return landed
+
+
+def rejected_allocation(
+    key: str, row: Any, cluster: str | None, reason: str, otherwise: Window | None
+) -> dict[str, Any] | None:
+    """What is known of a row that can't be used: its window (``otherwise`` where it can't be told),
+    names, costs of a node's kinds as far as they can be read; None without a window."""
+    if not isinstance(row, dict):
+        return None
+    window = window_or(row, otherwise)
+    try:
+        kind = _row_kind(str(row.get("name") or key))
+    except RecordRejected:
+        return None
+    if window is None:
+        return None
+    properties = row.get("properties")
+    said = properties if isinstance(properties, dict) else {}
+    names = {column: text_if(said.get(name)) for column, name in _PROPERTIES.items()}
+    return {
+        **names,
+        "cluster": cluster or names["cluster"],
+        "window_start": window[0],
+        "window_end": window[1],
+        "row_kind": kind,
+        **_readable_costs(row),
+        "rejected": reason,
+    }
+
+
+def _readable_costs(row: dict[str, Any]) -> dict[str, int]:
+    found = {}
+    for column in ("cpu_cost", "gpu_cost", "ram_cost"):
+        with contextlib.suppress(RecordRejected):
+            found[column] = to_units(cost(row, _COSTS[column], signed=True))
+    return found
 
 
 def allocation_identity(landed: Mapping[str, Any]) -> tuple[Any, ...]:

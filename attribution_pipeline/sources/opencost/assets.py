@@ -10,7 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from attribution_pipeline.sources.opencost.values import (
+    MIB,
+    THOUSANDTH,
     Number,
+    Window,
     exact_product,
     exact_sum,
     json_text,
@@ -20,9 +23,12 @@ from attribution_pipeline.sources.opencost.values import (
     require_identity,
     require_unique,
     run,
+    text_if,
     text_or_none,
     to_units,
     utc_day_window,
+    whole,
+    window_or,
 )
 from attribution_pipeline.sources.rejection import RecordRejected
 
@@ -61,6 +67,35 @@ def asset_row(row: Any, cluster: str | None) -> dict[str, Any]:
         **_costs(row, asset_type),
         "gpu_count": plain_text(optional_number(row, "gpuCount")),
         "labels": json_text(row.get("labels"), "labels"),
+        "cpu_millicore_hours": whole(row, "cpuCoreHours", THOUSANDTH),
+        "ram_mib_hours": whole(row, "ramByteHours", MIB),
+        # spelt so by OpenCost
+        "gpu_milli_hours": whole(row, "GPUHours", THOUSANDTH),
+        "rejected": None,
+    }
+
+
+def rejected_asset(
+    row: Any, cluster: str | None, reason: str, otherwise: Window | None
+) -> dict[str, Any] | None:
+    """What is known of an asset that can't be used: its window (``otherwise`` where it can't be
+    told) and names; None without a window, or where it would be no evidence if it were whole."""
+    if not isinstance(row, dict) or row.get("type") not in ASSET_TYPES:
+        return None
+    window = window_or(row, otherwise)
+    if window is None:
+        return None
+    properties = row.get("properties")
+    said = properties if isinstance(properties, dict) else {}
+    return {
+        "window_start": window[0],
+        "window_end": window[1],
+        "cluster": cluster or text_if(said.get("cluster")),
+        "asset_type": row["type"],
+        "name": text_if(said.get("name")),
+        "provider_id": text_if(said.get("providerID")),
+        "instance_type": text_if(row.get("nodeType")),
+        "rejected": reason,
     }
 
 

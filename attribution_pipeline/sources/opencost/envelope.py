@@ -24,6 +24,13 @@ itself can answer in one query (opencost #2637)."""
 CSV_HEADER = "Date,Namespace,ControllerKind"
 """How OpenCost's CSV export begins (pkg/costmodel/csv_export.go)."""
 
+REFUSALS = (
+    "error_answer", "text_before_json", "not_json", "not_utf8", "empty_object", "not_an_answer",
+    "unknown_answer", "object_too_large", "no_rows",
+)  # fmt: skip
+"""Reasons of answers that are none: what a timeout or a crash of OpenCost leaves. ``no_rows`` is
+an answer that ran out of time before its first row, or asked for a day that is not kept any more."""
+
 _REMEDY = (
     "land /allocation and /assets of one whole UTC day each, "
     "with includeIdle=true&idleByNode=true&shareIdle=false and without aggregate"

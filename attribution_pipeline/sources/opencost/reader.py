@@ -15,8 +15,12 @@ import pyarrow as pa
 from attribution_pipeline.model.evidence import SCHEMAS
 from attribution_pipeline.sources.batch import Batch, Rejected
 from attribution_pipeline.sources.objects import SourceObject
-from attribution_pipeline.sources.opencost.allocation import allocation_identity, allocation_row
-from attribution_pipeline.sources.opencost.assets import asset_row
+from attribution_pipeline.sources.opencost.allocation import (
+    allocation_identity,
+    allocation_row,
+    rejected_allocation,
+)
+from attribution_pipeline.sources.opencost.assets import asset_row, rejected_asset
 from attribution_pipeline.sources.opencost.envelope import Payload, parse
 from attribution_pipeline.sources.rejection import ObjectRefused, RecordRejected
 
@@ -36,21 +40,26 @@ def read(
     """
     payload = parse(data, obj.uri)
     kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+    unusable: dict[int, tuple[str, Any, str]] = {}
     rejected: list[Rejected] = []
     for position, key, row in payload.rows():
         try:
             kept[position] = _row(payload, key, row, cluster)
         except RecordRejected as no:
             rejected.append(Rejected(position, no.reason, no.detail))
+            unusable[position] = (key, row, no.reason)
     _refuse_query(kept, rejected, obj)
     if cluster is not None:
         _refuse_several_clusters(payload, cluster, obj)
-    rejected += _drop_repeated(kept)
+    known = _names_of(payload, unusable, kept, cluster)
+    rejected += _drop_repeated(kept, known)
     if not kept and not rejected:
         rejected.append(Rejected(0, "no_rows", "the answer holds no row: was the window served?"))
     rejected.sort(key=lambda record: record.position)
     table = TABLES[payload.kind]
-    yield Batch(table, _table(table, object_id, kept), rejected)
+    rows = {position: landed for position, (_, landed) in kept.items()}
+    rows |= known
+    yield Batch(table, _table(table, object_id, dict(sorted(rows.items()))), rejected)
 
 
 def _row(
@@ -64,6 +73,28 @@ def _row(
     # keys, and a question for the engine, not a repetition
     landed = asset_row(row, cluster)
     return (key, landed["window_start"]), landed
+
+
+def _names_of(
+    payload: Payload,
+    unusable: dict[int, tuple[str, Any, str]],
+    kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]],
+    cluster: str | None,
+) -> dict[int, dict[str, Any]]:
+    """What is known of rows that can't be used. One whose own window can't be told is of the day
+    that the whole answer is of, where that is one."""
+    windows = {(row["window_start"], row["window_end"]) for _, row in kept.values()}
+    window = windows.pop() if len(windows) == 1 else None
+    known = {}
+    for position, (key, row, reason) in unusable.items():
+        names = (
+            rejected_allocation(key, row, cluster, reason, window)
+            if payload.kind == "allocation"
+            else rejected_asset(row, cluster, reason, window)
+        )
+        if names is not None:
+            known[position] = names
+    return known
 
 
 def _refuse_query(kept: dict[int, Any], rejected: list[Rejected], obj: SourceObject) -> None:
@@ -94,8 +125,12 @@ def _refuse_several_clusters(payload: Payload, cluster: str, obj: SourceObject) 
         )
 
 
-def _drop_repeated(kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]]) -> list[Rejected]:
-    """Repeated rows: of equal ones the first stands; of ones that differ none can be believed."""
+def _drop_repeated(
+    kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]],
+    known: dict[int, dict[str, Any]],
+) -> list[Rejected]:
+    """Repeated rows: of equal ones the first stands; of ones that differ none can be believed, and
+    their names stay in ``known``."""
     times = Counter(identity for identity, _ in kept.values())
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     differing: set[tuple[Any, ...]] = set()
@@ -113,8 +148,11 @@ def _drop_repeated(kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]]) -> l
     for position, (identity, _) in kept.items():
         if identity in differing:
             dropped[position] = "conflicting_rows"
-    for position in dropped:
-        del kept[position]
+    for position, reason in dropped.items():
+        _, landed = kept.pop(position)
+        if reason == "conflicting_rows":
+            names = {column: landed[column] for column in _NAMES if column in landed}
+            known[position] = {**names, "rejected": reason}
     return [Rejected(position, reason, _REPEATED[reason]) for position, reason in dropped.items()]
 
 
@@ -124,19 +162,26 @@ _REPEATED = {
 }
 
 
-def _table(
-    name: str, object_id: str, kept: dict[int, tuple[tuple[Any, ...], dict[str, Any]]]
-) -> pa.Table:
+_NAMES = (
+    "window_start", "window_end", "cluster", "node", "provider_id", "namespace", "pod", "container",
+    "controller_kind", "controller", "row_kind", "asset_type", "name", "instance_type", "cpu_cost",
+    "gpu_cost", "ram_cost",
+)  # fmt: skip
+"""What is kept of a row that is not believed: what it is of, and what it would cost."""
+
+
+def _table(name: str, object_id: str, rows: dict[int, dict[str, Any]]) -> pa.Table:
     schema = SCHEMAS[name]
     filled: dict[str, Callable[[], list[Any]]] = {
-        "object_id": lambda: [object_id] * len(kept),
-        "position": lambda: list(kept),
+        "object_id": lambda: [object_id] * len(rows),
+        "position": lambda: list(rows),
     }
-    rows = [landed for _, landed in kept.values()]
     return pa.table(
         {
             field.name: pa.array(
-                filled[field.name]() if field.name in filled else [r[field.name] for r in rows],
+                filled[field.name]()
+                if field.name in filled
+                else [row.get(field.name) for row in rows.values()],
                 type=field.type,
             )
             for field in schema

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from attribution_pipeline.sources.jsontext import sorted_json
 from attribution_pipeline.sources.rejection import RecordRejected
 
 Number = Decimal | int
+Window = tuple[datetime, datetime]
 
 ROW_IDENTITY_BOUND = Decimal("0.000075")
 """|totalCost - sum of its fields|: OpenCost rounds 14 terms and their total to 5 decimals, each on
@@ -29,6 +31,12 @@ WINDOW = timedelta(days=1)
 COST_BOUND = Decimal(10) ** 12
 """USD of one row. Beyond it nothing is a node, and 64-bit integers of 1e-5 would overflow."""
 
+THOUSANDTH = Fraction(1, 1000)
+MIB = Fraction(1 << 20)
+
+_DIGITS_MAX = 30
+_WHOLE_BOUND = 10**15
+"""Far beyond a cluster's hours of anything, and products with costs stay within 128 bits."""
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _UNIT = Decimal(1).scaleb(-KUBERNETES_COST_UNIT)
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
@@ -62,6 +70,21 @@ def optional_number(row: Mapping[str, Any], field: str) -> Number | None:
     """A field that may be absent or null."""
     value = row.get(field)
     return None if value is None else _finite(value, field)
+
+
+def whole(row: Mapping[str, Any], field: str, unit: Fraction) -> int | None:
+    """A quantity in whole units of ``unit``, half-even; None where it is not said.
+
+    For gates alone: what is no number, or none that 64 bits hold, is not said.
+    """
+    value = row.get(field)
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        return None
+    # compared by exponent first: 1E+999999999 must not become a billion digits, nor its inverse
+    if isinstance(value, Decimal) and abs(value.adjusted()) > _DIGITS_MAX:
+        return None if value.adjusted() > 0 else 0
+    units = round(Fraction(value) / unit)
+    return units if abs(units) < _WHOLE_BOUND else None
 
 
 def _finite(value: Any, field: str) -> Number:
@@ -134,6 +157,14 @@ def utc_day_window(row: Mapping[str, Any]) -> tuple[datetime, datetime]:
     return start, end
 
 
+def window_or(row: Mapping[str, Any], otherwise: Window | None) -> Window | None:
+    """The row's own window if it is a UTC day, else ``otherwise``."""
+    try:
+        return utc_day_window(row)
+    except RecordRejected:
+        return otherwise
+
+
 def run(
     row: Mapping[str, Any], start: datetime, end: datetime
 ) -> tuple[datetime, datetime, Number]:
@@ -166,6 +197,11 @@ def text_or_none(value: Any, field: str) -> str | None:
     if not isinstance(value, str):
         raise RecordRejected("not_a_text", f"{field} is {type(value).__name__}, not text")
     return value
+
+
+def text_if(value: Any) -> str | None:
+    """A text property of a row that is rejected anyway; anything else is null."""
+    return value if isinstance(value, str) and value else None
 
 
 def json_text(value: Any, field: str) -> str | None:

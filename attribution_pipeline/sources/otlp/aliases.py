@@ -12,6 +12,7 @@ renames, OpenLLMetry, OpenInference, Langfuse, Pydantic AI, Sentry, Claude Code,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -58,9 +59,16 @@ def _spellings(column: str) -> tuple[str, ...]:
 IDENTITY: dict[str, tuple[str, ...]] = {
     **{column: _spellings(column) for column in (*WHO, "originator_id")},
     "envelope": ("attribution.envelope",),
+    "run_id": ("attribution.run_id", "attribution.run.id", "attribution.workflow.run_id"),
+    "parent_issuance_id": ("attribution.parent_issuance_id",),
+    "operation_id": ("attribution.operation_id", "attribution.operation.id"),
+    "issuance_id": ("attribution.issuance_id", "attribution.issuance.id"),
 }
 """Who: only what was said to us by name. No agent from gen_ai.agent.name, no environment from
 deployment.environment.name; a policy's ``join.attributes`` may say so, this table never does."""
+
+ATTEMPT = "attribution.attempt"
+"""Counts from 1; OpenTelemetry's resend_count from 0 (``rows`` adds one)."""
 
 SPAN_ATTRIBUTES: dict[str, tuple[str, ...]] = {
     **IDENTITY,
@@ -86,7 +94,7 @@ SPAN_ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "request_id": ("gen_ai.request.id",),  # vLLM: the id that the client sees as the response's
     "server_address": ("server.address",),
     "error_type": ("error.type",),
-    "attempt": ("http.request.resend_count",),
+    "attempt": (ATTEMPT, "http.request.resend_count"),
     "account": ("attribution.account_id", "attribution.account.id", "cloud.account.id"),
     "region": ("attribution.region", "cloud.region", "aws.region"),
     "input_tokens": (
@@ -176,6 +184,13 @@ OPERATIONS: dict[str, str | None] = {
     "agent": "invoke_agent",
     "tool": "execute_tool",
     "retriever": "retrieval",
+    # LiteLLM's call types, as its legacy mapper stamps them on llm.request.type; "a" is async
+    "acompletion": "chat",
+    "atext_completion": "text_completion",
+    "aembedding": "embeddings",
+    "responses": "chat",
+    "aresponses": "chat",
+    "anthropic_messages": "chat",
     "chain": None,  # a step of a program, not an operation on a model
     "span": None,
     "unknown": None,
@@ -191,6 +206,10 @@ CLAUDE_CODE_CALL = "claude_code.llm_request"
 
 VLLM_CALL = "llm_request"
 """vLLM's server span; a call only where it carries usage or a request id, the name is common."""
+
+_VLLM_ID = re.compile(r"((?:chat)?cmpl-[0-9a-f]{32})(?:-\d+)?(?:-[0-9a-f]{8})?")
+"""A response's id, the number of the prompt in its batch, and the server's own suffix (vLLM:
+``request_id_item = f"{request_id}-{i}"``, and random internal ids since late 2025)."""
 
 
 class Slot(NamedTuple):
@@ -243,6 +262,12 @@ def provider_name(spelled: str) -> str:
     """gen_ai.provider.name of any emitter's spelling."""
     folded = spelled.strip().lower()
     return PROVIDERS.get(folded, folded)
+
+
+def vllm_response_id(request_id: str) -> str:
+    """The id that the client sees, of the one that the server counts prompts by."""
+    found = _VLLM_ID.fullmatch(request_id)
+    return found.group(1) if found else request_id
 
 
 def operation_name(spelled: str) -> str | None:

@@ -148,7 +148,7 @@ def settle(row: Row, ranks: list[int], template: Template, failed: bool) -> None
         row[PROVIDER] = aliases.provider_name(row[PROVIDER])
     _settle_place(row, ranks)
     if row[ATTEMPT] is not None:
-        row[ATTEMPT] = _attempt(row[ATTEMPT])
+        row[ATTEMPT] = _attempt(row[ATTEMPT], said_by_us=not ranks[ATTEMPT])
 
     counts = row[COUNTS]
     reported = counts != _NO_COUNTS
@@ -159,8 +159,8 @@ def settle(row: Row, ranks: list[int], template: Template, failed: bool) -> None
         operation = row[OPERATION] = "chat"
     elif row[SPAN_NAME] == aliases.VLLM_CALL and (reported or row[REQUEST_ID] is not None):
         operation = row[OPERATION] = "chat"
-        if row[RESPONSE_ID] is None:
-            row[RESPONSE_ID] = row[REQUEST_ID]
+        if row[RESPONSE_ID] is None and row[REQUEST_ID] is not None:
+            row[RESPONSE_ID] = aliases.vllm_response_id(row[REQUEST_ID])
     row[IS_CALL] = operation in aliases.CALLS
 
     if reported:
@@ -205,10 +205,14 @@ def _settle_place(row: Row, ranks: list[int]) -> None:
         row[REGION] = row[CLOUD_REGION]
 
 
-def _attempt(value: Any) -> int | None:
+def _attempt(value: Any, *, said_by_us: bool) -> int | None:
+    """1 for the first: ``attribution.attempt`` as it is, a resend count and one."""
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
-    return value if type(value) is int and 0 <= value <= INT32_MAX else None
+    if type(value) is not int or value < said_by_us:
+        return None
+    attempt = value if said_by_us else value + 1
+    return attempt if attempt <= INT32_MAX else None
 
 
 def _table(rows: list[Row], object_id: str) -> pa.Table:

@@ -7,7 +7,7 @@ select c.portion_id, r.component, r.leg, r.basis, a.who_id, r.operation_name, r.
        cast(r.billed as {int}), cast(r.effective as {int})
 from carried c
 join recorded r on r.attribution_id = c.attribution_id
-join actors a on a.who_key = r.who_key
+join actors a on a.actor_key = r.actor_key
 where not c.is_staged;
 
 update carried set is_staged = true;

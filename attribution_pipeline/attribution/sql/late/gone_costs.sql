@@ -13,7 +13,7 @@ from (
     join gone_ops o on o.op_id = g.op_id
     join portions p on p.portion_id = g.portion_id
     join meter_changes c on c.charge_id = p.charge_id and c.slice_id = g.slice_id
-        and c.who_key = o.who_key
+        and c.actor_key = o.actor_key
         and coalesce(c.operation_name, chr(30)) = coalesce(o.operation_name, chr(30))
     where g.billed <> 0 or g.effective <> 0
     group by c.attribution_id, c.charge_id, o.operation_key

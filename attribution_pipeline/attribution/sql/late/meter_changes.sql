@@ -10,24 +10,24 @@ create table meter_changes as
 select {attribution_id} as attribution_id, *
 from (
     select c.charge_id, c.slice_id, m.portion_id, m.portions, m.model, m.token_kind,
-           c.who_key, c.tenant_id, c.operation_name,
+           c.who_key, c.actor_key, c.reason, c.operation_name,
            sum(c.billed) as billed, sum(c.effective) as effective
     from (
-        select p.charge_id, mp.slice_id, a.who_key, a.tenant_id, o.operation_name,
+        select p.charge_id, mp.slice_id, a.who_key, a.actor_key, a.reason, o.operation_name,
                mp.billed, mp.effective
         from come_parts mp
         join ops o on o.op_id = mp.op_id
         join actors a on a.who_id = o.who_id
         join portions p on p.portion_id = mp.portion_id
         union all
-        select p.charge_id, mp.slice_id, o.who_key, o.tenant_id, o.operation_name,
+        select p.charge_id, mp.slice_id, o.who_key, o.actor_key, o.reason, o.operation_name,
                -mp.billed, -mp.effective
         from gone_parts mp
         join gone_ops o on o.op_id = mp.op_id
         join portions p on p.portion_id = mp.portion_id
         union all
         -- no amount moves, but every row says how far it is trusted
-        select m.charge_id, m.slice_id, a.who_key, a.tenant_id, o.operation_name, 0, 0
+        select m.charge_id, m.slice_id, a.who_key, a.actor_key, a.reason, o.operation_name, 0, 0
         from meter_charges m
         join meter_weights w on w.slice_id = m.slice_id
         join ops o on o.op_id = w.op_id
@@ -36,7 +36,7 @@ from (
     ) c
     join meter_charges m on m.charge_id = c.charge_id and m.slice_id = c.slice_id
     group by c.charge_id, c.slice_id, m.portion_id, m.portions, m.model, m.token_kind,
-             c.who_key, c.tenant_id, c.operation_name
+             c.who_key, c.actor_key, c.reason, c.operation_name
 );
 
 create table meter_parts as
@@ -49,7 +49,7 @@ from (
            cast(c.billed + coalesce(r.billed, 0) as {int}) as billed,
            cast(c.effective + coalesce(r.effective, 0) as {int}) as effective
     from meter_changes c
-    join actors a on a.who_key = c.who_key
+    join actors a on a.actor_key = c.actor_key
     join ops o on o.who_id = a.who_id
         and coalesce(o.operation_name, chr(30)) = coalesce(c.operation_name, chr(30))
     join meter_weights w on w.op_id = o.op_id and w.slice_id = c.slice_id

@@ -4,8 +4,7 @@
 insert into staged
 select mp.portion_id, 'direct', 'own', 'operations', o.who_id,
        o.operation_name, n.model, n.token_kind,
-       case when a.tenant_id is null then 'identity_missing' end,
-       case when a.tenant_id is null then 'identity_missing' end,
+       a.reason, a.reason,
        'meter', 'tokens', cast(sum(mp.weight) as hugeint), s.denominator, 'tokens',
        case when a.tenant_id is null then 'unallocated'
             when s.within_tolerance and not bool_or(o.estimated) then 'metered'
@@ -17,5 +16,5 @@ join actors a on a.who_id = o.who_id
 join portions p on p.portion_id = mp.portion_id
 join assignments n on n.assignment_id = p.assignment_id
 join meter_slices s on s.slice_id = mp.slice_id
-group by mp.portion_id, o.who_id, a.tenant_id, o.operation_name, n.model, n.token_kind,
+group by mp.portion_id, o.who_id, a.tenant_id, a.reason, o.operation_name, n.model, n.token_kind,
          s.denominator, s.within_tolerance;

@@ -1,24 +1,32 @@
 -- The day's operations with small integer names for themselves and for who caused them.
--- in:  operations (grain: operation_key), usage (grain: report row), extra_tenants (tenant_id)
--- out: named (grain: set of who-columns seen), actors (grain: one distinct set of who-columns; who_id 1 is nobody), ops (grain: operation)
+-- in:  operations (grain: operation_key), usage (grain: report row), extra_tenants (tenant_id),
+--      billed_principals (tenant_id, principal_id): whom charges name themselves
+-- out: named (grain: set of who-columns seen), ops (grain: operation)
+--      actors (grain: one distinct set of who-columns; who_id 1 is nobody, 2 is whoever was named and
+--      is not believed; reason: why no tenant pays)
 create table named as
 select distinct {who} from operations
 union
 select distinct {who} from usage;
 
 create table actors as
-select row_number() over (order by tenant_id is not null, who_key) as who_id, *
+select row_number() over (order by tenant_id is not null, who_key, unverified) as who_id, *,
+       case when tenant_id is not null then null
+            when unverified then 'identity_unverified'
+            else 'identity_missing' end as reason
 from (
-    select distinct {who_key} as who_key, {who}
+    select distinct {who_key} as who_key, {actor_key} as actor_key, {who}, unverified
     from (
-        select {who} from named
-        union all select tenant_id, {no_who} from named
-        union all select tenant_id, {no_who} from extra_tenants
-        union all select null, {no_who}
+        select {who}, false as unverified from named
+        union all select tenant_id, {no_who}, false from named
+        union all select tenant_id, {no_who}, false from extra_tenants
+        union all select {billed_who}, false from billed_principals
+        union all select null, {no_who}, false
+        union all select null, {no_who}, true
     )
 );
 
 create table ops as
 select row_number() over (order by o.operation_key) as op_id, a.who_id, o.*
-from (select *, {who_key} as who_key from operations) o
-join actors a on a.who_key = o.who_key;
+from (select *, {who_key} as who_key, {actor_key} as actor_key from operations) o
+join actors a on a.actor_key = o.actor_key;

@@ -1,6 +1,6 @@
--- Lines of one charge that one rule takes and that carry the same tags: what is divided.
+-- Lines of one charge that one rule takes and that carry the same tags and principal: what is divided.
 -- in:  lines (grain: line slice of the day; match_key, quanta), matched (match_key, assignment_id)
--- out: portions (grain: charge, tag set, assignment), amounts in quanta
+-- out: portions (grain: charge, tag set with principal, assignment), amounts in quanta
 create table portions as
 select
     row_number() over (order by charge_id, tag_set, assignment_id) as portion_id, *
@@ -15,6 +15,7 @@ from (
         min(l.InvoiceIssuerName) as issuer,
         min(l.BillingAccountId) as billing_account_id,
         min(l.SubAccountId) as sub_account_id,
+        min(l.PrincipalId) as principal_id,
         min(coalesce(l.SubAccountId, l.BillingAccountId)) as account,
         min(l.ResourceId) as resource_id,
         min(l.RegionId) as region,

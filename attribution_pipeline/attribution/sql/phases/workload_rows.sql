@@ -11,8 +11,7 @@ having sum(s.billed) <> 0 or sum(s.effective) <> 0;
 
 insert into staged
 select a.portion_id, 'workload', 'own', 'operations', o.who_id, o.operation_name, o.model, null,
-       case when w.tenant_id is null then 'identity_missing' end,
-       case when w.tenant_id is null then 'identity_missing' end,
+       w.reason, w.reason,
        'node', '{driver}', cast(sum(s.weight) as hugeint), cast(sum(s.total) as hugeint), '{unit}',
        case when w.tenant_id is null then 'unallocated'
             when bool_or(o.estimated) then 'estimated' else 'allocated' end,
@@ -21,7 +20,7 @@ from shares s
 join pod_amounts a on a.amount_id = s.amount_id
 join ops o on o.op_id = s.member
 join actors w on w.who_id = o.who_id
-group by a.portion_id, o.who_id, w.tenant_id, o.operation_name, o.model;
+group by a.portion_id, o.who_id, w.tenant_id, w.reason, o.operation_name, o.model;
 
 insert into staged
 select a.portion_id, 'workload',
@@ -32,7 +31,8 @@ select a.portion_id, 'workload',
             when p.row_kind = 'unmounted' then 'unmounted' else 'no_operation_evidence' end,
        case when p.tenant_who_id is not null then null
             when p.row_kind = 'unmounted' then 'unmounted' else 'no_operation_evidence' end,
-       'node', null, null, null, null,
+       -- which label named the tenant
+       'node', min(p.label_source), null, null, null,
        case when p.tenant_who_id is not null then 'allocated' else 'unallocated' end,
        cast(sum(a.billed) as {int}), cast(sum(a.effective) as {int})
 from (

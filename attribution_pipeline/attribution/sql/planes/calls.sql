@@ -1,13 +1,12 @@
--- Spans of billable calls around the day, each (trace, span) once.
+-- Spans around the day, each (trace, span) once; the billable calls among them.
 -- in:  landed_spans (grain: one span as delivered), thresholds (sampling_threshold, counted, of_sampled)
--- out: calls (grain: one span); n is a row number, not an order
-create table delivered as
-select
-    trace_id, span_id, kind, start_unix_nano, end_unix_nano, scope_name, scope_version, cluster,
-    namespace, pod, provider, operation_name, model, response_id, server_address, account, region,
-    metered, {buckets}, sampling_threshold, attempt, {who}, originator_id
+-- out: repeated (grain: span that came more than once), once (view, grain: one span, every column),
+--      around (view, same grain, what identity needs of it), calls (grain: one span of a billable
+--      call); n is a row number, not an order; is_named: its response id names one call
+create view delivered as
+select * exclude (source, object_id, position)
 from landed_spans
-where is_call and end_unix_nano >= {from_ns} and start_unix_nano < {to_ns};
+where end_unix_nano >= {from_ns} and start_unix_nano < {to_ns};
 
 -- delivery is at least once: most spans come once, so only the repeated ones are sorted
 create table repeated as
@@ -29,17 +28,36 @@ from (
 )
 where place = 1;
 
+create view once as
+select d.* from delivered d
+where not exists (
+    select 1 from repeated r where r.trace_id = d.trace_id and r.span_id = d.span_id)
+union all
+select * exclude (content) from winners;
+
+create view around as
+select trace_id, span_id, parent_span_id, links, service_name, kind, is_call,
+       start_unix_nano, end_unix_nano, {who}, originator_id, envelope, {run}, attempt,
+       parent_issuance_id, attributes
+from once;
+
 create table calls as
 select row_number() over () as n, c.*,
-       case when response_id is null then trace_id || ':' || span_id
-            else coalesce(provider, '') || chr(31) || response_id end as operation_key,
+       case when is_named then coalesce(provider, '') || chr(31) || response_id
+            else trace_id || ':' || span_id end as operation_key,
        coalesce(t.counted, 1) as counted,
        coalesce(t.of_sampled, 1) as of_sampled
 from (
-    select d.* from delivered d
-    where not exists (
-        select 1 from repeated r where r.trace_id = d.trace_id and r.span_id = d.span_id)
-    union all
-    select * exclude (content) from winners
+    select
+        trace_id, span_id, parent_span_id, links, service_name, kind, start_unix_nano,
+        end_unix_nano, scope_name, scope_version, cluster, namespace, pod, provider,
+        operation_name, model, response_id, server_address, account, region, metered, {buckets},
+        sampling_threshold, attempt, {who}, originator_id, envelope, {run}, parent_issuance_id,
+        -- Ollama draws its ids from a thousand: they name no call
+        response_id is not null
+            and not (response_id like 'chatcmpl-%' and length(response_id) <= {ollama_length})
+            as is_named
+    from once
+    where is_call
 ) c
 left join thresholds t on t.sampling_threshold = c.sampling_threshold;

@@ -2,7 +2,8 @@
 -- in:  landed_{kind} (grain: one row of one snapshot)
 --      standing_objects (table_name, source, object_id, ordinal): greater ordinal is newer
 -- out: {kind} (same grain, one snapshot a source, cluster and day)
-create table {kind} as
+--      rejected_{kind} (same): rows of these snapshots that can't be used, by name and reason
+create table newest_{kind} as
 select a.* exclude (ordinal, newest)
 from (
     select l.*, o.ordinal,
@@ -13,3 +14,7 @@ from (
     where epoch_us(l.window_start) = {day_us}
 ) a
 where a.ordinal = a.newest;
+
+create view {kind} as select * from newest_{kind} where rejected is null;
+
+create view rejected_{kind} as select * from newest_{kind} where rejected is not null;

@@ -12,7 +12,8 @@ select
          then concat_ws('/', caller_cluster, caller_namespace, caller_pod) end as caller_pod,
     case when serving_pod is not null
          then concat_ws('/', serving_cluster, serving_namespace, serving_pod) end as serving_pod,
-    {who}, originator_id, identity_source, verdict, emitter, merged,
+    {who}, originator_id, identity_source, verdict, issuance_id, parent_issuance_id, emitter,
+    merged,
     {place} as place
 from {ops}
 where ends_today;

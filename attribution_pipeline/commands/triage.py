@@ -1,0 +1,74 @@
+"""``attribution triage``: P1 to P3, the first FAIL first.
+
+Belongs here: the command, its lines and its exit status. Does not: verdicts (``proof.triage``), what
+of the deployment they take (``orchestration.triage``).
+
+Exit status: 0 all three pass; 1 one fails, and nothing after it was asked.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attribution_pipeline.commands.options import (
+    Config,
+    MaybeTo,
+    ordered,
+    parse_day,
+    usable_place,
+)
+
+FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command("triage", short_help="P1 to P3, stops at the first FAIL")(triage)
+
+
+def triage(
+    first: Annotated[
+        date | None,
+        typer.Option("--from", parser=parse_day, metavar="DAY",
+                     help="Default: the last 7 recorded days."),
+    ] = None,
+    last: MaybeTo = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Write every verdict as JSON: number, query, rows behind it."),
+    ] = None,
+    config: Config = None,
+) -> None:  # fmt: skip
+    """P1 control plane, P2 identity through retries, P3 joinability; mend the first FAIL first.
+
+    P1 reads `sources.controls`. P2 samples retry chains of the days. P3 is of the month to date of
+    the newest day, and replays that day. Status: 0 all PASS; 1 a FAIL.
+    """
+    from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.orchestration.house import House
+    from attribution_pipeline.orchestration.triage import triage_of
+    from attribution_pipeline.views import score as view
+    from attribution_pipeline.views.cells import terminal_cell
+
+    ordered(first, last)
+    view.require_place(out)
+    house = House(load_deployment(config))
+    with usable_place():
+        found = triage_of(house, first, last)
+    for line in view.lines(found.verdicts):
+        typer.echo(line)
+    typer.echo("")
+    if found.failure is not None:
+        rest = f" Not asked: {', '.join(found.not_reached)}." if found.not_reached else ""
+        typer.echo(terminal_cell(f"stops at {found.stopped_at}: {found.failure.detail}{rest}"))
+    else:
+        typer.echo("P1, P2 and P3 are PASS")
+    if out is not None:
+        view.write_json(found.as_dict(), out)
+        typer.echo(f"wrote {out}", err=True)
+    if found.stopped_at:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,71 @@
+"""What trying again cost: attempts after the first, by tenant and workflow.
+
+Belongs here: the sum and its columns. Does not: which attempt a call was (``sources/otlp``), whose it
+is (``attribution.identity``), where rows come from (``lake``).
+
+A retry that was billed is a cost like any other: it is in the ledger once, under the identity of
+what was retried. This view only shows how much of that cost it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST = 1
+"""``attempt`` of what was not tried before; null counts as this."""
+
+COLUMNS = (
+    "tenant_id",  # null: nobody was named, or nobody who is believed
+    "workflow_id",
+    "billing_currency",
+    "retries",  # billed calls after a first attempt
+    "calls",  # all billed calls
+    "retry_billed_cost",  # what the retries cost at request level
+    "retry_effective_cost",
+    "billed_cost",  # what all calls cost
+    "effective_cost",
+)
+"""Grain: tenant, workflow, currency. Money in the billing currency, exact; idle and overhead, which no
+request has a part of, are in none of it."""
+
+
+def retry_costs(ledger: pa.Table, operation_costs: pa.Table, operations: pa.Table) -> pa.Table:
+    """The view of some days' published tables, with columns ``COLUMNS``, in their order.
+
+    Currencies are never added up. A call whose operation is on no day at hand (it ended before the
+    first or after the last) is left to the day that has it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    calls = operations.select(["operation_key", "tenant_id", "workflow_id", "attempt"])
+    is_retry = pc.greater(pc.fill_null(calls["attempt"], FIRST), FIRST)
+    calls = calls.drop(["attempt"]).append_column("is_retry", pc.cast(is_retry, pa.int64()))
+    currency = ledger.select(["attribution_id", "billing_currency"]).group_by(
+        ["attribution_id", "billing_currency"]
+    )
+    costs = (
+        operation_costs.select(["attribution_id", "operation_key", "billed_cost", "effective_cost"])
+        .join(currency.aggregate([]), "attribution_id", join_type="inner")
+        .group_by(["operation_key", "billing_currency"])
+        .aggregate([("billed_cost", "sum"), ("effective_cost", "sum")])
+        .join(calls, "operation_key", join_type="inner")
+    )
+    nothing = pa.scalar(0, costs["billed_cost_sum"].type)
+    for cost in ("billed_cost", "effective_cost"):
+        of_retries = pc.if_else(pc.equal(costs["is_retry"], 1), costs[f"{cost}_sum"], nothing)
+        costs = costs.append_column(f"retry_{cost}", of_retries)
+    group = ["tenant_id", "workflow_id", "billing_currency"]
+    found = costs.group_by(group).aggregate(
+        [
+            ("is_retry", "sum"), ("operation_key", "count"), ("retry_billed_cost", "sum"),
+            ("retry_effective_cost", "sum"), ("billed_cost_sum", "sum"), ("effective_cost_sum", "sum"),
+        ]
+    )  # fmt: skip
+    sums = ("is_retry_sum", "operation_key_count", "retry_billed_cost_sum",
+            "retry_effective_cost_sum", "billed_cost_sum_sum", "effective_cost_sum_sum")  # fmt: skip
+    shown = found.select([*group, *sums]).rename_columns(list(COLUMNS))
+    return shown.sort_by([(name, "ascending") for name in group])
