@@ -141,6 +141,12 @@ def test_ids_that_parquet_made_numbers_are_text_again() -> None:
     assert line["SkuId"] == "123456789012345678"
 
 
+@pytest.mark.parametrize("said", ["arn:aws:iam::1:role/app", ""])
+def test_the_principal_of_a_bill_lands_in_its_own_column(said: str) -> None:
+    """FOCUS 1.5, in work: null where the provider cannot tell."""
+    assert land_row(PrincipalId=said)["PrincipalId"] == (said or None)
+
+
 def test_quantities_keep_their_raw_precision() -> None:
     line = land_row(ConsumedQuantity="2.000000000000000", ListCost="0.00000000004")
     assert (line["ConsumedQuantity"], line["ListCost"]) == ("2.000000000000000", "0.00000000004")

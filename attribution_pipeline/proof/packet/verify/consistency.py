@@ -26,8 +26,10 @@ OF_LINE = {
 }
 """What each line of a charge has in common with it."""
 
-OF_SPAN = ("end_unix_nano", "start_unix_nano", "response_id", "model", "metered", *BUCKETS)
+OF_SPAN = ("end_unix_nano", "start_unix_nano", "metered", *BUCKETS)
 """What an operation has from its span."""
+OF_ANY_TWIN = ("response_id", "model")
+"""What its span may leave unsaid and a twin says."""
 
 
 def documents_agree(packet: Packet) -> int:
@@ -115,24 +117,36 @@ def calls(packet: Packet) -> tuple[int, int]:
     many were found among the spans, how many were not."""
     found = missing = 0
     for day in packet.days:
-        spans: dict[tuple[str, str], list[Record]] = {}
+        spans: dict[str, list[Record]] = {}
         for span in packet.lines(f"days/{day.day}/spans.jsonl.gz"):
-            spans.setdefault((span["trace_id"], span["span_id"]), []).append(span)
+            spans.setdefault(span["span_id"], []).append(span)
         for key, operation in day.operations.items():
             where = f"{day.day}: operation {key}"
             _times(day, operation, where)
-            delivered = spans.get((operation["trace_id"], operation["span_id"]), [])
-            if not delivered:
+            own = [
+                span
+                for span in spans.get(operation["span_id"], [])
+                if span["trace_id"] == operation["trace_id"]
+            ]
+            twins = [
+                span
+                for span_id in operation.get("merged", "").split()
+                for span in spans.get(span_id, [])
+            ]
+            if not own:
                 missing += 1
-            elif not any(_is_of(operation, span) for span in delivered):
+            elif not any(_is_of(operation, span, [*own, *twins]) for span in own):
                 raise Failed(RECOMPUTATION, f"{where}: it is not what its span says")
             else:
                 found += 1
     return found, missing
 
 
-def _is_of(operation: Record, span: Record) -> bool:
-    return all((operation.get(name) or 0) == (span.get(name) or 0) for name in OF_SPAN)
+def _is_of(operation: Record, span: Record, everywhere: list[Record]) -> bool:
+    return all((operation.get(name) or 0) == (span.get(name) or 0) for name in OF_SPAN) and all(
+        operation.get(name) in (None, *(one.get(name) for one in everywhere))
+        for name in OF_ANY_TWIN
+    )
 
 
 def _times(day: Day, operation: Record, where: str) -> None:
