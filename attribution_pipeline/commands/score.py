@@ -61,12 +61,11 @@ def score(
     house = House(load_deployment(config))
     with usable_place():
         found = score_of(house, first, last)
-    for line in view.lines(found.verdicts):
-        typer.echo(line)
-    typer.echo("")
     for line in view.board(found.verdicts, list(CHECKPOINTS)):
         typer.echo(line)
     typer.echo("")
+    for line in view.failures(found.verdicts):
+        typer.echo(line)
     failed = sum(not verdict.passed for verdict in found.verdicts)
     typer.echo(f"{len(found.verdicts) - failed} of {len(found.verdicts)} verdicts are PASS")
     if out is not None:

@@ -7,7 +7,7 @@ Belongs here: rows, columns, their texts, filling a page between its markers. Do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attribution_pipeline.proof.accuracy import Accuracy
 
 LEDGER = "ledger"
-_CENTS = Decimal("0.01")
+_CENTS, _SHARE = Decimal("0.01"), Decimal("0.0001")
 _HEAD = (
     "faults", "by", "goals", "tie-out", "metered", "wrong day", "allocated", "estimated", "bound",
     "on cause",
@@ -99,9 +99,9 @@ def _without_by(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 def _row(name: str, by: str, found: Accuracy) -> tuple[str, ...]:
     figures = (found.tie_out, found.wrong_tenant("metered"), found.wrong_day,
                found.wrong_tenant("allocated"), found.wrong_tenant("estimated"), found.bound)  # fmt: skip
-    missed = len(found.failures)
-    share = f"{found.share_on_cause * 100:.4f} %"
-    return (name, by, f"{missed:,} missed" if missed else "met", *map(_usd, figures), share)
+    # cut, not rounded: what is not whole never shows as whole
+    share = (found.share_on_cause * 100).quantize(_SHARE, rounding=ROUND_DOWN)
+    return (name, by, "missed" if found.failures else "met", *map(_usd, figures), f"{share} %")
 
 
 def _usd(amount: Decimal) -> str:

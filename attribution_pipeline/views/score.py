@@ -33,6 +33,23 @@ def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield terminal_cell(f"   {verdict.title}: {verdict.detail}")
 
 
+def failures(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """What failed, slices of one number and one sentence in one line."""
+    alike: dict[tuple[str, str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        if not verdict.passed:
+            key = (verdict.question, verdict.number, verdict.detail)
+            alike.setdefault(key, []).append(verdict)
+    for found in alike.values():
+        if len(found) == 1:
+            yield from lines(found)
+            continue
+        one = found[0]
+        held = f" (threshold: {one.threshold})" if one.threshold else ""
+        yield terminal_cell(f"{one.question} FAIL  {len(found)} slices: {one.number}{held}")
+        yield terminal_cell(f"   {one.title}: {one.detail}")
+
+
 def board(verdicts: Sequence[Verdict], questions: Sequence[str]) -> Iterator[str]:
     """A line a slice, a column a question."""
     from attribution_pipeline.views.text_table import text_table

@@ -154,7 +154,11 @@ def deliver(
         )  # fmt: skip
         assert plane is not None, "too many late spans for the tests' bound"
         whole_plane = operation_plane(
-            here, world.day, world.policy, out=_out(folder, f"{number}-whole"), compute=COMPUTE,
+            here,
+            world.day,
+            world.policy,
+            out=_out(folder, f"{number}-whole"),
+            compute=COMPUTE,
             keys=keys,
         )
         how |= {"recorded_at": RECORDED_AT + timedelta(days=number), "previous": previous}
