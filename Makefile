@@ -33,7 +33,8 @@ check: $(VENV)/installed  ## style, types, layer boundaries
 
 test: check browser  ## everything; fast tests first
 	$(BIN)/python -m pytest -n 2 -m "not heavy and not browser"
-	$(BIN)/python -m pytest -m "heavy or browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "heavy and not browser"
+	$(BIN)/python -m pytest -m browser
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
