@@ -87,6 +87,18 @@ MaybeTo = Annotated[
     date | None,
     typer.Option("--to", parser=parse_day, metavar="DAY", help="Default: the last recorded."),
 ]
+RecentFrom = Annotated[
+    date | None,
+    typer.Option(
+        "--from", parser=parse_day, metavar="DAY", help="Default: the last 7 recorded days."
+    ),
+]
+VerdictsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="F", help="Write every verdict as JSON: number, query, rows behind it."
+    ),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attribution_pipeline.commands.options import AsOf, Config, From, To, ordered
+from attribution_pipeline.commands.options import AsOf, Config, From, To, ordered, usable_place
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -69,17 +69,11 @@ def replay(
     house = House(load_deployment(config))
     _require_logs(house)
     states = _states(house, first, last, as_of)
-    try:
+    with usable_place():
         if policy is None:
             status = _replayed(house, states, as_of)
         else:
             status = _compared(house, states, policy, as_of, out)
-    except OSError as error:
-        raise Refusal(
-            (error.strerror or str(error)).lower(),
-            where=str(error.filename or "the machine's temporary place"),
-            remedy="see that it exists, may be written and has space; nothing was changed",
-        ) from error
     if status:
         raise typer.Exit(status)
 

@@ -8,17 +8,14 @@ Exit status: 0 every verdict is PASS; 1 one is FAIL.
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from attribution_pipeline.commands.options import (
     Config,
     MaybeTo,
+    RecentFrom,
+    VerdictsOut,
     ordered,
-    parse_day,
     usable_place,
 )
 
@@ -31,18 +28,11 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    first: Annotated[
-        date | None,
-        typer.Option("--from", parser=parse_day, metavar="DAY",
-                     help="Default: the last 7 recorded days."),
-    ] = None,
+    first: RecentFrom = None,
     last: MaybeTo = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="F", help="Write every verdict as JSON: number, query, rows behind it."),
-    ] = None,
+    out: VerdictsOut = None,
     config: Config = None,
-) -> None:  # fmt: skip
+) -> None:
     """Score recorded days: C1 request join, C2 model and token evidence, C3 actor separation,
     C4 replayability, C5 thresholds, C6 lineage.
 

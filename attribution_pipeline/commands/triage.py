@@ -8,17 +8,14 @@ Exit status: 0 all three pass; 1 one fails, and nothing after it was asked.
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from attribution_pipeline.commands.options import (
     Config,
     MaybeTo,
+    RecentFrom,
+    VerdictsOut,
     ordered,
-    parse_day,
     usable_place,
 )
 
@@ -31,18 +28,11 @@ def register(app: typer.Typer) -> None:
 
 
 def triage(
-    first: Annotated[
-        date | None,
-        typer.Option("--from", parser=parse_day, metavar="DAY",
-                     help="Default: the last 7 recorded days."),
-    ] = None,
+    first: RecentFrom = None,
     last: MaybeTo = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="F", help="Write every verdict as JSON: number, query, rows behind it."),
-    ] = None,
+    out: VerdictsOut = None,
     config: Config = None,
-) -> None:  # fmt: skip
+) -> None:
     """P1 control plane, P2 identity through retries, P3 joinability; mend the first FAIL first.
 
     P1 reads `sources.controls`. P2 samples retry chains of the days. P3 is of the month to date of
