@@ -303,7 +303,8 @@ def record(program: str, company: Path) -> dict[str, Any]:
     # files at rest are never written in place, so names of the same bytes are a copy
     shutil.copytree(company / "lake", place / "lake", copy_function=os.link)
     shutil.copytree(company / "policies", place / "policies")
-    shutil.copy(company / "attribution.yaml", place)
+    for name in ("attribution.yaml", "keys.yaml"):
+        shutil.copy(company / name, place)
     house = House(load_deployment(place / "attribution.yaml"))
     before = house.lake.manifest(DAY)["files"]
     answer = timed(lambda: {"state": record_day(house, DAY).state})

@@ -13,8 +13,8 @@ from pathlib import Path
 
 TABLES = ("spans", "billing", "opencost_allocations", "opencost_assets", "usage")
 
-SPAN_KEYS = ("trace_id", "span_id", "is_call", "attributes")
-"""Columns of landed spans that the day needs besides those that tell two deliveries apart."""
+UNREAD = ("object_id", "position", "span_name", "error_type", "operation_id")
+"""Columns of landed spans that a day needs at most to tell two deliveries of one span apart."""
 
 
 def scan_queries(landed: Path) -> list[str]:
@@ -52,9 +52,7 @@ def scan_landed(queries: Sequence[str], *, threads: int) -> int:
 def _needed(table: str, columns: Sequence[str]) -> Sequence[str]:
     if table != "spans":
         return columns
-    from attribution_pipeline.attribution.operations import CONTENT
-
-    return [*SPAN_KEYS, *CONTENT]
+    return [name for name in columns if name not in UNREAD]
 
 
 def _aggregate(kind: object) -> str:
