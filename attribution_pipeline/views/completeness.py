@@ -22,6 +22,9 @@ MOST_SLICES = 50
 
 NO_EVIDENCE = "no_evidence"
 
+TOGETHER = "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}"
+"""Between two shares of a cell: the table is wide, and a browser would break the line there."""
+
 
 def records(found: Completeness) -> list[dict[str, Any]]:
     """One record a slice and field, totals last: parts and wholes as text, shares cut to 12 digits.
@@ -50,7 +53,7 @@ def markdown(found: Completeness) -> str:
     parts = []
     for title, missing in (("Coverage", False), ("Null rate", True)):
         parts.append(
-            f"**{title}, by cost ({found.metric}) / by count**\n\n" + _table(found, missing)
+            f"**{title} in %, by cost ({found.metric}) / by count**\n\n" + _table(found, missing)
         )
     return "\n\n".join(parts)
 
@@ -78,12 +81,13 @@ def _table(found: Completeness, missing: bool) -> str:
 def _row(one: SliceCompleteness, missing: bool) -> list[str]:
     def cell(field: str) -> str:
         both = (one.share(field, "cost"), one.share(field, "records"))
-        return " / ".join(percent(r.missing if missing else r.value) for r in both)
+        shares = [percent(r.missing if missing else r.value).removesuffix(" %") for r in both]
+        return TOGETHER.join(shares)
 
     route = one.route
     return [
         route.provider, route.model or NO_MODEL, route.surface, route.currency,
-        plain(one.total.cost), f"{int(one.total.records):,}", *(cell(field) for field in FIELDS),
+        f"{one.total.cost:,.2f}", f"{int(one.total.records):,}", *(cell(field) for field in FIELDS),
     ]  # fmt: skip
 
 

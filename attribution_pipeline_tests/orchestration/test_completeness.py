@@ -118,10 +118,10 @@ def test_a_month_to_date_adds_its_days_and_no_other(three_days_once: Path, tmp_p
 def test_the_views_publish_null_rates_beside_the_total_and_escape_names(house: House) -> None:
     found = of_days(house, [DAY], METRIC)
     text = view.markdown(found)
-    assert "**Coverage, by cost (effective_cost) / by count**" in text
-    assert "**Null rate, by cost (effective_cost) / by count**" in text
-    assert "72.13 % / 62.50 %" in text
-    assert "27.86 % / 37.50 %" in text
+    assert "**Coverage in %, by cost (effective_cost) / by count**" in text
+    assert "**Null rate in %, by cost (effective_cost) / by count**" in text
+    assert f"72.13{view.TOGETHER}62.50" in text
+    assert f"27.86{view.TOGETHER}37.50" in text
     assert text.count("**46.96**") == 2, "the ledger's own total, in both tables"
     assert len(view.records(found)) == (len(found.slices) + len(found.totals)) * len(FIELDS)
     assert view.markdown_cell("a|b`<c>\n") == "a\\|b\\`&lt;c>\\\\u000a"
