@@ -7,9 +7,10 @@ call (``identity``), the SQL itself (``sql/planes``). The rules in words: docs/d
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from attribution_pipeline.model.versions import version_of
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.engine import Session
@@ -129,13 +130,10 @@ SCOPES: tuple[Scope, ...] = (
 """The first that fits decides; its ``why`` is the reason for its rank. Rank goes before span kind
 and end: a caller's poorer count never beats a better one because it ended later."""
 
-_LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
-
 
 def scope_of(name: str | None, version: str | None) -> Scope | None:
     """The entry for an instrumentation scope. A version that cannot be read is a current one."""
-    found = _LEADING_NUMBERS.match(version or "")
-    numbers = tuple(int(part) for part in found.group().split(".")) if found else None
+    numbers = version_of(version)
     for scope in SCOPES:
         if (name or "").startswith(scope.prefix) and (
             scope.before is None or (numbers is not None and numbers < scope.before)

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.orchestration.governing import governing
+from attribution_pipeline.orchestration.planes import landed_of
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.closes import BilledPeriod
@@ -66,14 +67,6 @@ def moved_by(house: House, periods: Sequence[BilledPeriod], *, closing: bool) ->
 
 
 def _landed(house: House) -> Landed:
-    from attribution_pipeline.attribution.day import Landed
-
     files = {table: house.landed.files(table) for table in TABLES}
     house.landed.verify([file for found in files.values() for file in found])
-    storage = house.deployment.storage_folder
-    return Landed(
-        files={
-            table: [str(storage / file.path) for file in found] for table, found in files.items()
-        },
-        current_objects={table: house.landed.current_objects(table) for table in TABLES},
-    )
+    return landed_of(house, house.landed, files)

@@ -121,7 +121,7 @@ def _late(
     storage = house.deployment.storage_folder
     return late_operation_plane(
         as_plane(house, newest),
-        _landed(house, house.landed, files),
+        landed_of(house, house.landed, files),
         [str(storage / file.path) for file in late],
         day,
         policy,
@@ -251,7 +251,7 @@ def not_yet_due(house: House, newest: date) -> list[dict[str, Any]]:
     house.landed.verify([file for found in files.values() for file in found])
     with house.lake.staging(newest) as out:
         return due_later(
-            _landed(house, house.landed, files),
+            landed_of(house, house.landed, files),
             house.facts,
             after=newest,
             first_day=house.deployment.first_day,
@@ -259,7 +259,8 @@ def not_yet_due(house: House, newest: date) -> list[dict[str, Any]]:
         )
 
 
-def _landed(house: House, landed: LandedView, files: Mapping[str, list[LandedFile]]) -> Landed:
+def landed_of(house: House, landed: LandedView, files: Mapping[str, list[LandedFile]]) -> Landed:
+    """Landed files as the engine takes them."""
     from attribution_pipeline.attribution.day import Landed
 
     storage = house.deployment.storage_folder
@@ -287,7 +288,7 @@ def _compute(
     from attribution_pipeline.attribution.operations import operation_plane
     from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
 
-    landed = _landed(house, store, files)
+    landed = landed_of(house, store, files)
     compute = house.compute(out)
     if name == "billing":
         first_day = house.deployment.first_day

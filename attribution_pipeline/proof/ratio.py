@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+NO_EVIDENCE = "no_evidence"
+"""Said of a share of nothing: a question without evidence is a FAIL, never a pass."""
+
 DIGITS = 12
 """Digits after the point that are written; cut, never rounded, so that 0.99 is never said of less."""
 

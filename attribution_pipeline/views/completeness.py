@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from attribution_pipeline.proof.completeness import FIELDS, Completeness, SliceCompleteness
-from attribution_pipeline.proof.ratio import Ratio, percent, plain
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, Ratio, percent, plain
 from attribution_pipeline.proof.routes import NO_MODEL
 from attribution_pipeline.views.text_table import text_table
 
@@ -19,8 +19,6 @@ BY = {"cost": "cost", "records": "count", "tokens": "tokens"}
 
 MOST_SLICES = 50
 """Slices of a table in the UI, dearest first: the event log keeps each of them for ever."""
-
-NO_EVIDENCE = "no_evidence"
 
 TOGETHER = "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}"
 """Between two shares of a cell: the table is wide, and a browser would break the line there."""

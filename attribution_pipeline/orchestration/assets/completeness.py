@@ -8,7 +8,6 @@ sums (``proof.completeness``), the questions (``checks.completeness``).
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -18,7 +17,7 @@ import dagster as dg
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS, Disclosed
-from attribution_pipeline.orchestration.checks.on_ledger import PARTITIONED_CHECKS
+from attribution_pipeline.orchestration.checks.on_ledger import partitioned_specs
 from attribution_pipeline.orchestration.metadata import Metadata, money
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -31,18 +30,6 @@ STEP = "disclosed_day"
 
 def completeness_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """The day's disclosure, and its two checks, in one step."""
-    with warnings.catch_warnings():
-        # partitioned checks are in preview in 1.13: accepted, by name and nowhere else
-        warnings.filterwarnings("ignore", PARTITIONED_CHECKS, dg.PreviewWarning)
-        check_specs = [
-            dg.AssetCheckSpec(
-                name,
-                asset=COMPLETENESS,
-                description=" ".join((question.__doc__ or "").split()),
-                partitions_def=days,
-            )
-            for name, question in QUESTIONS.items()
-        ]
 
     @dg.multi_asset(
         name=STEP,
@@ -62,7 +49,7 @@ def completeness_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
                 ),
             )
         ],
-        check_specs=check_specs,
+        check_specs=partitioned_specs(COMPLETENESS, QUESTIONS, days),
     )
     def disclosed_day(
         context: dg.AssetExecutionContext, deployment: DeploymentFile

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.checks.answers import Answer
 from attribution_pipeline.orchestration.metadata import Metadata
-from attribution_pipeline.proof.ratio import Ratio, judged, percent
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, Ratio, judged, percent
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
     from attribution_pipeline.proof.completeness import Completeness, SliceCompleteness
 
 COLUMNS = ("slice", "by cost", "by tokens", "missing")
-
-NO_EVIDENCE = "no_evidence"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Belongs here: names, blocking or alerting, the one step that answers them all. D
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -48,22 +48,33 @@ ALERTING: Mapping[str, Question] = {
 """A day that fails one is exact, and says less than it could."""
 
 
-def ledger_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
-    """All checks of a day in one step: the files are hashed and opened once."""
-    questions = {**BLOCKING, **ALERTING}
+def partitioned_specs(
+    asset: str,
+    questions: Mapping[str, Callable[..., Answer]],
+    days: dg.DailyPartitionsDefinition,
+    *,
+    blocking: Container[str] = (),
+) -> list[dg.AssetCheckSpec]:
+    """Checks of a day of ``asset``: what each asks is what its question's docstring says."""
     with warnings.catch_warnings():
         # partitioned checks are in preview in 1.13: accepted, by name and nowhere else
         warnings.filterwarnings("ignore", PARTITIONED_CHECKS, dg.PreviewWarning)
-        specs = [
+        return [
             dg.AssetCheckSpec(
                 name,
-                asset=LEDGER,
+                asset=asset,
                 description=" ".join((question.__doc__ or "").split()),
-                blocking=name in BLOCKING,
+                blocking=name in blocking,
                 partitions_def=days,
             )
             for name, question in questions.items()
         ]
+
+
+def ledger_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
+    """All checks of a day in one step: the files are hashed and opened once."""
+    questions = {**BLOCKING, **ALERTING}
+    specs = partitioned_specs(LEDGER, questions, days, blocking=BLOCKING)
 
     @dg.multi_asset_check(name="ledger_checks", specs=specs)
     def ledger_checks(

@@ -10,8 +10,9 @@ evidence is a FAIL, ``no_evidence``. Rule: design page 40.
 
 from __future__ import annotations
 
+from attribution_pipeline.proof.ratio import NO_EVIDENCE
 from attribution_pipeline.proof.score.asked import Asked
 from attribution_pipeline.proof.score.board import CHECKPOINTS, Score, score
-from attribution_pipeline.proof.score.verdict import NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.score.verdict import Rows, Verdict
 
 __all__ = ["CHECKPOINTS", "NO_EVIDENCE", "Asked", "Rows", "Score", "Verdict", "score"]

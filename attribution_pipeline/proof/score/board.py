@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.proof.ratio import NO_EVIDENCE
 from attribution_pipeline.proof.replay import one_line
 from attribution_pipeline.proof.score import (
     c1_join,
@@ -22,12 +23,10 @@ from attribution_pipeline.proof.score import (
     c6_lineage,
 )
 from attribution_pipeline.proof.score.asked import Asked
-from attribution_pipeline.proof.score.verdict import NO_EVIDENCE, Verdict
+from attribution_pipeline.proof.score.verdict import UNUSABLE, Verdict, unanswered
 
 if TYPE_CHECKING:
     from attribution_pipeline.proof.completeness import Completeness
-
-UNUSABLE = "evidence_unusable"
 
 
 @dataclass(frozen=True)
@@ -117,15 +116,9 @@ def _judged(name: str, asked: Asked) -> list[Verdict]:
     try:
         found = checkpoint.judge(asked)
     except (Refusal, OSError) as problem:
-        return [_failed(name, asked, UNUSABLE, one_line(problem))]
+        text = one_line(problem)
+        return [unanswered(name, checkpoint.title, asked.command, UNUSABLE, text)]
     if found:
         return found
     text = f"{NO_EVIDENCE}: no request is billed by any slice of these days"
-    return [_failed(name, asked, NO_EVIDENCE, text)]
-
-
-def _failed(name: str, asked: Asked, reason: str, detail: str) -> Verdict:
-    return Verdict(
-        name, CHECKPOINTS[name].title, None, False,
-        number=reason, threshold="", detail=detail, query=f"-- {asked.command}", reason=reason,
-    )  # fmt: skip
+    return [unanswered(name, checkpoint.title, asked.command, NO_EVIDENCE, text)]

@@ -15,11 +15,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Broken, Refusal
-from attribution_pipeline.proof.ratio import cut, plain
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, cut, plain
 from attribution_pipeline.proof.replay import one_line
 from attribution_pipeline.proof.routes import Route
 from attribution_pipeline.proof.score.asked import Asked, of_route, read
-from attribution_pipeline.proof.score.verdict import NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.score.verdict import Rows, Verdict
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.engine import Session

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from attribution_pipeline.proof.ratio import plain
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, plain
 from attribution_pipeline.proof.relations import RecordedDay
 from attribution_pipeline.proof.replay import DayReplay, replay_day
 from attribution_pipeline.proof.routes import Route
 from attribution_pipeline.proof.score.asked import Asked, of_route, read
-from attribution_pipeline.proof.score.verdict import NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.score.verdict import Rows, Verdict
 
 QUESTION, TITLE = "C4", "replayability"
 

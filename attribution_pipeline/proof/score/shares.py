@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from attribution_pipeline.proof.completeness import records_query
-from attribution_pipeline.proof.ratio import Ratio, judged, percent, plain
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, Ratio, judged, percent, plain
 from attribution_pipeline.proof.routes import Route
 from attribution_pipeline.proof.score.asked import Asked, of_route, read
-from attribution_pipeline.proof.score.verdict import MOST_ROWS, NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.score.verdict import MOST_ROWS, Rows, Verdict
 
 BELOW_SLO = "below_slo"
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attribution_pipeline.proof.routes import Route
 
-NO_EVIDENCE = "no_evidence"
+UNUSABLE = "evidence_unusable"
+"""A file that a question needs is missing or was changed."""
 
 MOST_ROWS = 1_000
 """Rows that a verdict carries; more are counted. As many as C1 samples of a slice."""
@@ -104,3 +105,11 @@ def plain_json(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
+
+
+def unanswered(question: str, title: str, command: str, reason: str, detail: str) -> Verdict:
+    """The FAIL of a question that could not be put to any slice."""
+    return Verdict(
+        question, title, None, False,
+        number=reason, threshold="", detail=detail, query=f"-- {command}", reason=reason,
+    )  # fmt: skip

@@ -13,11 +13,9 @@ from typing import Any
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof.relations import LEDGER, OPERATIONS, files_of
 from attribution_pipeline.proof.replay import one_line
-from attribution_pipeline.proof.score.verdict import Verdict
+from attribution_pipeline.proof.score.verdict import UNUSABLE, Verdict, unanswered
 from attribution_pipeline.proof.triage import p1_control_plane, p2_identity, p3_joinability
 from attribution_pipeline.proof.triage.asked import Asked
-
-UNUSABLE = "evidence_unusable"
 
 
 @dataclass(frozen=True)
@@ -88,13 +86,8 @@ def triage(asked: Asked) -> Triage:
         try:
             verdicts += priority.judge(asked)
         except (Refusal, OSError) as problem:
-            verdicts.append(
-                Verdict(
-                    name, priority.title, None, False,
-                    number=UNUSABLE, threshold="", detail=one_line(problem),
-                    query=f"-- {asked.command}", reason=UNUSABLE,
-                )
-            )  # fmt: skip
+            text = one_line(problem)
+            verdicts.append(unanswered(name, priority.title, asked.command, UNUSABLE, text))
         if not all(verdict.passed for verdict in verdicts):
             break
     return Triage(

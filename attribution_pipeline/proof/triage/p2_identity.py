@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.proof.score.verdict import NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.ratio import NO_EVIDENCE
+from attribution_pipeline.proof.score.verdict import Rows, Verdict
 from attribution_pipeline.proof.triage.asked import Asked, read
 
 if TYPE_CHECKING:

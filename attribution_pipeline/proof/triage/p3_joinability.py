@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from attribution_pipeline.proof.ratio import Ratio, judged, percent, plain
+from attribution_pipeline.proof.ratio import NO_EVIDENCE, Ratio, judged, percent, plain
 from attribution_pipeline.proof.routes import Route
 from attribution_pipeline.proof.score.asked import of_route
 from attribution_pipeline.proof.score.shares import BELOW_SLO
-from attribution_pipeline.proof.score.verdict import MOST_ROWS, NO_EVIDENCE, Rows, Verdict
+from attribution_pipeline.proof.score.verdict import MOST_ROWS, Rows, Verdict
 from attribution_pipeline.proof.triage.asked import Asked, read
 
 QUESTION, TITLE = "P3", "joinability"

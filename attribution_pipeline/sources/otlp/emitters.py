@@ -18,11 +18,10 @@ Known and left as they are, because the span does not hold what was lost:
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-Version = tuple[int, ...]
+from attribution_pipeline.model.versions import Version, version_of
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,6 @@ EMITTERS: tuple[Emitter, ...] = (
     ),
 )
 
-_LEADING_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
-
 
 @lru_cache(maxsize=1024)
 def accounting(scope_name: str | None, scope_version: str | None) -> Accounting:
@@ -94,8 +91,7 @@ def accounting(scope_name: str | None, scope_version: str | None) -> Accounting:
 
     A version that cannot be read is taken for a current one: bounds are of old faults.
     """
-    found = _LEADING_NUMBERS.match(scope_version or "")
-    version = tuple(int(part) for part in found.group().split(".")) if found else None
+    version = version_of(scope_version)
     for emitter in EMITTERS:
         if emitter.scope == scope_name and _covers(emitter, version):
             return emitter.accounting
