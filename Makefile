@@ -7,7 +7,7 @@ SPANS_PER_DAY ?= 50000
 DAYS ?= 3
 SCHEDULES ?= 200
 
-.PHONY: install demo ui test check bench truth lock clean browser schedules reliability
+.PHONY: install demo ui test check bench truth lock clean browser schedules reliability docs
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -60,6 +60,10 @@ schedules: $(VENV)/installed  ## random orders of a late month against the on-ti
 
 reliability: $(VENV)/installed  ## kills, faults, full disks, flipped bits, crowds, all of them; writes docs/reliability.md. QUICK=1: CI's slice
 	$(BIN)/python -m attribution_pipeline_tests.reliability.run $(if $(QUICK),--short,--docs)
+
+docs: $(VENV)/installed  ## the documentation site, plain files in build/site
+	$(BIN)/python scripts/write_reference.py
+	$(BIN)/zensical build --clean --strict
 
 lock: ## pin again what pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet uv

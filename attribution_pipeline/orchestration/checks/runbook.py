@@ -1,0 +1,54 @@
+"""What to do when a check fails: for the docs, and for whoever is woken by it.
+
+Belongs here: one remedy a check, in the order in which to try. Does not: what a check found (its own
+description says that, with the numbers), thresholds (``proof.score.thresholds``). A test fails where
+a check has no remedy here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_NOT_A_SETTING = (
+    "Nobody can configure this away: the day is wrong. Keep the run, replay the day "
+    "(`attribution replay --from D`), and report what both say."
+)
+
+REMEDIES: Mapping[str, str] = {
+    "conservation_per_charge": _NOT_A_SETTING,
+    "conservation_per_invoice": _NOT_A_SETTING,
+    "conservation_per_day": _NOT_A_SETTING,
+    "tie_back_to_nodes": "Workload and idle of a node do not add up to its cost. " + _NOT_A_SETTING,
+    "request_level_sums": _NOT_A_SETTING,
+    "tenant_only_on_evidence": _NOT_A_SETTING,
+    "one_row_per_attribution_id": _NOT_A_SETTING,
+    "one_policy_digest_per_version": "A policy file was changed under a version that is in use. "
+    "Restore it (the lake keeps its own copy, and `attribution policy check` names it), and publish "
+    "the change under the next number.",
+    "recorded_files": "A file that the manifest names is missing, or is another: something else wrote "
+    "to the lake. Restore it from a backup; its name and sha256 are in the message.",
+    "rejected_records": "Each record is listed under `storage/landed/rejected` with object, position "
+    "and reason. Mend the source, deliver again, and let it land.",
+    "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "
+    "not report, by region and account. Too many: look for calls on another account, or two "
+    "instrumentations that are not recognised as twins. Deliver, and the day is reconciled again.",
+    "unallocated_share": "`attribution ledger --by unallocated_reason,service` shows where it stands; "
+    "the message names the remedy for the largest reason.",
+    "evidence_gates": "A plane noticed duplicates, gaps or impossible counts. Mend the source that the "
+    "finding names, or the policy's rule, and run the day again.",
+    "opencost_gates": "`attribution gates DAY` lists findings by issue number, with remedy "
+    "(see [OpenCost, looked at](../opencost-gates.md)).",
+    "normalization_gate": "Hours do not add up to the day. " + _NOT_A_SETTING,
+    "normalization_gate_month": "Days do not add up to the billing periods as delivered. Run the days "
+    "that the message names again; if it stays: " + _NOT_A_SETTING,
+    "replay_variance": "Exit 3: an input is missing or changed, restore it. Exit 4: the same inputs "
+    "give another result, look whether the kernel changed. Exit 5: a recorded day does not conserve. "
+    "The message names the first row, input or policy that differs.",
+    "stale_partitions": "Paste the printed range into the backfill dialog "
+    "([how](../policy-change.md)), or turn on the sensor `late_evidence`.",
+    "segmentation_completeness": "Deliver the spans that are missing; stamp `attribution.tenant_id` "
+    "and `attribution.workflow_id` on calls. `attribution triage` names the rows.",
+    "actor_coverage": "Say both who called (`attribution.principal_id`) and for whom "
+    "(`attribution.consumer_id`), and never copy one into the other.",
+}
+"""Check -> what to do."""

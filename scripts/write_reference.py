@@ -1,0 +1,121 @@
+"""Write the reference pages of the docs from the code: tables, checks, a policy as its runbook.
+
+Belongs here: the pages' shape. Does not: what they say, which stands beside the code that it is about
+(``model.columns``, checks' docstrings, ``checks.runbook``, ``model.policy_text``). A test fails where
+a committed page is not what this writes.
+
+    python scripts/write_reference.py [FOLDER]     # default: docs/reference
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKED_DAY = ROOT / "attribution_pipeline_tests" / "worked_day"
+FIRST_DAY = date(2026, 10, 5)
+"""Of the made-up company: any day would do."""
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> Mapping[str, str]:
+    """File name -> Markdown."""
+    return {"tables.md": tables(), "checks.md": checks(), "policy.md": policy()}
+
+
+def tables() -> str:
+    """Every published table and column."""
+    from attribution_pipeline.lake.shapes import ROW_ORDER, schema_of
+    from attribution_pipeline.model.columns import TABLES
+
+    parts = [
+        "# Tables and columns",
+        "Delta tables under `storage`, partitioned by `charge_date`. Read them with `attribution "
+        "ledger`, or with DuckDB, Polars, Spark, Trino or Athena as they stand. Amounts are exact "
+        "decimals of 1e-12; times are UTC.",
+    ]
+    for table, (grain, meanings) in TABLES.items():
+        schema = schema_of(table)
+        rows = [
+            (f"`{field.name}`", f"`{_type(field.type)}`", meanings[field.name]) for field in schema
+        ]
+        order = ", ".join(f"`{name}`" for name in ROW_ORDER.get(table, ()))
+        parts += [
+            f"## `{table}`",
+            grain + (f" Sorted by {order}." if order else ""),
+            _table(("column", "type", "meaning"), rows),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def checks() -> str:
+    """Every asset check: what it asks, where its threshold stands, what to do."""
+    from attribution_pipeline.definitions import build_defs
+    from attribution_pipeline.orchestration.checks.runbook import REMEDIES
+    from attribution_pipeline.proof.score.thresholds import THRESHOLDS
+
+    graph = build_defs(WORKED_DAY / "attribution.yaml").get_repository_def().asset_graph
+    specs = sorted(
+        (graph.get_check_spec(key) for key in graph.asset_check_keys),
+        key=lambda spec: (not spec.blocking, spec.key.asset_key.to_user_string(), spec.name),
+    )
+    parts = [
+        "# Checks, and what to do",
+        "A **blocking** check that fails says that the day is wrong, and stops what is downstream. An "
+        "**alerting** one says that the day is exact and could say more. Each shows its numbers as "
+        "metadata; its threshold is a field of the policy.",
+    ]
+    for spec in specs:
+        threshold = THRESHOLDS.get(spec.name)
+        parts += [
+            f"## `{spec.name}`",
+            f"{'Blocking' if spec.blocking else 'Alerting'}, on "
+            f"`{spec.key.asset_key.to_user_string()}`."
+            + (f" Threshold: `{threshold.field}`." if threshold else ""),
+            (spec.description or "").replace("``", "`"),
+            f"**What to do.** {REMEDIES[spec.name]}",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def policy() -> str:
+    """The made-up company's policy, as it renders itself."""
+    from attribution_pipeline.model.policy import parse_policy
+    from attribution_pipeline.model.policy_text import render
+    from attribution_pipeline.simulator.deployment import policy_text
+
+    return (
+        "# A policy as its runbook\n\n"
+        "Every policy renders itself in words, in Dagster's UI (asset `policy_versions`) and here: "
+        "the one of `make demo`.\n\n"
+        + _one_level_down(render(parse_policy(policy_text(FIRST_DAY))))
+    )
+
+
+def _one_level_down(markdown: str) -> str:
+    return "\n".join(
+        f"#{line}" if line.startswith("#") else line for line in markdown.splitlines()
+    ) + "\n"  # fmt: skip
+
+
+def _type(arrow: object) -> str:
+    return str(arrow).replace("[day]", "").replace("[us, tz=UTC]", "")
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
