@@ -1,0 +1,84 @@
+"""``attribution spend``: what people look at first, by product, workflow, model, platform or owner.
+
+Belongs here: the command. Does not: the views (``views.spend``), formats (``views.output``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attribution_pipeline.commands.options import AsOf, Config, MaybeFrom, MaybeTo, ordered
+from attribution_pipeline.commands.recorded_span import recorded_span
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HIGHLIGHTS = "highlights"
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command("spend", short_help="Spend by product, workflow, model, owner; what stands out")(
+        spend
+    )
+
+
+def spend(
+    view: Annotated[
+        str,
+        typer.Argument(metavar="VIEW", help="highlights; product, workflow, model, platform, "
+                       "governance; backlog: what to label first."),
+    ] = HIGHLIGHTS,
+    first: MaybeFrom = None,
+    last: MaybeTo = None,
+    as_of: AsOf = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="table, csv, json or parquet. "
+                     "Default: by the ending of --out, else table."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    config: Config = None,
+) -> None:  # fmt: skip
+    """Views of what is recorded. Every row says how sure it is, what may still move and under which
+    policy versions it stands; sums are of the policy's settlement metric and exact.
+    """
+    from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.orchestration.house import House
+    from attribution_pipeline.views import output
+    from attribution_pipeline.views.spend import VIEWS, open_spend, spend_view
+    from attribution_pipeline.views.spend.highlights import as_table, highlights
+    from attribution_pipeline.views.spend.table import table_lines
+
+    if view not in (HIGHLIGHTS, *VIEWS):
+        raise Refusal(
+            f"`{view}` is no view", where="VIEW",
+            remedy=f"use one of: {', '.join((HIGHLIGHTS, *VIEWS))}",
+        )  # fmt: skip
+    ordered(first, last)
+    chosen = output.chosen_format(format_, out)
+    house = House(load_deployment(config))
+    lake = house.lake
+    span = recorded_span(lake, first, last, as_of)
+    newest = max(day for day in lake.days(as_of) if span.first <= day <= span.last)
+    head = lake.head(newest, as_of)
+    assert head is not None, "the newest recorded day is recorded"
+    metric = lake.policies.load(lake.document(head)["policy"]["file"]).settlement.metric
+
+    from attribution_pipeline.attribution.engine import session
+
+    reads = VIEWS[view].reads if view in VIEWS else ("ledger",)
+    with lake.staging(newest) as scratch, session(house.compute(scratch)) as db:
+        open_spend(db, lake, span.first, span.last, reads, as_of=as_of)
+        rows: pa.Table = (
+            spend_view(db, view, metric)
+            if view in VIEWS
+            else as_table(highlights(db, metric, newest))
+        )
+    output.write(rows, chosen, out, typer.echo, table_lines)
+    if chosen == "table":
+        typer.echo(f"\n{span.first} to {span.last}, {metric}", err=True)

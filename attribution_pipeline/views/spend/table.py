@@ -1,0 +1,101 @@
+"""One view as a table: its SQL, with the common tail of sums, and how it reads on a terminal.
+
+Belongs here: the tail, running the file, the terminal's lines. Does not: which views there are (``register``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.model.ledger import CONFIDENCES
+from attribution_pipeline.views import output
+from attribution_pipeline.views.cells import terminal_cell
+from attribution_pipeline.views.spend.derived import with_quotients
+from attribution_pipeline.views.text_table import text_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from attribution_pipeline.attribution.engine import Session
+
+SQL = Path(__file__).parent / "sql"
+
+MONEY = "decimal(38, 12)"
+
+CENT, SMALL = Decimal("0.01"), Decimal("0.000001")
+"""What a terminal shows of amounts from 1 on, and of smaller ones."""
+
+
+def spend_view(db: Session, name: str, metric: str) -> pa.Table:
+    """A view of the relations that are open in ``db``, dearest first.
+
+    Columns: its keys, its measures, ``billing_currency``, then the tail: ``billed_cost``,
+    ``effective_cost``; of ``metric`` what is metered, allocated, estimated, unallocated and
+    provisional; ``policy_versions`` as text, ``3`` or ``2 to 3``. Amounts are exact.
+    """
+    rows = db.table(
+        sql_text(name).format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
+    )
+    return with_quotients(name, rows, metric)
+
+
+def tail(metric: str) -> str:
+    """SQL: the sums that every view ends with."""
+
+    def total(column: str, condition: str = "true") -> str:
+        return f"cast(coalesce(sum(case when {condition} then {column} end), 0) as {MONEY})"
+
+    confidences = ",\n    ".join(
+        total(metric, f"confidence = '{word}'") + f" as {word}" for word in CONFIDENCES
+    )
+    return f"""{total("billed_cost")} as billed_cost,
+    {total("effective_cost")} as effective_cost,
+    {confidences},
+    {total(metric, "settlement = 'provisional'")} as provisional,
+    case when min(policy_version) = max(policy_version) then cast(min(policy_version) as varchar)
+         else concat(min(policy_version), ' to ', max(policy_version)) end as policy_versions"""
+
+
+@cache
+def sql_text(name: str) -> str:
+    """The text of ``sql/<name>.sql``."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+MOST_SHOWN = 50
+"""Rows on a terminal: dearest first, so what follows is small."""
+
+ON_TERMINAL = ("unallocated", "provisional", "policy_versions")
+"""Of the tail, what a terminal is wide enough for, beside both costs."""
+
+
+def table_lines(rows: pa.Table) -> Iterator[str]:
+    """Aligned text; whole columns that are empty are left out."""
+    import pyarrow as pa
+
+    left_out = {*CONFIDENCES, *ON_TERMINAL} - set(ON_TERMINAL)
+    names = [
+        name for name in rows.column_names
+        if name not in left_out and rows[name].null_count < rows.num_rows
+    ]  # fmt: skip
+    shown = rows.select(names)[:MOST_SHOWN]
+    right = [field.name for field in shown.schema
+             if pa.types.is_decimal(field.type) or pa.types.is_integer(field.type)]  # fmt: skip
+    lines = [[_cell(value) for value in record] for record in output.records(shown)]
+    yield from text_table(names, lines, right=right).splitlines()
+    if rows.num_rows > MOST_SHOWN:
+        yield f"{rows.num_rows:,} rows, of which the dearest {MOST_SHOWN} are shown"
+
+
+def _cell(value: Any) -> str:
+    """Amounts to the cent where they are of this size: every digit is in the other formats."""
+    if isinstance(value, Decimal):
+        if not value or value.as_tuple().exponent == 0:
+            return f"{int(value):,}"
+        digits = SMALL if abs(value) < 1 else CENT
+        return f"{value.quantize(digits):,}"
+    return terminal_cell(value)

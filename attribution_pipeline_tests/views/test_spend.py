@@ -1,0 +1,152 @@
+"""The spend views sum to the ledger, say how sure they are, and call out little and rightly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from attribution_pipeline.attribution.day import Compute
+from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.model.ledger import CONFIDENCES
+from attribution_pipeline.views.spend import VIEWS, open_spend, spend_view
+from attribution_pipeline.views.spend.anomalies import anomalies, stands_out
+from attribution_pipeline.views.spend.highlights import highlights
+from attribution_pipeline_tests.orchestration.deployments import DAY
+from attribution_pipeline_tests.proof.conftest import recorded_history  # noqa: F401, a fixture
+from attribution_pipeline_tests.proof.replays import History
+
+METRIC = "effective_cost"
+LEFT_OUT = {
+    "model": lambda row: row["model"] is None and row["surface"] not in (
+        "model_inference", "embeddings", "evaluation"),
+    "platform": lambda row: row["component"] not in ("workload", "shared", "idle"),
+    "backlog": lambda row: row["unallocated_reason"] in (None, "rounding")
+    or row["component"] == "overhead",
+}  # fmt: skip
+"""Rows of the ledger that a view is not about."""
+
+
+@pytest.fixture
+def opened(recorded_history: History):  # noqa: F811
+    """The worked day's tables."""
+    lake = recorded_history.house().lake
+    with session(Compute()) as db:
+        open_spend(db, lake, DAY, DAY)
+        yield db, lake.read("ledger", DAY, DAY).to_pylist()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_sums_to_the_ledger_and_its_confidences_to_itself(opened, name):
+    db, ledger = opened
+    rows = spend_view(db, name, METRIC).to_pylist()
+    expected = defaultdict(Decimal)
+    for row in ledger:
+        if name not in LEFT_OUT or not LEFT_OUT[name](row):
+            expected[tuple(row[key] for key in (*VIEWS[name].keys, "billing_currency"))] += row[
+                METRIC
+            ]
+    found = {tuple(r[k] for k in (*VIEWS[name].keys, "billing_currency")): r[METRIC] for r in rows}
+    if name == "backlog":
+        expected = {key: cost for key, cost in expected.items() if cost}
+    assert found == dict(expected)
+    assert len(found) == len(rows), "one row a key"
+    for row in rows:
+        assert sum(row[word] for word in CONFIDENCES) == row[METRIC]
+        assert row["provisional"] == row[METRIC], "nothing of the worked day is closed"
+        assert row["policy_versions"]
+
+
+def test_prices_and_savings_are_the_bills_own(opened):
+    db, ledger = opened
+    rows = spend_view(db, "model", METRIC).to_pylist()
+    metered = [row for row in rows if row["tokens"]]
+    assert metered
+    for row in metered:
+        exact = Fraction(row[METRIC]) * 1_000_000 / Fraction(row["tokens"])
+        assert abs(Fraction(row["price_per_million"]) - exact) <= Fraction(1, 2_000_000)
+    # input tokens are one slice with a usage charge and a correction of it, divided by the same
+    # tokens: these are the denominator once, not twice
+    inputs = [row for row in ledger if row["token_kind"] == "uncached_input"]
+    (denominator,) = {row["driver_total"] for row in inputs}
+    assert (
+        sum(row["tokens"] for row in metered if row["token_kind"] == "uncached_input")
+        == denominator
+    )
+    assert any(row["charge_class"] == "Correction" for row in inputs)
+
+
+def test_idle_capacity_and_what_nobody_pays_stand_out(opened):
+    db, _ = opened
+    found = highlights(db, METRIC, DAY)
+    assert {one.kind for one in found} >= {"unallocated", "idle"}
+    assert [abs(one.cost) for one in found] == sorted((abs(o.cost) for o in found), reverse=True)
+
+
+def _series(costs: list[int], first: date) -> dict[date, Decimal]:
+    return {first + timedelta(days=n): Decimal(cost) for n, cost in enumerate(costs)}
+
+
+MONDAY = date(2026, 10, 5)
+KEY = ("acme", "chat", "USD")
+
+
+def judged(costs: list[int], *, whole: int = 0) -> list[Decimal]:
+    """Differences that the last day of a series stands out by, beside another of ``whole`` a day."""
+    series = {
+        KEY: _series(costs, MONDAY),
+        ("z", None, "USD"): _series([whole] * len(costs), MONDAY),
+    }
+    days = sorted(series[KEY])
+    return [one.difference for one in stands_out(series, days[-1], days[:-1])]
+
+
+def test_a_spike_stands_out_and_noise_does_not():
+    calm = [100, 103, 98, 101, 99, 102, 100, 97, 104]
+    assert judged([*calm, 160]) == [Decimal(60)]
+    assert judged([*calm, 40]) == [Decimal(-60)]
+    assert judged([*calm, 110]) == []
+
+
+def test_a_quiet_weekend_is_no_anomaly_once_weeks_are_known():
+    week = [100, 102, 101, 99, 100, 10, 9]
+    assert judged([*week, *week, *week, *week[:5], 11]) == []
+    assert judged([*week, *week, *week, *week[:5], 90]) == [Decimal(80)]
+
+
+def test_one_old_spike_does_not_excuse_the_next():
+    assert judged([100, 101, 900, 99, 100, 102, 98, 100, 800]) == [Decimal(700)]
+
+
+def test_what_is_small_beside_the_day_is_left_alone():
+    calm = [1, 1, 1, 1, 1, 1, 1]
+    assert judged([*calm, 9]) == [Decimal(8)]
+    assert judged([*calm, 9], whole=10_000) == []
+
+
+def test_nothing_is_said_without_a_past():
+    assert judged([100, 900]) == []
+
+
+def test_an_anomaly_is_explained_by_what_moved_most(tmp_path: Path):
+    with session(Compute()) as db:
+        _made_up(db)
+        (found,) = anomalies(db, METRIC, MONDAY + timedelta(days=9))
+    assert (found.tenant_id, found.feature, found.difference) == ("acme", "chat", Decimal(50))
+    assert found.mostly == "workflow agent, big-model, direct"
+    assert found.against == "9 days before"
+
+
+def _made_up(db: Session) -> None:
+    db.execute(
+        "create table ledger as select 'acme' as tenant_id, 'chat' as feature, 'USD' as "
+        "billing_currency, w.workflow_id, w.model, 'direct' as component, "
+        "cast(date '2026-10-05' + cast(n as integer) as date) as charge_date, "
+        "cast(case when n = 9 and w.workflow_id = 'agent' then 60 else 10 end as decimal(38, 12)) "
+        "as effective_cost from range(10) days(n), "
+        "(values ('agent', 'big-model'), ('form', 'small-model')) w(workflow_id, model)"
+    )
