@@ -166,8 +166,9 @@ def _seen(
     own[found.call[kept_second & ~found.by_gateway]] = True
     gateway[found.call[kept_second & found.by_gateway]] = True
     root = chunk.call_root
-    # a silent call is known by its root's span alone
-    says = ~chunk.identity_lost & (~carried.silent[root] | kept[2][root])
+    # a silent call is known by its root's span alone, and only while no span between them is lost
+    climbs = kept[2][root] & instrumentation.reaches_root(found, client, kept_second)
+    says = ~chunk.identity_lost & (~carried.silent[root] | climbs)
     has_envelope = np.array([bool(text) for text in carried.envelopes], dtype=bool)[root]
     passed_on = gateway & has_envelope & ~carried.silent[root]
     told = ((client | own) & says) | passed_on

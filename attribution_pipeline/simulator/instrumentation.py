@@ -80,6 +80,18 @@ def wrap(found: Second, parents: Sequence[str]) -> list[str]:
     return wrapped
 
 
+def reaches_root(found: Second, client: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """By call: whether a span of it arrived from which parents lead up to the root. ``client`` and
+    ``kept``: which first and second spans arrive."""
+    broken, beside = np.zeros(len(client), dtype=bool), np.zeros(len(client), dtype=bool)
+    wraps = found.kind == WRAPPING
+    # under a wrapping span that is lost the first span hangs in the air
+    broken[found.call[wraps & ~kept]] = True
+    beside[found.call[kept & (wraps | (found.kind == SIBLING))]] = True
+    reached: np.ndarray = (client & ~broken) | beside
+    return reached
+
+
 def scopes(chunk: Chunk, found: Second) -> np.ndarray:
     """By second span the number of its scope."""
     of_model = np.array([

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from attribution_pipeline.envelope import KeyRing, verify
-from attribution_pipeline.simulator import Report, write_company
+from attribution_pipeline.simulator import Report, instrumentation, write_company
 from attribution_pipeline.simulator.company import SIGNERS, TENANTS
 from attribution_pipeline.simulator.envelopes import FORGED_SHARE, STRIPPED_SHARE
 from attribution_pipeline.simulator.instrumentation import SHARE
@@ -221,3 +222,17 @@ def test_what_spans_say_changes_neither_the_bill_nor_who_caused_it(
         return sums
 
     assert by_cause(directory) == by_cause(company[0])
+
+
+def test_a_silent_call_is_known_only_while_a_span_leads_up_to_its_root():
+    """A first span under a lost wrapping one hangs in the air; so does a second one under a lost
+    first. A sibling, or the wrapping span itself, needs nobody."""
+    kinds = [
+        instrumentation.CHILD, instrumentation.CHILD, instrumentation.GATEWAY,
+        instrumentation.SIBLING, instrumentation.WRAPPING, instrumentation.WRAPPING,
+    ]  # fmt: skip
+    first = np.array([True, False, False, False, True, False, True])
+    kept = np.array([False, True, True, True, False, True])
+    found = instrumentation.Second(np.arange(6), np.array(kinds), np.append(np.arange(6), -1), [])
+    reached = instrumentation.reaches_root(found, first, kept)
+    assert reached.tolist() == [True, False, False, True, False, True, True]
