@@ -1,0 +1,88 @@
+"""A FOCUS export of one deployment: which states, which landed bills, in which place.
+
+Belongs here: giving ``export`` what it needs of the deployment, in plain Python. Does not: what a row
+says (``export``), Dagster (``assets.export``), printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.packet import states_of
+
+if TYPE_CHECKING:
+    from attribution_pipeline.export.focus import Dataset, Wanted
+    from attribution_pipeline.export.stage import Tally
+    from attribution_pipeline.lake.states import Published
+    from attribution_pipeline.orchestration.house import House
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, of which states."""
+
+    states: Sequence[Published]
+    datasets: Sequence[Dataset]
+    tally: Tally
+
+
+def export_focus(
+    house: House,
+    first: date | None,
+    last: date | None,
+    wanted: Wanted,
+    out: Path,
+    *,
+    as_of: datetime | None = None,
+) -> Exported:
+    """Write ``wanted`` of the recorded days from ``first`` to ``last`` (None: as far as there are).
+
+    Every file that those days stand on, and every log, is hashed first: a Refusal names what is missing
+    or was changed, and nothing is written. Raises Refusal where no day is recorded.
+    """
+    from attribution_pipeline.export.focus import export
+    from attribution_pipeline.export.origins import Source
+
+    days = house.lake.days(as_of)
+    begin = first or (days[0] if days else date.min)
+    end = last or (days[-1] if days else begin)
+    states = states_of(house, begin, end, as_of)
+    try:
+        house.lake.verify(begin, end, as_of)
+    except OSError as problem:
+        raise Refusal(
+            (problem.strerror or str(problem)).lower(),
+            where=str(problem.filename or house.lake.storage),
+        ) from problem
+    datasets, tally = export(
+        Source(house.lake, lambda state: landed_bills(house, state)),
+        states,
+        wanted,
+        out,
+        house.compute,
+        asked=_asked(wanted, begin, end, as_of),
+    )
+    return Exported(states, datasets, tally)
+
+
+def landed_bills(house: House, state: Published) -> list[str]:
+    """The bill's landed files that ``state`` may have read, hashed."""
+    view = house.landed.as_of(state.landed)
+    files = view.files("billing", None, state.day)
+    view.verify(files)
+    return [str(view.storage / file.path) for file in files]
+
+
+def _asked(wanted: Wanted, first: date, last: date, as_of: datetime | None) -> dict[str, Any]:
+    return {
+        "From": first.isoformat(),
+        "To": last.isoformat(),
+        "BillingPeriod": None if wanted.period is None else f"{wanted.period:%Y-%m}",
+        "AsOf": None if as_of is None else as_of.isoformat(),
+        "TenantId": wanted.tenant,
+    }
