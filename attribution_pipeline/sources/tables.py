@@ -21,7 +21,7 @@ from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.sources.batch import Batch, Rejected
 from attribution_pipeline.sources.jsontext import sorted_json
 from attribution_pipeline.sources.objects import SourceObject
-from attribution_pipeline.sources.records import records
+from attribution_pipeline.sources.records import Records, records
 from attribution_pipeline.sources.rejection import ObjectRefused, RecordRejected
 
 USAGE_COLUMNS = ("date", "service", "resource_id", "metric", "quantity")
@@ -65,12 +65,14 @@ def read_rows(
     table: str,
     required: Required,
     row_of: Callable[[Fields], Fields],
+    opened: Records | None = None,
 ) -> Iterator[Batch]:
     """Batches of ``table``: a record is a row of ``row_of``, or is rejected with its reason.
 
-    Raises ObjectRefused where the file is broken or has not the ``required`` columns.
+    ``opened``: the records, where the format is one that content does not tell. Raises ObjectRefused
+    where the file is broken or has not the ``required`` columns.
     """
-    found = records(data, obj.uri)
+    found = opened or records(data, obj.uri)
     if found.columns is not None:
         _require(found.columns, required(found.columns), obj, table)
     rows: list[Fields] = []

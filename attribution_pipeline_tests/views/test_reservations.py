@@ -1,0 +1,191 @@
+"""A reservation's status is arithmetic on ledger rows: to date, provisional, forecast, breach, drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from attribution_pipeline.model.reservations import parse_scope
+from attribution_pipeline.views.reservation_tables import COLUMNS, as_table, row, sentence
+from attribution_pipeline.views.reservations import Status, statuses
+from attribution_pipeline.views.reserved import Counter, Reservation, reservations_of
+
+FIRST = date(2026, 10, 1)
+METRIC = "effective_cost"
+SCHEMA = pa.schema(
+    [
+        pa.field("charge_date", pa.date32()),
+        pa.field("billing_currency", pa.string()),
+        pa.field("settlement", pa.string()),
+        pa.field("tenant_id", pa.string()),
+        pa.field(METRIC, pa.decimal128(38, 12)),
+    ]
+)
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number - 1)
+
+
+def budget(amount: str | None, *, first: int = 1, days: int = 31, **more: Any) -> Reservation:
+    said = {"currency": "USD", "scope": parse_scope("tenant_id = acme"), **more}
+    return Reservation(
+        period_start=day(first), period_end=day(first + days),
+        amount=None if amount is None else Decimal(amount), **said,
+    )  # fmt: skip
+
+
+def ledger(costs: Sequence[tuple[int, str]], **more: str) -> list[dict[str, Any]]:
+    """One row for each (day of October, amount), of acme, settled, in USD."""
+    return [
+        {"charge_date": day(number), "billing_currency": "USD", "settlement": "settled",
+         "tenant_id": "acme", METRIC: Decimal(cost), **more}
+        for number, cost in costs
+    ]  # fmt: skip
+
+
+def status(one: Reservation, rows: list[dict[str, Any]], days: int) -> Status:
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    (found,) = statuses([one], table, [day(n + 1) for n in range(days)], METRIC)
+    return found
+
+
+def test_to_date_and_provisional_are_sums_of_the_scope_inside_the_period() -> None:
+    rows = [
+        *ledger([(1, "100"), (2, "1.000000000001"), (3, "2")]),
+        *ledger([(3, "4")], settlement="provisional"),
+        *ledger([(3, "1000")], tenant_id="globex"),
+    ]
+    found = status(budget("500", first=2), rows, 3)
+    assert (found.attributed, found.provisional) == (Decimal("7.000000000001"), Decimal(4))
+    assert (found.through, found.days_recorded, found.days_expected) == (day(3), 2, 29)
+
+
+def test_few_days_are_forecast_at_their_mean_and_the_method_says_so() -> None:
+    found = status(budget("500"), ledger([(1, "10"), (3, "11")]), 3)
+    # a day without cost is a day: 31 x 21 / 3, in twelve digits
+    assert (found.method, found.forecast) == ("run_rate", Decimal(217))
+    assert found.explained == (
+        "the mean of the 3 recorded days from 2026-10-01 to 2026-10-03, for 28 of 31 days"
+    )
+
+
+def test_two_weeks_are_forecast_by_weekday() -> None:
+    # 2026-10-01 is a Thursday: working days cost 10, weekends nothing
+    costs = [(n, "10") for n in range(1, 15) if day(n).weekday() < 5]
+    found = status(budget("500"), ledger(costs), 14)
+    working = sum(day(n).weekday() < 5 for n in range(1, 32))
+    assert (found.method, found.forecast) == ("seasonal_weekday", Decimal(10 * working))
+
+
+def test_a_period_that_is_recorded_whole_is_not_forecast() -> None:
+    found = status(budget("500", days=2), ledger([(1, "10"), (2, "5")]), 2)
+    assert (found.method, found.forecast, found.state) == ("all_recorded", Decimal(15), "within")
+
+
+def test_a_forecast_is_rounded_once_half_to_even() -> None:
+    tenth = "0.000000000001"
+    found = status(budget("1", days=4), ledger([(1, tenth)]), 2)
+    # one quantum and two days at half a quantum each
+    assert found.forecast == Decimal("0.000000000002")
+    found = status(budget("1", days=3), ledger([(1, tenth)]), 2)
+    assert found.forecast == Decimal("0.000000000002")  # 1.5 quanta
+
+
+def test_over_is_the_day_that_passed_the_amount_and_by_how_much_now() -> None:
+    found = status(budget("25"), ledger([(1, "10"), (2, "10"), (3, "10")]), 3)
+    assert (found.state, found.breach_day, found.breach_by) == ("over", day(3), Decimal(5))
+    exactly = status(budget("30", days=3), ledger([(1, "10"), (2, "10"), (3, "10")]), 3)
+    assert (exactly.state, exactly.breach_day) == ("within", None)
+
+
+def test_forecast_over_is_the_day_expected_to_and_the_excess_at_the_end() -> None:
+    found = status(budget("100", days=20), ledger([(1, "10"), (2, "10")]), 2)
+    assert (found.state, found.breach_day, found.breach_by) == (
+        "forecast_over", day(11), Decimal(100),
+    )  # fmt: skip
+    assert "expected to go over on 2026-10-11" in sentence(found)
+
+
+def test_currencies_are_kept_apart_and_a_budget_in_another_guards_nothing() -> None:
+    rows = [*ledger([(1, "10")]), *ledger([(1, "7"), (2, "1")], billing_currency="EUR")]
+    found = status(budget("500"), rows, 2)
+    assert (found.attributed, found.others) == (Decimal(10), {"EUR": Decimal(8)})
+    (pounds,) = (status(budget("500", currency="GBP"), rows, 2),)
+    assert (pounds.state, pounds.attributed) == ("other_currency", Decimal(0))
+    assert "is in GBP and its scope costs 8.00 EUR, 10.00 USD" in sentence(pounds)
+
+
+def test_nothing_recorded_is_said_and_not_taken_for_zero_spend() -> None:
+    found = status(budget("500"), [], 0)
+    assert (found.state, found.forecast, found.method) == ("nothing_recorded", None, "no_history")
+
+
+def test_a_scope_of_two_columns_and_of_all_sum_their_own_rows() -> None:
+    rows = pa.Table.from_pylist(
+        [*ledger([(1, "1")]), *ledger([(1, "2")], tenant_id="globex")], schema=SCHEMA
+    ).append_column("surface", pa.array(["embeddings", "embeddings"]))
+    both = budget("9", scope=parse_scope("tenant_id = acme; surface = embeddings"))
+    everything = budget("9", scope=parse_scope("*"))
+    found = {one.reservation.scope.text: one.attributed
+             for one in statuses([both, everything], rows, [day(1)], METRIC)}  # fmt: skip
+    assert found == {"*": Decimal(3), "surface = embeddings; tenant_id = acme": Decimal(1)}
+
+
+def counter(number: int, hour: int, counted: str, gateway: str = "llm") -> Counter:
+    at = datetime.combine(day(number), datetime.min.time(), UTC) + timedelta(hours=hour)
+    return Counter(gateway, Decimal(counted), at)
+
+
+def drift(counters: Sequence[Counter], days: int = 2) -> tuple[Decimal | None, int, Decimal]:
+    one = budget("500", counters=tuple(counters))
+    (found,) = status(one, ledger([(1, "10"), (2, "4")]), days).drifts
+    return found.drift, found.days_missing, found.counter.counted
+
+
+def test_a_counter_at_midnight_is_held_against_the_days_before() -> None:
+    assert drift([counter(3, 0, "15")]) == (Decimal(1), 0, Decimal(15))
+    assert drift([counter(3, 0, "13.5")]) == (Decimal("-0.5"), 0, Decimal("13.5"))
+
+
+def test_a_counter_within_a_day_drifts_only_outside_of_that_day() -> None:
+    assert drift([counter(2, 12, "12")])[0] == Decimal(0)
+    assert drift([counter(2, 12, "9")])[0] == Decimal(-1)
+    assert drift([counter(2, 12, "15")])[0] == Decimal(1)
+
+
+def test_the_newest_counter_that_days_are_recorded_for_is_taken() -> None:
+    assert drift([counter(2, 0, "10"), counter(9, 0, "99")]) == (Decimal(0), 0, Decimal(10))
+    assert drift([counter(2, 0, "10"), counter(3, 0, "15")]) == (Decimal(1), 0, Decimal(15))
+    assert drift([counter(9, 0, "99")]) == (None, 6, Decimal(99))
+
+
+def test_records_of_one_scope_period_and_currency_are_one_reservation_with_the_newest_amount() -> (
+    None
+):
+    base = {"scope": "{}", "period_start": day(1), "period_end": day(8), "currency": "USD",
+            "name": None, "gateway": None, "counted": None, "counted_at": None}  # fmt: skip
+    at = datetime(2026, 10, 3, tzinfo=UTC)
+    found = reservations_of(
+        [
+            {**base, "amount": Decimal(5), "name": "all"},
+            {**base, "amount": None, "gateway": "llm", "counted": Decimal(1), "counted_at": at},
+            {**base, "amount": Decimal(7)},
+            {**base, "amount": Decimal(7), "currency": "EUR"},
+        ]
+    )
+    assert [(one.currency, one.amount, one.name, one.said_otherwise) for one in found] == [
+        ("EUR", Decimal(7), "", 0), ("USD", Decimal(7), "all", 1),
+    ]  # fmt: skip
+    assert found[1].counters == (Counter("llm", Decimal(1), at),)
+
+
+def test_every_column_of_the_view_is_filled_from_a_status() -> None:
+    found = status(budget("25"), ledger([(1, "10"), (2, "20")]), 2)
+    assert set(row(found, METRIC)) == set(COLUMNS)
+    (told,) = as_table([found], METRIC).to_pylist()
+    assert (told["breach_by"], told["state"]) == (Decimal(5), "over")
