@@ -1,0 +1,1 @@
+"""Why spend moved: parts that sum to the change, causes that come out as what they are."""
