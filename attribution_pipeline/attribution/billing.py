@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution.cluster import view_landed
 from attribution_pipeline.attribution.day import Compute, Landed, Plane, SourceFacts
-from attribution_pipeline.attribution.engine import NULL, Session, session
+from attribution_pipeline.attribution.engine import NULL, Session, day_session, session
 from attribution_pipeline.model import money
 from attribution_pipeline.model.cutting import DAY_US, cut, microseconds
 from attribution_pipeline.model.errors import Refusal
@@ -44,7 +44,7 @@ def billing_plane(
     ``outside_range``. Raises Refusal when two sources bill one issuer, account and period.
     """
     path = out / "charges.parquet"
-    with session(compute) as db:
+    with day_session(compute) as db:
         load_lines(db, landed, facts)
         _refuse_two_doors(db)
         day_us = microseconds(day)

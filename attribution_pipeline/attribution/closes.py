@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.billing import load_lines
 from attribution_pipeline.attribution.cluster import view_landed
 from attribution_pipeline.attribution.day import Compute, Landed, Plane, SourceFacts
-from attribution_pipeline.attribution.engine import NULL, Session, session
+from attribution_pipeline.attribution.engine import NULL, Session, day_session, session
 from attribution_pipeline.model.cutting import DAY_US, cut
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def closes_plane(
     The digest is of ``charge_id`` and ``is_settled`` alone: a second close record changes nothing.
     """
     path = out / "settled.parquet"
-    with session(compute) as db:
+    with day_session(compute) as db:
         db.view("charges", billing.files["charges"])
         _load_periods(db, landed, facts)
         _settle(db, settles=settles_at(day, policy), now=now)

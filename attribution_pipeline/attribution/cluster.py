@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from attribution_pipeline.attribution.day import Compute, Landed, Plane
-from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.engine import Session, day_session
 from attribution_pipeline.attribution.opencost_gates import snapshot
 from attribution_pipeline.model.cutting import microseconds
 
@@ -32,7 +32,7 @@ def cluster_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> 
     ``volumes``. Grain: volume or load balancer and the pod that mounts or owns it, cost in 1e-5.
     ``node_prices``. Every identity of nodes that have several, which no amount comes from.
     """
-    with session(compute) as db:
+    with day_session(compute) as db:
         load_landed(db, landed, TABLES)
         for kind in ("allocations", "assets"):
             db.run("planes/snapshot_of_day", kind=kind, day_us=str(microseconds(day)))

@@ -35,12 +35,26 @@ class SourceFacts:
 
 
 @dataclass(frozen=True)
+class Spark:
+    """Where a day is computed instead of here: a ``master``, or a Spark Connect address ``remote``.
+
+    ``conf``: Spark's own settings, as pairs, for a session that this process starts.
+    """
+
+    master: str | None = None
+    remote: str | None = None
+    conf: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Compute:
     """What one day may use of the machine. The result never depends on it."""
 
     threads: int = 2
     memory_limit: str = "4GB"
     temp_directory: str = ""
+    spark: Spark | None = None
+    """Planes and whole days go there. DuckDB reads, proves, and follows late evidence either way."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""DuckDB, held at arm's length: one connection a step, SQL from files, digests of tables.
+"""The engine, held at arm's length: one session a step, SQL from files, digests of tables.
 
-Belongs here: everything that knows DuckDB by name. Does not: any formula.
+Belongs here: what a session can do, and everything that knows DuckDB by name. Does not: any formula,
+or the other engine (``spark``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import hashlib
 import itertools
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution.day import Compute
+from attribution_pipeline.attribution.parts import ROWS_A_BATCH, Digest, write_parts
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,44 +49,121 @@ def sql_text(name: str) -> str:
     return (SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
-class Session:
-    """One DuckDB connection and the passes run on it."""
+class Session(ABC):
+    """Tables of one step, and the passes run on them. SQL is DuckDB's, in the subset of CONTRIBUTING.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
+    Names are a session's own: nothing of it is seen by another one, and nothing outlives it.
+    """
+
+    def __init__(self) -> None:
         self.integer = "bigint"
         """The SQL type of amounts in quanta: wide enough for everything in this session."""
-
-    @contextlib.contextmanager
-    def beside(self) -> Iterator[Session]:
-        """The same tables for another thread."""
-        with self.connection.cursor() as other:
-            other.execute(f"use {self.one('select current_database()')}")
-            yield Session(other)
 
     def run(self, name: str, **names: str) -> None:
         """One pass: the SQL file ``sql/<name>.sql``, ``{placeholders}`` filled with ``names``."""
         self.execute(sql_text(name).format(**names) if names else sql_text(name))
-
-    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
-        """Run one or more statements, to their end."""
-        self.connection.execute(statement, list(parameters) or None).fetchall()
-
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query: for small answers."""
-        return self.connection.execute(query, list(parameters) or None).fetchall()
 
     def one(self, query: str, parameters: Sequence[object] = ()) -> Any:
         """The single value of a query."""
         ((value,),) = self.rows(query, parameters)
         return value
 
+    @abstractmethod
+    def beside(self) -> contextlib.AbstractContextManager[Session]:
+        """The same tables for another thread."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        """Run one or more statements, to their end."""
+
+    @abstractmethod
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query: for small answers. Whole numbers of any width are ``int``."""
+
+    @abstractmethod
     def table(self, query: str) -> pa.Table:
         """A query's answer as an Arrow table."""
+
+    @abstractmethod
+    def batches(self, query: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """A query's answer in its order, about so many ``rows`` at a time."""
+
+    @abstractmethod
+    def load(self, name: str, table: pa.Table) -> None:
+        """An Arrow table as a table of this session."""
+
+    @abstractmethod
+    def view(
+        self, name: str, files: Sequence[str], *, located: bool = False, by_name: bool = False
+    ) -> None:
+        """Parquet files of one schema as a view; ``located`` adds each row's ``filename`` and its
+        ``file_row_number``. What a folder is called adds no column. ``by_name``: of several
+        schemas, columns that a file lacks are null."""
+
+    @abstractmethod
+    def write(
+        self, query: str, path: Path, *, rows_per_group: int = 122_880, level: int | None = None
+    ) -> int:
+        """The answer as one zstd Parquet file (of ``level``, if it matters), in the order of the query;
+        returns its rows."""
+
+    @abstractmethod
+    def digest(self, table: str, columns: Sequence[str], where: str = "true") -> str:
+        """sha256 over the sorted hashes of canonical rows: the same for any order of rows.
+
+        A row is its columns as text, null apart from empty, joined by the unit separator.
+        """
+
+    @abstractmethod
+    def set_digest(self, table: str, columns: Sequence[str], where: str = "true") -> str:
+        """A digest of rows that can be added to: lanes of 64 bit of every row's sha256, summed.
+
+        The same for any order of rows, and the sum of two disjoint parts is the whole's: see
+        ``add_digests``. For comparing evidence with itself; what is published has ``digest``.
+        """
+
+    def write_parts(self, rows: str, paths: Sequence[Path], *, part: str, order: str) -> str:
+        """``rows``, a table or view, in as many files as ``paths``: ``part`` is SQL for the number of
+        a row's file, and files are in the order ``order``. Returns the set digest of all columns."""
+        self.execute(f"create table parted as select * from {rows}")
+        for number, path in enumerate(paths):
+            self.write(f"select * from parted where {part} = {number} order by {order}", path)
+        digest = self.set_digest("parted", self.columns("parted"))
+        self.execute("drop table parted")
+        return digest
+
+    def columns(self, rows: str) -> list[str]:
+        """The columns of a table or view, in their order."""
+        return [row[0] for row in self.rows(f"select column_name from (describe {rows})")]
+
+
+class DuckDB(Session):
+    """One DuckDB connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Session]:
+        with self.connection.cursor() as other:
+            other.execute(f"use {self.one('select current_database()')}")
+            yield DuckDB(other)
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        self.connection.execute(statement, list(parameters) or None).fetchall()
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, list(parameters) or None).fetchall()
+
+    def table(self, query: str) -> pa.Table:
         return self.connection.sql(query).to_arrow_table()
 
+    def batches(self, query: str, rows: int) -> Iterator[pa.RecordBatch]:
+        with self.connection.sql(query).to_arrow_reader(rows) as reader:
+            yield from reader
+
     def load(self, name: str, table: pa.Table) -> None:
-        """An Arrow table as a DuckDB table."""
         self.connection.register("incoming", table)
         self.execute(f"create table {name} as select * from incoming")
         self.connection.unregister("incoming")
@@ -91,9 +171,6 @@ class Session:
     def view(
         self, name: str, files: Sequence[str], *, located: bool = False, by_name: bool = False
     ) -> None:
-        """Parquet files of one schema as a view; ``located`` adds each row's ``filename`` and its
-        ``file_row_number``. What a folder is called adds no column. ``by_name``: of several
-        schemas, columns that a file lacks are null."""
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
         options = ", filename = true, file_row_number = true" if located else ""
         options += ", union_by_name = true" if by_name else ""
@@ -102,23 +179,19 @@ class Session:
             f"read_parquet([{listed}], hive_partitioning = false{options})"
         )
 
-    def write(self, query: str, path: Path, *, rows_per_group: int = 122_880) -> int:
-        """The answer as one zstd Parquet file, in the order of the query; returns its rows."""
+    def write(
+        self, query: str, path: Path, *, rows_per_group: int = 122_880, level: int | None = None
+    ) -> int:
         target = str(path).replace("'", "''")
-        self.execute(
-            f"copy ({query}) to '{target}' "
-            f"(format parquet, compression zstd, row_group_size {rows_per_group})"
-        )
-        return int(self.one("select count(*) from read_parquet(?)", [str(path)]))
+        # version 2 has sorted integers as differences
+        options = f"compression zstd, row_group_size {rows_per_group}, parquet_version v2"
+        if level is not None:
+            options += f", compression_level {level}"
+        return int(self.one(f"copy ({query}) to '{target}' (format parquet, {options})"))
 
     def digest(self, table: str, columns: Sequence[str], where: str = "true") -> str:
-        """sha256 over the sorted hashes of canonical rows: the same for any order of rows.
-
-        A row is its columns as text, null apart from empty, joined by the unit separator.
-        """
-        text = ", ".join(f"coalesce(cast({column} as varchar), {NULL})" for column in columns)
         cursor = self.connection.execute(
-            f"select sha256(concat_ws(chr(31), {text})) as h from {table} where {where} order by h"
+            f"select sha256({_row_text(columns)}) as h from {table} where {where} order by h"
         )
         digest = hashlib.sha256()
         while rows := cursor.fetchmany(DIGEST_ROWS):
@@ -126,45 +199,65 @@ class Session:
         return digest.hexdigest()
 
     def set_digest(self, table: str, columns: Sequence[str], where: str = "true") -> str:
-        """A digest of rows that can be added to: lanes of 64 bit of every row's sha256, summed.
+        digest = Digest()
+        query = f"select {_row_text(columns)} as text from {table} where {where}"
+        for batch in self.batches(query, ROWS_A_BATCH):
+            digest.add(batch.column(0))
+        return lanes_text(digest.lanes)
 
-        The same for any order of rows, and the sum of two disjoint parts is the whole's: see
-        ``add_digests``. For comparing evidence with itself; what is published has ``digest``.
-        """
-        text = ", ".join(f"coalesce(cast({column} as varchar), {NULL})" for column in columns)
-        lanes = ", ".join(
-            f"coalesce(sum(cast(('0x' || substr(h, {1 + LANE_DIGITS * lane}, {LANE_DIGITS})) "
-            "as ubigint)), 0)"
-            for lane in range(LANES)
+    def write_parts(self, rows: str, paths: Sequence[Path], *, part: str, order: str) -> str:
+        columns = self.columns(rows)
+        # the text is made of rows in their order, so that it is not sorted with them
+        query = (
+            f"select *, {_row_text(columns)} as row_text from "
+            f"(select *, {part} as row_part from {rows} order by row_part, {order})"
         )
-        (sums,) = self.rows(
-            f"select {lanes} from "
-            f"(select sha256(concat_ws(chr(31), {text})) as h from {table} where {where})"
-        )
-        return _lanes_text(int(total) for total in sums)
+        with self.connection.sql(query).to_arrow_reader(ROWS_A_BATCH) as reader:
+            return lanes_text(write_parts(reader, paths, "row_part", "row_text").lanes)
+
+
+def _row_text(columns: Sequence[str]) -> str:
+    """SQL: a row as text. ``concat`` costs two thirds of ``concat_ws`` (measured)."""
+    texts = (f"coalesce(cast({column} as varchar), {NULL})" for column in columns)
+    return f"concat({', chr(31), '.join(texts)})"
 
 
 def add_digests(*digests: str) -> str:
     """The set digest of the union of disjoint sets of rows, from theirs."""
-    return _lanes_text(sum(lanes) for lanes in zip(*map(_lanes, digests), strict=True))
+    return lanes_text(sum(lanes) for lanes in zip(*map(_lanes, digests), strict=True))
 
 
 def less_digest(whole: str, part: str) -> str:
     """The set digest of what is left of ``whole`` without ``part``, which is in it."""
-    return _lanes_text(a - b for a, b in zip(_lanes(whole), _lanes(part), strict=True))
+    return lanes_text(a - b for a, b in zip(_lanes(whole), _lanes(part), strict=True))
 
 
 def _lanes(digest: str) -> list[int]:
     return [int(digest[at : at + LANE_DIGITS], 16) for at in range(0, len(digest), LANE_DIGITS)]
 
 
-def _lanes_text(sums: Iterable[int]) -> str:
+def lanes_text(sums: Iterable[int]) -> str:
+    """Sums of lanes as a set digest."""
     return "".join(f"{total % 2**64:0{LANE_DIGITS}x}" for total in sums)
 
 
 @contextlib.contextmanager
-def session(compute: Compute) -> Iterator[Session]:
-    """A fresh in-memory database within the limits of ``compute``.
+def day_session(compute: Compute) -> Iterator[Session]:
+    """A session of the engine that the deployment names: for planes and whole days."""
+    if compute.spark is None:
+        with session(compute) as db:
+            yield db
+        return
+    from attribution_pipeline.attribution.spark.tables import spark_session
+
+    with spark_session(compute) as other:
+        yield other
+
+
+@contextlib.contextmanager
+def session(compute: Compute) -> Iterator[DuckDB]:
+    """DuckDB, whatever the deployment's engine is: a fresh in-memory database within the limits of
+    ``compute``.
 
     A process opens DuckDB once a limit and attaches a database of its own for each session: opening
     costs 20 ms of processor time, attaching 1 (measured), and a small day has seven sessions.
@@ -173,7 +266,7 @@ def session(compute: Compute) -> Iterator[Session]:
     with _opened(compute).cursor() as connection:
         connection.execute(f"attach ':memory:' as {name}; use {name}")
         try:
-            yield Session(connection)
+            yield DuckDB(connection)
         except _io_error() as error:
             raise _as_os_error(error) from error
         finally:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution import verdicts
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.model.ledger import WHO
+from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
@@ -38,33 +39,40 @@ SPAN = (
 )  # fmt: skip
 """What the ladder needs of a span around the day."""
 
-CALL = ("n",)
-"""What it needs of a call's own span; the rest is in ``calls``."""
+CALL = (
+    "trace_id", "span_id", "parent_span_id", "kind", "start_unix_nano", "end_unix_nano", "scope_name",
+    "scope_version", "cluster", "namespace", "pod", "provider", "operation_name", "model",
+    "response_id", "server_address", "account", "region", "metered", *BUCKETS, "sampling_threshold",
+    "attempt", "parent_issuance_id",
+)  # fmt: skip
+"""What the plane needs of a call's own span, beside what it says."""
 
 LEFT_BEHIND = (
-    ("table", ("own", "nameless", "kin", "starts", "path", "answers", "lineage")),
-    ("view", ("call_says", "span_says")),
+    ("table", ("own", "nameless", "kin", "starts", "path", "answers", "lineage", "identities")),
+    ("view", ("span_says",)),
 )
-"""What ``name_callers`` leaves, beside ``verdicts.LEFT_BEHIND``."""
+"""What ``name_callers`` leaves."""
 
 
 def name_callers(db: Session, policy: Policy) -> None:
-    """``identities`` (grain: operation_key) of ``calls`` and ``ranked``, from ``around``, ``tokens``
-    and what else ``verdicts.load_verdicts`` leaves."""
-    for says, spans, carried in (("call_says", "calls", CALL), ("span_says", "around", SPAN)):
-        _say(db, policy, says, spans, carried)
+    """``identities`` (grain: call whose one span does not say by itself who caused it) of ``calls``,
+    ``ranked`` and ``picks``, from ``around``, ``tokens`` and what else ``verdicts.load_verdicts``
+    leaves."""
+    _say(db, policy, "span_says", "around", SPAN)
     ladder = [rung for rung in policy.join.identity if rung in RUNGS]
     db.run(
         "planes/identity_own",
         rank=_rank("s.", "r.place"),
-        attributes_answer=str("attributes" in policy.join.identity).lower(),
+        speaks=answers_itself("s.", policy),
     )
     db.run("planes/identity_lineage")
-    nameless = (
-        "exists (select 1 from ranked where operation_key not in (select operation_key from own))"
+    db.run(
+        "planes/identity_open",
+        speaks=answers_itself("s.", policy),
+        climbs=str(bool(ladder)).lower(),
     )
-    climbs = bool(ladder) and db.one(f"select {nameless}")
-    db.run("planes/identity_open", has_nameless=str(climbs).lower())
+    _say(db, policy, "near_says", "near", SPAN)
+    db.run("planes/identity_kin")
     who = ", ".join(f"cast(null as varchar) as {column}" for column in TOLD)
     db.execute(
         "create table answers as select cast(null as bigint) as origin, "
@@ -81,15 +89,38 @@ def name_callers(db: Session, policy: Policy) -> None:
             f"case when not o.is_denied then s.{column} end as {column}" for column in TOLD
         ),
         answered_who=", ".join(f"a.{column}" for column in TOLD),
-        unknown_who=", ".join(
-            "null" if column == "tenant_id" else f"c.{column}" for column in TOLD
-        ),
+    )
+
+
+def view_calls(db: Session, policy: Policy) -> None:
+    """``call_says`` (view): ``call_spans`` with what each says; see ``identity_says.sql``."""
+    _say(db, policy, "call_says", "call_spans", CALL)
+
+
+def answers_itself(prefix: str, policy: Policy) -> str:
+    """SQL: whether a span names who caused its call, so that no rung is asked. Never null."""
+    if "attributes" in policy.join.identity:
+        return f"{prefix}speaks is not null"
+    return f"{prefix}speaks is not null and {prefix}speaks <> 'attributes'"
+
+
+def told_who(call: str, named: str, policy: Policy) -> str:
+    """SQL: the who-columns of ``call``, a row of ``calls``, and ``named``, its row of
+    ``identities`` where it has one."""
+    return ", ".join(
+        f"case when {named}.n is not null then {named}.{column} "
+        + (
+            f"when {answers_itself(f'{call}.', policy)} then {call}.{column} end as {column}"
+            if column == "tenant_id"
+            else f"else {call}.{column} end as {column}"
+        )
+        for column in TOLD
     )
 
 
 def forget(db: Session) -> None:
-    """Drop what ``name_callers`` and ``load_verdicts`` left."""
-    for kind, names in (*LEFT_BEHIND, ("table", verdicts.LEFT_BEHIND)):
+    """Drop what ``view_calls``, ``name_callers`` and ``load_verdicts`` left."""
+    for kind, names in (("view", ("call_says",)), *LEFT_BEHIND, ("table", verdicts.LEFT_BEHIND)):
         for name in names:
             db.execute(f"drop {kind} {name}")
 
@@ -103,7 +134,7 @@ def _say(db: Session, policy: Policy, says: str, spans: str, carried: tuple[str,
         else:
             said = column
         told.append(
-            f"case speaks when 'envelope' then {by_envelope} when 'attributes' then {said} end "
+            f"case speaks when 'envelope' then {by_envelope} when 'failed' then null else {said} end "
             f"as {column}"
         )
     db.run(

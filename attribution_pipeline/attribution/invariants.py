@@ -37,7 +37,7 @@ def breaches_of_files(
     with session(compute) as db:
         db.view("charge_lines", charges)
         db.view("ledger", ledger)
-        db.view("operation_costs", operation_costs)
+        db.view("operation_costs", operation_costs, by_name=True)
         db.view("ended_operations", operations)
         if variances:
             db.view("held_back", variances)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.layout import ZSTD_LEVEL
 
 
 def rows_of_files(files: Sequence[str]) -> int:
@@ -39,7 +40,8 @@ def files_without(
             continue
         target = out / f"{name}-cut-{number}.parquet"
         db.view("file_to_cut", [path])
-        if db.write(f"select * from file_to_cut where not ({gone}) order by {order}", target):
+        left_over = f"select * from file_to_cut where not ({gone}) order by {order}"
+        if db.write(left_over, target, level=ZSTD_LEVEL.get(name)):
             left.append(str(target))
         db.execute("drop view file_to_cut")
     return left, sum(hit.values())

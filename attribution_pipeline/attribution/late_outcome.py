@@ -24,9 +24,15 @@ from attribution_pipeline.attribution.late_files import files_without, rows_of_f
 from attribution_pipeline.attribution.late_meters import load_gone_costs
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
+from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
+
+CHANGED = ("gone", "come")
+"""Operations that the recorded state has otherwise, and that this one has."""
+
+REST = "operation_key, weight, billed_cost, effective_cost"
 
 
 def publish(
@@ -43,7 +49,7 @@ def publish(
 ) -> Outcome:
     """The outcome of the day. Raises Broken where an invariant does not hold, TooMuch where a
     closed period is held."""
-    _make_rows(db, policy, day, stamp)
+    _make_rows(db, policy, day, stamp, previous)
     columns = ", ".join(COLUMNS)
     db.execute(
         f"create view recorded_changes as select {columns} from recorded "
@@ -80,14 +86,14 @@ def _write(
     rows: dict[str, int] = {}
     adds_to = set()
     for name in ("ledger", "ledger_revisions"):
-        if name in whole.ALWAYS or db.one(f"select count(*) from {name}"):
-            files[name], rows[name] = whole.write(db, name, out)
+        if name in ALWAYS or db.one(f"select count(*) from {name}"):
+            files[name], rows[name] = write(db, name, out)
     for name, (come, gone) in _changes(db).items():
         standing = list(previous.files[name])
         if gone:
-            order = whole.TABLES[name][2]
+            order = TABLES[name][2]
             standing, _ = files_without(db, standing, gone, order=order, out=out, name=name)
-        new, added = whole.write(db, name, out, come)
+        new, added = write(db, name, out, come)
         rows[name] = rows_of_files(standing) + added
         if standing == list(previous.files[name]):
             adds_to.add(name)
@@ -97,18 +103,30 @@ def _write(
     return files, rows, frozenset(adds_to)
 
 
-def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
+def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previous) -> None:
     """``ledger``, ``operation_costs`` and ``published_operations`` of what was divided.
 
     Rows of ``operation_costs`` without an operation stand for recorded ones, so that invariants see
     all of a ledger row's requests.
     """
     db.execute("delete from staged where method = 'carried'")
-    whole.make_rows(db, policy, day, stamp, operations="gone")
-    db.execute("alter table published_operations rename to gone_operations")
-    whole.make_operations(db, "come")
+    keys = " union all ".join(f"select operation_key from {name}" for name in ("ops", *CHANGED))
+    last = whole.load_numbers(db, day, previous, only=keys)
+    whole.make_ledger(db, policy, day, stamp, last)
+    db.execute(
+        "create table numbers_named as select operation_key, operation_number from numbers_before "
+        "union select o.operation_key, n.operation_number from numbers n "
+        "join ops o on o.op_id = n.op_id"
+    )
+    for name in CHANGED:
+        whole.make_operations(
+            db, f"(select c.*, n.operation_number from {name} c "
+            "left join numbers_named n on n.operation_key = c.operation_key)",
+        )  # fmt: skip
+        if name == "gone":
+            db.execute("alter table published_operations rename to gone_operations")
     load_gone_costs(db)
-    request = "attribution_id, charge_id, operation_key, weight, billed_cost, effective_cost"
+    request = f"attribution_id, charge_id, operation_number, {REST}"
     db.execute(
         f"""
         create table same_costs as
@@ -116,19 +134,21 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp) -> None:
         create table same_operations as
         select * exclude (place) from published_operations
         intersect select * exclude (place) from gone_operations;
-        insert into operation_costs ({request})
-        select attribution_id, charge_id, null, null, billed_cost, effective_cost from recorded
+        insert into operation_costs
+        select attribution_id, charge_id, null, null, null, billed_cost, effective_cost, 0, null, null
+        from recorded
         where basis = 'operations' and (attribution_id in (select attribution_id from carried)
             or attribution_id in (select attribution_id from meter_changes))
         union all
-        select attribution_id, charge_id, null, null, -billed_cost, -effective_cost from gone_costs
+        select attribution_id, charge_id, null, null, null, -billed_cost, -effective_cost, 0, null, null
+        from gone_costs
         """
     )
 
 
 def _changes(db: Session) -> dict[str, tuple[str, str]]:
     """By table: which rows at hand are new, and which recorded ones are no more, as conditions."""
-    request, changed = "(attribution_id, operation_key)", []
+    request, changed = "(attribution_id, operation_number)", []
     if db.one("select count(*) from touched_charges"):
         changed.append(
             "attribution_id in (select attribution_id from recorded where basis = 'operations' "
@@ -144,15 +164,18 @@ def _changes(db: Session) -> dict[str, tuple[str, str]]:
         "select (select count(*) from gone_operations) - (select count(*) from same_operations)"
     ):
         ended = (
-            "operation_key in (select operation_key from gone_operations "
-            "where operation_key not in (select operation_key from same_operations))"
+            "operation_number in (select operation_number from gone_operations "
+            "where operation_number not in (select operation_number from same_operations))"
         )
     return {
         "operation_costs": (
-            f"operation_key is not null and {request} not in (select {request} from same_costs)",
+            f"operation_number is not null and {request} not in (select {request} from same_costs)",
             " or ".join(changed),
         ),
-        "operations": ("operation_key not in (select operation_key from same_operations)", ended),
+        "operations": (
+            "operation_number not in (select operation_number from same_operations)",
+            ended,
+        ),
     }
 
 

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
-from attribution_pipeline.attribution.engine import NULL, Session, session
-from attribution_pipeline.attribution.identity import forget, name_callers
+from attribution_pipeline.attribution.engine import NULL, Session, day_session
+from attribution_pipeline.attribution.identity import (
+    answers_itself,
+    forget,
+    name_callers,
+    told_who,
+    view_calls,
+)
 from attribution_pipeline.attribution.layout import by_time, files_for
 from attribution_pipeline.attribution.twins import (
     NOT_BILLED,
@@ -40,11 +46,14 @@ THRESHOLD_DIGITS = 14
 """tracestate ``ot=th``: up to 14 hex digits of a 56-bit threshold, trailing zeros left out."""
 
 LEFT_BEHIND = (
-    ("table", ("repeated", "winners", "calls", "scopes", "told", "ranked", "identities", "picks",
+    ("view", ("billed", "call_spans", "around", "once", "delivered")),
+    ("table", ("repeated", "winners", "carriers", "calls", "scopes", "told", "ranked", "picks",
                "twins", "merged")),
-    ("view", ("around", "once", "delivered")),
 )  # fmt: skip
 """What ``merge_calls`` leaves beside ``operations``, by kind: for whoever merges twice in a session."""
+
+ZSTD_LEVEL = 1
+"""Of evidence: two thirds of the time of DuckDB's level, and no larger (measured)."""
 
 MERGED_ORDER = "trace_id, span_id, reason"
 """The order of ``merged``, total: its grain."""
@@ -73,22 +82,21 @@ def operation_plane(
     verdict decides is in ``operations``.
     """
     day_us = microseconds(day)
-    with session(compute) as db:
+    with day_session(compute) as db:
         load_landed(db, landed, {"spans": "landed_spans"})
         findings = load_findings(db, day_us)
-        merge_calls(db, policy, day_us, keys)
-        rows = int(db.one("select count(*) from operations"))
+        find_operations(db, policy, day_us, keys)
+        rows = int(db.one("select count(*) from billed"))
         files = files_for(rows)
-        place = by_time(db, "operations", "end_unix_nano // 1000", files)
+        place = by_time(db, "billed", "end_unix_nano // 1000", files)
         paths = [out / f"operations-{number}.parquet" for number in range(files)]
-        for number, path in enumerate(paths):
-            db.write(
-                f"select * from operations where {place} = {number} order by operation_key", path
-            )
+        digest = db.write_parts("billed", paths, part=place, order="operation_key")
+        db.view("operations", [str(path) for path in paths])
         removed = out / "merged.parquet"
-        db.write(f"select * from merged order by {MERGED_ORDER}", removed)
+        db.write(f"select * from merged order by {MERGED_ORDER}", removed, level=ZSTD_LEVEL)
         tokens = out / "tokens.parquet"
-        db.write(f"select {', '.join(TOKENS)} from tokens order by envelope", tokens)
+        sorted_tokens = f"select {', '.join(TOKENS)} from tokens order by envelope"
+        db.write(sorted_tokens, tokens, level=ZSTD_LEVEL)
         return Plane(
             "operations",
             {
@@ -96,7 +104,7 @@ def operation_plane(
                 "merged": [str(removed)],
                 "tokens": [str(tokens)],
             },
-            operations_digest(db, "operations"),
+            digest,
             {"operations": rows, **repeats(db), **merged_counts(db)},
             [*findings, *unverified_calls(db, "operations")],
         )
@@ -117,28 +125,48 @@ def merge_calls(
 ) -> None:
     """``repeated`` and ``operations`` from ``landed_spans``: spans of one call stand or fall together,
     so any choice of spans that holds all of some calls gives these calls' operations."""
-    window = calls_window(day_us)
+    find_operations(db, policy, day_us, keys, verified=verified)
+    db.execute("create table operations as select * from billed")
+
+
+def find_operations(
+    db: Session,
+    policy: Policy,
+    day_us: int,
+    keys: KeyRing | None = None,
+    *,
+    verified: Sequence[str] = (),
+) -> None:
+    """``repeated``, ``merged``, ``tokens`` and the view ``billed``, in the shape of ``operations``.
+
+    What is known of single spans is copied once, into ``calls``. What takes several of them (twins,
+    the ladder) is kept by row number for the few calls that need it, and joined at the end.
+    """
+    from_ns, to_ns = calls_window(day_us)
+    who = ", ".join(said(column, policy) for column in WHO)
     db.run(
-        "planes/calls",
-        buckets=", ".join(BUCKETS),
-        who=", ".join(said(column, policy) for column in WHO),
+        "planes/spans",
+        who=who,
         run=said("run_id", policy),
         content=", ".join(
-            f"coalesce(cast(d.{column} as varchar), {NULL})" for column in _content()
+            f"coalesce(cast(t.{column} as varchar), {NULL})" for column in _content()
         ),
-        ollama_length=str(OLLAMA_ID_LENGTH),
-        from_ns=window[0],
-        to_ns=window[1],
+        from_ns=from_ns,
+        to_ns=to_ns,
     )
-    join_twins(db)
     load_verdicts(db, policy, keys, verified=verified)
+    db.run("planes/call_spans", buckets=", ".join(BUCKETS), who=who)
+    view_calls(db, policy)
+    db.run("planes/calls", ollama_length=str(OLLAMA_ID_LENGTH))
+    join_twins(db)
     name_callers(db, policy)
+    day = {"day_ms": str(day_us // 1000), "day_end_ms": str((day_us + DAY_US) // 1000)}
     db.run(
         "planes/operations",
-        day_ms=str(day_us // 1000),
-        day_end_ms=str((day_us + DAY_US) // 1000),
         best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
-        named_who=", ".join(f"i.{column}" for column in WHO),
+        named_who=told_who("b", "i", policy),
+        speaks=answers_itself("b.", policy),
+        **day,
     )
     db.run(
         "planes/merged",
@@ -146,8 +174,7 @@ def merge_calls(
         output=_sum("c.", KINDS["output"]),
         roll_ups=_quoted(ROLL_UPS),
         not_billed=_quoted(NOT_BILLED),
-        day_ms=str(day_us // 1000),
-        day_end_ms=str((day_us + DAY_US) // 1000),
+        **day,
     )
 
 
@@ -184,8 +211,7 @@ def calls_window(day_us: int) -> tuple[str, str]:
 
 def operations_digest(db: Session, table: str) -> str:
     """The set digest of rows in the shape of ``operations``."""
-    columns = [row[0] for row in db.rows(f"select column_name from (describe {table})")]
-    return db.set_digest(table, columns)
+    return db.set_digest(table, db.columns(table))
 
 
 def merged_counts(db: Session, table: str = "merged") -> dict[str, int]:

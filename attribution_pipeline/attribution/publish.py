@@ -17,38 +17,17 @@ from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.attribution.requests import first_number, named_by, operation_rows
 from attribution_pipeline.attribution.revise import Stamp, revise
+from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
 from attribution_pipeline.model.errors import Broken
-from attribution_pipeline.model.ledger import (
-    LEDGER,
-    LEDGER_REVISIONS,
-    NOT_CONTENT,
-    OPERATION_COSTS,
-    OPERATIONS,
-    VARIANCES,
-    WHO,
-)
+from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT, WHO
 from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from attribution_pipeline.model.policy import Policy
-
-TABLES = {
-    "ledger": ("ledger", LEDGER, "attribution_id"),
-    "operation_costs": ("operation_costs", OPERATION_COSTS, "attribution_id, operation_key"),
-    "operations": ("published_operations", OPERATIONS, "operation_key"),
-    "ledger_revisions": ("ledger_revisions", LEDGER_REVISIONS, "attribution_id"),
-    "variances": ("variances", VARIANCES, "attribution_id"),
-}
-"""Published table to the table that holds it, its schema and the order of its file."""
-
-ALWAYS = ("ledger", "operation_costs", "operations")
-"""Tables with a file for every day, be it empty."""
-
-CUT = ("operation_costs", "operations")
-"""Tables of several files, by their column ``place``, which is not published."""
 
 SHOWN = 20
 """Breaches that an error names; the rest are counted."""
@@ -67,7 +46,9 @@ def publish(
     out: Path,
 ) -> Outcome:
     """Files, totals and digests of the day. Raises Broken where an invariant does not hold."""
-    make_rows(db, policy, day, stamp)
+    last = load_numbers(db, day, previous)
+    # a first state writes its operations and asks no more of them
+    make_rows(db, policy, day, stamp, last, kind="table" if previous else "view")
     causes = revise(db, policy, day, stamp, planes, previous)
     check(db, day)
     files: dict[str, list[str]] = {}
@@ -92,22 +73,6 @@ def check(db: Session, day: date) -> None:
     if found:
         lines = "; ".join(f"{b.check} {b.subject}: {b.detail}" for b in found[:SHOWN])
         raise Broken(f"{day}: {len(found)} breaches of conservation: {lines}")
-
-
-def write(db: Session, name: str, out: Path, where: str = "true") -> tuple[list[str], int]:
-    """One published table, or some of its rows, as files in ``out``; and how many rows they have."""
-    table, schema, order = TABLES[name]
-    columns = ", ".join(column for column in schema.names if column != "charge_date")
-    wheres = [where]
-    if name in CUT:
-        found = db.rows(f"select distinct place from {table} where {where} order by 1")
-        wheres = [f"{where} and place = {place}" for (place,) in found] or wheres
-    paths = [out / f"{name}-{number}.parquet" for number in range(len(wheres))]
-    rows = sum(
-        db.write(f"select {columns} from {table} where {rows} order by {order}", path)
-        for path, rows in zip(paths, wheres, strict=True)
-    )
-    return [str(path) for path in paths], rows
 
 
 def outcome(
@@ -145,11 +110,41 @@ def content_digest(db: Session, table: str) -> str:
     return db.digest(table, content, "billed_cost <> 0 or effective_cost <> 0")
 
 
+def load_numbers(db: Session, day: date, previous: Previous | None, only: str = "") -> int:
+    """``numbers_before``: the numbers that the state before gives operations; the largest of all.
+    ``only``: a query of the keys that matter."""
+    if previous is None:
+        db.execute("create table numbers_before (operation_key varchar, operation_number bigint)")
+        return first_number(day)
+    db.view("operations_at_rest", previous.files["operations"])
+    db.view("requests_at_rest", previous.files["operation_costs"], by_name=True)
+    wanted = f" where operation_key in ({only})" if only else ""
+    db.execute(
+        "create table numbers_before as select operation_key, operation_number from "
+        f"({operation_rows('operations_at_rest')}){wanted} union all "
+        "select distinct operation_key, operation_number "
+        "from requests_at_rest where operation_key is not null"
+    )
+    last = db.one(
+        "select max(operation_number) from (select max(operation_number) as operation_number "
+        "from operations_at_rest union all select max(operation_number) from requests_at_rest)"
+    )
+    return first_number(day) if last is None else int(last)
+
+
 def make_rows(
-    db: Session, policy: Policy, day: date, stamp: Stamp, *, operations: str = "ops"
+    db: Session, policy: Policy, day: date, stamp: Stamp, last: int, *, kind: str = "view"
 ) -> None:
-    """``ledger`` and ``operation_costs`` of what is staged, ``published_operations`` of the table
-    ``operations``."""
+    """``ledger``, ``operation_costs`` and, as a table or a view, ``published_operations`` of what is
+    staged. ``last``: the largest number of an operation of the day, up to now."""
+    make_ledger(db, policy, day, stamp, last)
+    make_operations(
+        db, "(select o.*, n.operation_number from ops o join numbers n on n.op_id = o.op_id)", kind
+    )
+
+
+def make_ledger(db: Session, policy: Policy, day: date, stamp: Stamp, last: int) -> None:
+    """``ledger``, ``numbers`` and ``operation_costs`` of what is staged."""
     _load_rule_names(db, policy)
     _load_owners(db, policy)
     db.run(
@@ -168,6 +163,7 @@ def make_rows(
         kernel=_quoted(KERNEL),
         recorded_at=stamp.instant,
     )  # fmt: skip
+    db.run("publish/numbers", last=str(last))
     db.run(
         "publish/operation_costs",
         int=db.integer,
@@ -175,19 +171,20 @@ def make_rows(
         effective=decimal("s.effective"),
         place=_place_of_costs(db),
     )
-    make_operations(db, operations)
 
 
-def make_operations(db: Session, operations: str) -> None:
-    """``published_operations`` of a table in the shape of the operation plane."""
-    ended = f"(select * from {operations} where ends_today)"
-    files = files_for(db.one(f"select count(*) from {ended}"))
+def make_operations(db: Session, operations: str, kind: str = "table") -> None:
+    """``published_operations`` of a relation in the shape of the operation plane, with numbers."""
+    ended = f"(select * from {operations} o where ends_today)"
+    files = files_for(db.one(f"select count(*) from {ended} e"))
     db.run(
         "publish/operations",
-        ops=operations,
+        relation=kind,
+        ops=f"{operations} o",
+        named_by=named_by(),
         buckets=", ".join(BUCKETS),
         who=", ".join(WHO),
-        place=by_time(db, ended, "end_unix_nano // 1000", files),
+        place=by_time(db, f"{ended} e", "end_unix_nano // 1000", files),
     )
 
 
@@ -197,9 +194,10 @@ def _place_of_costs(db: Session) -> str:
         db.rows("select component = 'workload', count(*) from staged_operations group by 1")
     )
     direct, workload = files_for(counts.get(False, 0)), files_for(counts.get(True, 0))
-    time = by_time(db, "ops o", "o.end_unix_nano // 1000", direct)
-    charge = by_charge("s.charge_id", workload)
-    return f"case when s.component = 'workload' then {direct} + {charge} else {time} end"
+    return (
+        f"case when s.component = 'workload' then {direct} + {by_charge('p.charge_id', workload)} "
+        f"else {by_charge('p.charge_id', direct)} end"
+    )
 
 
 def _load_rule_names(db: Session, policy: Policy) -> None:

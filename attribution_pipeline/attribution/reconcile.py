@@ -17,7 +17,7 @@ from attribution_pipeline.attribution import publish
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Finding, Outcome, Plane, Previous
 from attribution_pipeline.attribution.dedicated import load_dedicated, named_by_workload
-from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.engine import Session, day_session
 from attribution_pipeline.attribution.kernel import (
     actor_key,
     aliased_tenant,
@@ -66,7 +66,7 @@ def reconcile(
 
     Raises Refusal where evidence or policy can't be used, Broken where an invariant fails.
     """
-    with session(compute) as db:
+    with day_session(compute) as db:
         slices, findings = divide_day(db, planes, policy, day)
         return publish.publish(
             db, policy, day, slices, findings,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
-from attribution_pipeline.attribution.engine import Session, session
+from attribution_pipeline.attribution.engine import Session, day_session
 from attribution_pipeline.attribution.nodes import sanitised_label
 from attribution_pipeline.attribution.opencost_gates import under_policy
 from attribution_pipeline.model.evidence import ORIGIN, SCHEMAS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def usage_plane(landed: Landed, day: date, *, out: Path, compute: Compute) -> Plane:
     """Table ``usage``. Grain: one row of a usage report of the day."""
     said = [f'"{name}"' for name in SCHEMAS["usage"].names if name not in _ORIGIN]
-    with session(compute) as db:
+    with day_session(compute) as db:
         load_landed(db, landed, {"usage": "landed"})
         db.execute(
             "create table usage as select l.* from landed l join standing_objects o "
@@ -42,7 +42,7 @@ def kubernetes_plane(
     tenant label alone."""
     key = policy.join.tenant_label
     said = ["cluster", "namespace", "kind", "name", "labels", "annotations"]
-    with session(compute) as db:
+    with day_session(compute) as db:
         load_landed(db, landed, {"kubernetes": "landed"})
         db.run(
             "planes/kubernetes",

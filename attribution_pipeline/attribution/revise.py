@@ -20,6 +20,7 @@ from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.day import Plane, Previous
 from attribution_pipeline.attribution.engine import NULL, Session
 from attribution_pipeline.attribution.kernel import attribution_id
+from attribution_pipeline.attribution.requests import request_rows
 from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT, WHO
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def revise(
     Returns the changed rows by cause.
     """
     _load(db, planes, previous, before)
+    if previous is None:
+        _first(db)
+        return {}
     _hold(db, policy, day, stamp, previous)
     now = {
         "revision": "greatest(c.old_revision + cast(c.is_moved as integer), 1)",
@@ -102,6 +106,17 @@ def revise(
         "alter table ledger rename to computed_ledger; alter table revised_ledger rename to ledger"
     )
     return causes
+
+
+def _first(db: Session) -> None:
+    """The first state of a day: every row is new at revision 1, and nothing is held."""
+    db.run("revise/first")
+    if db.one("select count(*) from closed_charges"):
+        db.execute(
+            "alter table ledger rename to computed_ledger; create table ledger as select l.* replace "
+            "(case when c.charge_id is null then l.settlement else 'settled' end as settlement) "
+            "from computed_ledger l left join closed_charges c on c.charge_id = l.charge_id"
+        )
 
 
 def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None, before: str) -> None:
@@ -128,7 +143,7 @@ def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None, b
         db.execute(f"create view before as select * from {rows}")
 
 
-def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previous | None) -> None:
+def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previous) -> None:
     """``standing``, ``variances``; request costs of held charges as they were."""
     charge_columns = ", ".join(f"min({column}) as {column}" for column in CHARGE_COLUMNS)
     nobody = f"concat_ws(chr(31), {', '.join([NULL] * len(WHO))})"
@@ -142,7 +157,7 @@ def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previo
         charge_columns=charge_columns,
         charge_columns_plain=", ".join(CHARGE_COLUMNS),
     )  # fmt: skip
-    if policy.settlement.closed_period != "hold" or stamp.forced or previous is None:
+    if policy.settlement.closed_period != "hold" or stamp.forced:
         db.execute("delete from held_charges; delete from held_rows")
     content = [name for name in COLUMNS if name not in NOT_CONTENT]
     vanished = {
@@ -158,12 +173,15 @@ def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previo
         vanished_columns=_columns("b", vanished),
     )
     if db.one("select count(*) from held_charges"):
-        assert previous is not None  # only a recorded state can be held
-        db.view("operation_costs_before", previous.files["operation_costs"])
-        names = "attribution_id, charge_id, operation_key, weight, billed_cost, effective_cost"
+        db.view("operation_costs_before", previous.files["operation_costs"], by_name=True)
+        db.view("operations_held", previous.files["operations"])
+        # an operation that the day has no more is named by its key from now on
+        still = "operation_number in (select operation_number from published_operations)"
         db.execute(
             "delete from operation_costs where charge_id in (select charge_id from held_charges); "
-            f"insert into operation_costs select {names}, 0 from operation_costs_before "
+            "insert into operation_costs select attribution_id, charge_id, operation_number, "
+            f"case when not {still} then operation_key end, weight, billed_cost, effective_cost, 0, null, null "
+            f"from ({request_rows('operation_costs_before', 'operations_held')}) "
             "where charge_id in (select charge_id from held_charges)"
         )
 
@@ -188,18 +206,18 @@ def _revisions(
     policy: Policy,
     stamp: Stamp,
     planes: Mapping[str, Plane],
-    previous: Previous | None,
+    previous: Previous,
 ) -> dict[str, int]:
-    """``ledger_revisions``: none where there was no state before. Counts by cause."""
+    """``ledger_revisions``. Counts by cause."""
     moved = moved_planes(planes, previous)
     all_by = "null"
-    if previous and previous.kernel != KERNEL:
+    if previous.kernel != KERNEL:
         all_by = "'kernel'"
-    elif previous and previous.policy_digest != stamp.policy_digest:
+    elif previous.policy_digest != stamp.policy_digest:
         all_by = "'policy_change'"
     else_by = next((cause for plane, cause in CAUSE_OF_PLANE if plane in moved), "kernel")
     regrouped = NO_REQUESTS
-    if previous and "operations" in moved and all_by == "null":
+    if "operations" in moved and all_by == "null":
         regrouped = _regrouped(db, previous)
         if else_by == "late_spans" and not db.one("select count(*) from come_or_gone"):
             else_by = "identity"
@@ -214,8 +232,6 @@ def _revisions(
         recorded_at=stamp.instant,
         **_policy_columns(policy, stamp),
     )
-    if previous is None:
-        db.execute("delete from ledger_revisions")
     return dict(
         db.rows("select cause, count(*) from ledger_revisions group by cause order by cause")
     )
@@ -235,26 +251,26 @@ def _regrouped(db: Session, previous: Previous) -> str:
     ``come_or_gone``: operations that only one of the two states has."""
     db.view("operations_before", previous.files["operations"])
     if not db.one("select count(*) from held_charges"):
-        db.view("operation_costs_before", previous.files["operation_costs"])
+        db.view("operation_costs_before", previous.files["operation_costs"], by_name=True)
     differs = " or ".join(f"n.{column} is distinct from b.{column}" for column in WHO)
     db.execute(
         f"""
         create table come_or_gone as
-        select coalesce(n.operation_key, b.operation_key) as operation_key
+        select coalesce(n.operation_number, b.operation_number) as operation_number
         from published_operations n
-        full join operations_before b on b.operation_key = n.operation_key
-        where n.operation_key is null or b.operation_key is null;
+        full join operations_before b on b.operation_number = n.operation_number
+        where n.operation_number is null or b.operation_number is null;
         create table changed_owner as
-        select n.operation_key from published_operations n
-        join operations_before b on b.operation_key = n.operation_key
+        select n.operation_number from published_operations n
+        join operations_before b on b.operation_number = n.operation_number
         where {differs}
         """
     )
     return (
-        "select attribution_id from operation_costs where operation_key in "
-        "(select operation_key from changed_owner) "
-        "union select attribution_id from operation_costs_before where operation_key in "
-        "(select operation_key from changed_owner)"
+        "select attribution_id from operation_costs where operation_number in "
+        "(select operation_number from changed_owner) "
+        "union select attribution_id from operation_costs_before where operation_number in "
+        "(select operation_number from changed_owner)"
     )
 
 

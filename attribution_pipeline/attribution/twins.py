@@ -144,7 +144,8 @@ def scope_of(name: str | None, version: str | None) -> Scope | None:
 
 def join_twins(db: Session) -> None:
     """``calls.operation_key`` names the call that a span tells of; ``told`` (n, reason) says why
-    where it is not the span's own response id; ``ranked``: who speaks first for each call.
+    where it is not the span's own response id; ``ranked``: who speaks first for calls of several spans,
+    ``picks``: which of them gives what.
 
     Reads ``calls`` and ``once``. Only traces in which a call without a response id could be a
     second telling are looked at closer.

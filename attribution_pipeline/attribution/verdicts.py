@@ -48,7 +48,7 @@ LEFT_BEHIND = ("tokens", "signers", "allowed", "disbelieved")
 def load_verdicts(
     db: Session, policy: Policy, keys: KeyRing | None, *, verified: Sequence[str] = ()
 ) -> None:
-    """``tokens`` (grain: distinct envelope of ``around``), ``disbelieved`` (grain: issuance that is
+    """``tokens`` (grain: distinct envelope of ``carriers``), ``disbelieved`` (grain: issuance that is
     believed nowhere), ``signers`` (grain: service that must sign), ``allowed`` (grain: such a
     service, key, tenant).
 
@@ -93,13 +93,13 @@ def verify_tokens(
 
 def _load_tokens(db: Session, keys: KeyRing | None, verified: Sequence[str]) -> None:
     if not verified:
-        verify_tokens(db, "around", keys)
+        verify_tokens(db, "carriers", keys)
         return
     db.view("verified_tokens", verified)
-    verify_tokens(db, "around", keys, known="verified_tokens")
+    verify_tokens(db, "carriers", keys, known="verified_tokens")
     db.execute(
         f"insert into tokens select {', '.join(TOKENS)} from verified_tokens "
-        "where envelope in (select envelope from around); drop view verified_tokens"
+        "where envelope in (select envelope from carriers); drop view verified_tokens"
     )
 
 
@@ -132,7 +132,7 @@ def _load_signers(db: Session, policy: Policy) -> None:
     signers: dict[str, list[tuple[list[str], list[str]]]] = {}
     if policy.issuers:
         for (service,) in db.rows(
-            "select distinct service_name from around where service_name is not null order by 1"
+            "select distinct service_name from delivered where service_name is not null order by 1"
         ):
             rules = [
                 (issuer.keys, issuer.tenants)

@@ -10,6 +10,7 @@ data without an error. So every file is named by its sha256 and hashed before it
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,18 @@ from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+RECENT_S = 300.0
+"""How long a digest that was just computed is believed: a day's run, not a service's life."""
+
+TICK_NS = 100_000_000
+"""More than the coarsest clock of a file system in use that keeps fractions of seconds."""
+
+MOST_RECENT = 4096
+"""Files whose digests a process keeps."""
+
+_RECENT: dict[tuple[int, int], tuple[tuple[int, int], str, float]] = {}
+"""(device, inode) -> (size, time of change), digest, when it was computed."""
 
 _REMEDY = "restore it from a copy, or run the day again: attribution run --from D --to D"
 
@@ -48,6 +61,27 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def recent_sha256_of(path: Path) -> str:
+    """``sha256_of``, or what it was a moment ago where nobody has written to the file since.
+
+    A run asks for the same files in several of its steps. Bits that rot at rest change no time of the
+    file: whoever looks for them asks ``sha256_of``.
+    """
+    seen = path.stat()
+    key, stamp = (seen.st_dev, seen.st_ino), (seen.st_size, seen.st_mtime_ns)
+    known = _RECENT.get(key)
+    if known and known[0] == stamp and time.monotonic() - known[2] < RECENT_S:
+        return known[1]
+    began = time.time_ns()
+    digest = sha256_of(path)
+    # a write within the clock's tick of the last one would not show
+    if began - seen.st_mtime_ns > TICK_NS:
+        if len(_RECENT) >= MOST_RECENT:
+            _RECENT.clear()
+        _RECENT[key] = (stamp, digest, time.monotonic())
+    return digest
+
+
 def place(store: Store, staged: Path, folder: str) -> StoredFile:
     """Make a finished Parquet file ``folder/<sha256>.parquet``; it is durable when this returns.
 
@@ -55,7 +89,7 @@ def place(store: Store, staged: Path, folder: str) -> StoredFile:
     """
     import pyarrow.parquet as pq
 
-    digest = sha256_of(staged)
+    digest = recent_sha256_of(staged)
     size = staged.stat().st_size
     rows = int(pq.read_metadata(staged).num_rows)
     name = f"{folder}/{digest}.parquet"
@@ -63,11 +97,14 @@ def place(store: Store, staged: Path, folder: str) -> StoredFile:
     return StoredFile(name, digest, size, rows)
 
 
-def verified(store: Store, stored: StoredFile) -> Path:
-    """A local file with the recorded bytes; raises Refusal naming one that is missing or differs."""
+def verified(store: Store, stored: StoredFile, *, anew: bool = False) -> Path:
+    """A local file with the recorded bytes; raises Refusal naming one that is missing or differs.
+
+    ``anew``: hashed whatever was seen of it a moment ago.
+    """
     try:
         path = store.fetch(stored.path)
-        found = sha256_of(path)
+        found = sha256_of(path) if anew else recent_sha256_of(path)
     except FileNotFoundError:
         raise Refusal(
             "a recorded file is missing", where=store.where(stored.path), remedy=_REMEDY

@@ -49,7 +49,8 @@ def _with_day(table: str, rows: pa.Table, day: date, count: int, names: Sequence
     arrays = [
         pa.repeat(pa.scalar(day, pa.date32()), count)
         if name == "charge_date"
-        else rows.column(name)
+        # a file may hold amounts in fewer digits
+        else rows.column(name).cast(schema.field(name).type)
         for name in names
     ]
     return pa.table(arrays, schema=pa.schema([schema.field(name) for name in names]))

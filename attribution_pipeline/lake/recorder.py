@@ -21,7 +21,7 @@ from attribution_pipeline.lake import manifest as manifests
 from attribution_pipeline.lake.crash import crash_point
 from attribution_pipeline.lake.delta import DayTable
 from attribution_pipeline.lake.files import StoredFile, damage, place, verified
-from attribution_pipeline.lake.shapes import LEDGER, MANIFESTS, SIDE_TABLES, schema_of
+from attribution_pipeline.lake.shapes import LEDGER, MANIFESTS, SIDE_TABLES, holds, schema_of
 from attribution_pipeline.lake.states import Published, States, note
 from attribution_pipeline.lake.store import Store
 from attribution_pipeline.model.errors import Broken, Refusal
@@ -190,7 +190,9 @@ class Recorder:
 
         expected = [(f.name, f.type) for f in schema_of(table) if f.name != "charge_date"]
         found = [(f.name, f.type) for f in pq.read_schema(path)]
-        if found != expected:
+        if [name for name, _ in found] != [name for name, _ in expected] or not all(
+            holds(declared, kind) for (_, declared), (_, kind) in zip(expected, found, strict=True)
+        ):
             wrong = sorted(f"{name} {kind}" for name, kind in set(found) ^ set(expected))
             raise Broken(f"{table} of {day} is not of its schema: {wrong or 'order of columns'}")
         return place(self._store, path, self._tables[table].folder_of(day))

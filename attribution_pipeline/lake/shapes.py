@@ -22,11 +22,13 @@ TABLES = (LEDGER, *SIDE_TABLES, MANIFESTS)
 
 ROW_ORDER: Mapping[str, Sequence[str]] = {
     LEDGER: ("attribution_id",),
-    "operation_costs": ("attribution_id", "operation_key"),
-    "operations": ("operation_key",),
+    "operation_costs": (
+        "charge_id", "billed_cost", "effective_cost", "attribution_id", "operation_number",
+    ),
+    "operations": ("operation_number",),
     "ledger_revisions": ("attribution_id", "revision", "recorded_at"),
     "variances": ("attribution_id",),
-}
+}  # fmt: skip
 """How a day's rows are sorted. One file is written so; several are sorted when they are read."""
 
 
@@ -44,3 +46,13 @@ def schema_of(table: str) -> pa.Schema:
         "variances": ledger.VARIANCES,
     }
     return known[table]
+
+
+def holds(declared: pa.DataType, found: pa.DataType) -> bool:
+    """Whether a column of a table may be of this type in a file: its own, or its decimal in fewer
+    digits, which any reader of Parquet widens to the table's."""
+    import pyarrow as pa
+
+    if not (pa.types.is_decimal(declared) and pa.types.is_decimal(found)):
+        return bool(declared == found)
+    return bool(declared.scale == found.scale and found.precision <= declared.precision)

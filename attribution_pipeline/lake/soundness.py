@@ -62,5 +62,5 @@ def verify(
     for state in wanted:
         for _, stored in files_named(states.document(state)):
             if stored not in seen:
-                verified(store, stored)
+                verified(store, stored, anew=True)
             seen.add(stored)

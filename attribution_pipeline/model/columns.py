@@ -135,7 +135,9 @@ OPERATION_COSTS: Meanings = {
     "attribution_id": "The ledger row that this is a part of.",
     "charge_date": _CHARGE_DATE,
     "charge_id": _CHARGE_ID,
-    "operation_key": "The operation: see `operations`.",
+    "operation_number": "The operation: its number in `operations`.",
+    "operation_key": "Null, but where the operation is not in the day's `operations`: it was active "
+    "on the day and ended after it.",
     "weight": "What the operation weighs in the division: tokens, or milliseconds.",
     "billed_cost": _BILLED,
     "effective_cost": _EFFECTIVE,
@@ -143,8 +145,12 @@ OPERATION_COSTS: Meanings = {
 
 OPERATIONS: Meanings = {
     "charge_date": "UTC day on which the operation ended. The partition.",
-    "operation_key": "Provider and response id, else trace and span: the same when better evidence "
-    "of the call arrives.",
+    "operation_number": "Names the operation in `operation_costs`. One number in all days, and the "
+    "same in every state of the day.",
+    "named_by": "`response`: the operation's key is `provider`, the unit separator (chr(31)) and "
+    "`response_id`. `span`: it is `trace_id`, a colon and `span_id`.",
+    "operation_key": "The key where `named_by` is null: better evidence of the call arrived, and its "
+    "key stays.",
     "trace_id": "Trace of the span that speaks for the call.",
     "span_id": "That span.",
     "response_id": "`gen_ai.response.id`.",
@@ -187,7 +193,11 @@ MANIFESTS: Meanings = {
 
 TABLES: Mapping[str, tuple[str, Meanings]] = {
     "ledger": ("One row for each `attribution_id` in its present state.", LEDGER),
-    "operation_costs": ("Request level: one operation in one ledger row.", OPERATION_COSTS),
+    "operation_costs": (
+        "Request level: one operation in one ledger row. Joins `operations` by `operation_number`; "
+        "files hold amounts in 18 digits where all of a day's fit.",
+        OPERATION_COSTS,
+    ),
     "operations": ("One billed call, its twins merged, on the day on which it ended.", OPERATIONS),
     "ledger_revisions": ("One change of one ledger row. Append-only.", LEDGER_REVISIONS),
     "variances": ("What would move in a closed period that the policy holds.", VARIANCES),

@@ -265,6 +265,38 @@ CONTROLS = pa.schema(
 )
 """Landed. Grain: one record of a control plane. The columns of the other kinds are null."""
 
+RESERVATIONS = pa.schema(
+    [
+        *ORIGIN,
+        pa.field("name", pa.string()),
+        pa.field("scope", pa.string()),  # JSON object, column = value; {} is all of the ledger
+        pa.field("period_start", pa.date32()),  # first UTC day
+        pa.field("period_end", pa.date32()),  # the day after the last, as FOCUS ends its periods
+        pa.field("amount", MONEY),  # null: the record brings a counter alone
+        pa.field("currency", pa.string()),
+        pa.field("gateway", pa.string()),  # who counted
+        pa.field("counted", MONEY),  # what it counted as spent since period_start
+        pa.field("counted_at", INSTANT),
+        pa.field("x_columns", pa.string()),
+    ]
+)
+"""Landed. Grain: one record of a budget file, or of a gateway's counters. A reservation is its scope,
+period and currency; its amount is the newest one said."""
+
+OUTCOMES = pa.schema(
+    [
+        *ORIGIN,
+        pa.field("date", pa.date32()),  # UTC day of observed_at
+        pa.field("observed_at", INSTANT),
+        pa.field("operation_id", pa.string()),  # of the envelope, or of the ledger
+        pa.field("trace_id", pa.string()),  # 32 hex digits, lower case
+        pa.field("kind", pa.string()),  # resolution, accepted_suggestion, ...
+        pa.field("value", MONEY),  # null: that it happened is all that is said
+        pa.field("x_columns", pa.string()),
+    ]
+)
+"""Landed. Grain: one outcome as an application reported it. One of the two ids is there."""
+
 REJECTED = pa.schema(
     [
         pa.field("object_id", pa.string()),
@@ -285,5 +317,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "kubernetes": KUBERNETES,
     "closes": CLOSES,
     "controls": CONTROLS,
+    "reservations": RESERVATIONS,
+    "outcomes": OUTCOMES,
 }
 """Landed tables by name. Readers add ``source`` from the deployment file when rows are landed."""

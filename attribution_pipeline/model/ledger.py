@@ -155,18 +155,26 @@ OPERATION_COSTS = pa.schema(
     [
         *_text("attribution_id"),
         pa.field("charge_date", pa.date32()),
-        *_text("charge_id", "operation_key"),
+        *_text("charge_id"),
+        pa.field("operation_number", pa.int64()),
+        *_text("operation_key"),
         pa.field("weight", pa.int64()),
         pa.field("billed_cost", _MONEY),
         pa.field("effective_cost", _MONEY),
     ]
 )
-"""Grain: one operation in one ledger row. Sums to the ledger rows with ``basis = operations``."""
+"""Grain: one operation in one ledger row. Sums to the ledger rows with ``basis = operations``.
+
+``operation_number`` is that of ``operations``; ``operation_key`` is null but for operations that are
+not among the day's, since they ended after it. Files may hold amounts as DECIMAL(18,12)."""
 
 OPERATIONS = pa.schema(
     [
         pa.field("charge_date", pa.date32()),
-        *_text("operation_key", "trace_id", "span_id", "response_id"),
+        # one in all days, the same in every state of its day; no order, and no count
+        pa.field("operation_number", pa.int64()),
+        # the key is stored only where the ids beside it do not say it
+        *_text("named_by", "operation_key", "trace_id", "span_id", "response_id"),
         pa.field("started_at", _INSTANT),
         pa.field("ended_at", _INSTANT),
         pa.field("active_ms", pa.int64()),
@@ -180,4 +188,7 @@ OPERATIONS = pa.schema(
         *_text("issuance_id", "parent_issuance_id", "emitter", "merged"),
     ]
 )
-"""Grain: one billed call, after its twins are merged, on the day on which it ended."""
+"""Grain: one billed call, after its twins are merged, on the day on which it ended.
+
+``named_by``: ``response`` where the call's key is provider and response id, ``span`` where it is trace
+and span; else null, and ``operation_key`` has it."""

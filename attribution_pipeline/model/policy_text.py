@@ -219,6 +219,8 @@ def _tolerances(policy: Policy) -> str:
         ("rejected records of a day at most", str(policy.tolerance.rejected_records)),
         ("findings of evidence gates at most", str(policy.tolerance.findings)),
         ("stale days at most", str(policy.tolerance.stale_days)),
+        ("reservations over, or forecast to be, at most", str(policy.tolerance.reservations_over)),
+        ("gateway counters off the ledger at most", percent(policy.tolerance.reservation_drift)),
         ("segmentation completeness at least", percent(slo.segmentation_completeness)),
         ("model and token evidence at least", percent(slo.model_token_evidence)),
         ("actor coverage at least", percent(slo.actor_coverage)),

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.day import Landed
 from attribution_pipeline.attribution.engine import session
+from attribution_pipeline.attribution.requests import of_files, request_rows
 from attribution_pipeline.model.cutting import DAY_US, microseconds
 from attribution_pipeline.proof import replay_frozen
 from attribution_pipeline.proof.passes import sql
@@ -81,8 +82,12 @@ def gate_of_day(
             ("operations", inputs["operations"]["files"]["operations"]),
         ):
             db.view(table, replay_frozen.verified(lake, entries))
-        for table in ("ledger", "operation_costs"):
-            db.view(table, replay_frozen.files_of(lake, manifest, table))
+        db.view("ledger", replay_frozen.files_of(lake, manifest, "ledger"))
+        costs, called = (
+            of_files(replay_frozen.files_of(lake, manifest, table))
+            for table in ("operation_costs", "operations")
+        )
+        db.execute(f"create view operation_costs as {request_rows(costs, called)}")
         _run(db, "sums")
         _run(
             db, "bill_of_day",
@@ -165,7 +170,7 @@ def _day_of_period(db: Session, lake: Lake, day: date, month: date, n: int) -> N
     charges = manifest["inputs"]["billing"]["files"]["charges"]
     db.view(f"charges_{n}", replay_frozen.verified(lake, charges))
     for table in ("ledger", "operation_costs"):
-        db.view(f"{table}_{n}", replay_frozen.files_of(lake, manifest, table))
+        db.view(f"{table}_{n}", replay_frozen.files_of(lake, manifest, table), by_name=True)
     _run(db, "day_of_period", pair=REQUEST_DAYS, day=day, month=month, n=n, no_requests=NO_REQUESTS)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 NO_EVIDENCE = "no_evidence"
 """Said of a share of nothing: a question without evidence is a FAIL, never a pass."""
@@ -23,7 +24,7 @@ class Ratio:
     part: Decimal
     whole: Decimal
 
-    @property
+    @cached_property
     def exact(self) -> Fraction | None:
         """The share; None where it says nothing: of nothing, or of amounts that net out so that the
         part is more than the whole or of the other sign."""

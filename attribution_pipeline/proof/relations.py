@@ -5,7 +5,8 @@ person opens the same files to run the query again. Does not: any query.
 
 ``ledger``, ``operation_costs`` and ``operations`` hold the newest state of every day. Operations are
 those of the evidence that the day was computed from: the published table lacks calls that were
-active on the day and ended after it.
+active on the day and ended after it. Request rows name their operation by ``operation_key``, which the
+published table gives them (``attribution.requests``).
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.attribution.requests import of_files, request_rows
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from attribution_pipeline.attribution.engine import Session
-    from attribution_pipeline.lake import Lake, StoredFile
+    from attribution_pipeline.lake import Lake
     from attribution_pipeline.lake.states import Published
 
 LEDGER, OPERATION_COSTS, OPERATIONS = "ledger", "operation_costs", "operations"
+PUBLISHED_OPERATIONS = "published_operations"
+"""The table ``operations`` itself: request rows call operations by its numbers."""
 
 OPERATION_COLUMNS = (
     "operation_key", "trace_id", "span_id", "provider", "model", "metered", "attempt",
@@ -48,6 +53,8 @@ class RecordedDay:
         """The files of a relation, as the manifest names them."""
         if relation == OPERATIONS:
             return list(self.manifest["inputs"]["operations"]["files"]["operations"])
+        if relation == PUBLISHED_OPERATIONS:
+            relation = OPERATIONS
         return list(self.manifest["files"].get(relation, ()))
 
 
@@ -63,13 +70,8 @@ def open_days(
     """Views of ``relations`` in ``db``, with ``charge_date``. Every file is hashed first: Refusal
     names one that is missing or was changed."""
     for relation in relations:
-        files = [
-            (recorded.day, lake.stored(entry))
-            for recorded in days
-            for entry in recorded.entries(relation)
-        ]
-        if files:
-            db.execute(_view(lake, relation, files))
+        if any(recorded.entries(relation) for recorded in days):
+            db.execute(_view(lake, relation, days))
         else:
             db.load(relation, _empty(relation))
 
@@ -83,13 +85,26 @@ def files_of(lake: Lake, days: Sequence[RecordedDay], relation: str) -> list[dic
     ]
 
 
-def _view(lake: Lake, relation: str, files: Sequence[tuple[date, StoredFile]]) -> str:
-    parts = [
-        f"select {_columns(relation, str(path))}, date '{day.isoformat()}' as charge_date "
-        f"from read_parquet({quoted(str(path))}, hive_partitioning = false)"
-        for day, path in ((day, lake.verified(stored)) for day, stored in files)
-    ]
+def _view(lake: Lake, relation: str, days: Sequence[RecordedDay]) -> str:
+    parts = []
+    for recorded in days:
+        files = _verified(lake, recorded, relation)
+        day = f"date '{recorded.day.isoformat()}' as charge_date"
+        if relation == OPERATION_COSTS and files:
+            called = _verified(lake, recorded, PUBLISHED_OPERATIONS)
+            rows = request_rows(of_files(files), of_files(called))
+            parts.append(f"select *, {day} from ({rows})")
+            continue
+        parts += [
+            f"select {_columns(relation, path)}, {day} "
+            f"from read_parquet({quoted(path)}, hive_partitioning = false)"
+            for path in files
+        ]
     return f"create view {relation} as " + " union all by name ".join(parts)
+
+
+def _verified(lake: Lake, recorded: RecordedDay, relation: str) -> list[str]:
+    return [str(lake.verified(lake.stored(entry))) for entry in recorded.entries(relation)]
 
 
 def _columns(relation: str, path: str) -> str:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "ledger": ("attribution_id",),
-    "operation_costs": ("attribution_id", "operation_key"),
-    "operations": ("operation_key",),
+    "operation_costs": ("attribution_id", "operation_number"),
+    "operations": ("operation_number",),
     "ledger_revisions": ("attribution_id",),
     "variances": ("attribution_id",),
 }
@@ -136,7 +136,7 @@ def _view(db: Session, name: str, paths: Sequence[str], columns: Iterable[pa.Fie
     import pyarrow as pa
 
     if paths:
-        db.view(name, paths)
+        db.view(name, paths, by_name=True)
     else:
         db.load(name, pa.schema(list(columns)).empty_table())
 

@@ -41,18 +41,27 @@ def retry_costs(ledger: pa.Table, operation_costs: pa.Table, operations: pa.Tabl
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    calls = operations.select(["operation_key", "tenant_id", "workflow_id", "attempt"])
+    calls = operations.select(["operation_number", "tenant_id", "workflow_id", "attempt"])
+    calls = calls.append_column("operation_key", _keys(operations))
     is_retry = pc.greater(pc.fill_null(calls["attempt"], FIRST), FIRST)
     calls = calls.drop(["attempt"]).append_column("is_retry", pc.cast(is_retry, pa.int64()))
     currency = ledger.select(["attribution_id", "billing_currency"]).group_by(
         ["attribution_id", "billing_currency"]
     )
+    named = operation_costs.select(
+        ["attribution_id", "operation_number", "operation_key", "billed_cost", "effective_cost"]
+    ).join(
+        calls.select(["operation_number", "operation_key"]), "operation_number",
+        right_suffix="_there",
+    )  # fmt: skip
+    keys = pc.coalesce(named["operation_key"], named["operation_key_there"])
     costs = (
-        operation_costs.select(["attribution_id", "operation_key", "billed_cost", "effective_cost"])
+        named.select(["attribution_id", "billed_cost", "effective_cost"])
+        .append_column("operation_key", keys)
         .join(currency.aggregate([]), "attribution_id", join_type="inner")
         .group_by(["operation_key", "billing_currency"])
         .aggregate([("billed_cost", "sum"), ("effective_cost", "sum")])
-        .join(calls, "operation_key", join_type="inner")
+        .join(calls.drop(["operation_number"]), "operation_key", join_type="inner")
     )
     nothing = pa.scalar(0, costs["billed_cost_sum"].type)
     for cost in ("billed_cost", "effective_cost"):
@@ -69,3 +78,20 @@ def retry_costs(ledger: pa.Table, operation_costs: pa.Table, operations: pa.Tabl
             "retry_effective_cost_sum", "billed_cost_sum_sum", "effective_cost_sum_sum")  # fmt: skip
     shown = found.select([*group, *sums]).rename_columns(list(COLUMNS))
     return shown.sort_by([(name, "ascending") for name in group])
+
+
+def _keys(operations: pa.Table) -> pa.ChunkedArray:
+    """``operation_key`` of published operations, as ``attribution.requests`` has it in SQL."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    provider = pc.fill_null(operations["provider"], "")
+    response = pc.binary_join_element_wise(provider, operations["response_id"], "\x1f")
+    span = pc.binary_join_element_wise(operations["trace_id"], operations["span_id"], ":")
+    by = pc.fill_null(operations["named_by"], "")
+    said = pc.if_else(
+        pc.equal(by, "response"),
+        response,
+        pc.if_else(pc.equal(by, "span"), span, pa.scalar(None, pa.string())),
+    )
+    return pc.coalesce(operations["operation_key"], said)

@@ -5,7 +5,7 @@ Belongs here: calling the planes and ``reconcile``, reading their files. Does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 
 from attribution_pipeline.attribution.billing import billing_plane
 from attribution_pipeline.attribution.cluster import cluster_plane
-from attribution_pipeline.attribution.day import Compute, Landed, Outcome, Plane, SourceFacts
+from attribution_pipeline.attribution.day import Compute, Landed, Outcome, Plane, SourceFacts, Spark
 from attribution_pipeline.attribution.operations import operation_plane
 from attribution_pipeline.attribution.reconcile import reconcile
 from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
+from attribution_pipeline_tests.attribution import at_rest
 from attribution_pipeline_tests.worlds import World
 from attribution_pipeline_tests.worlds.write import landed
 
@@ -37,15 +38,24 @@ class EngineDay:
     operation_costs: Rows
     operations: Rows
     outcome: Outcome
+    planes: Mapping[str, Plane]
 
 
-def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 1) -> EngineDay:
+def run(
+    world: World,
+    folder: Path,
+    *,
+    threads: int = 1,
+    files_per_table: int = 1,
+    memory_limit: str = "1GB",
+    spark: Spark | None = None,
+) -> EngineDay:
     """The engine's day. Folder must be empty."""
     at = folder / "landed"
     at.mkdir(parents=True)
     files, objects = landed(world.evidence, at, files_per_table=files_per_table)
     here = Landed(files, objects)
-    compute = Compute(threads=threads, memory_limit="1GB")
+    compute = Compute(threads=threads, memory_limit=memory_limit, spark=spark)
 
     def out(name: str) -> Path:
         (folder / name).mkdir()
@@ -73,9 +83,10 @@ def run(world: World, folder: Path, *, threads: int = 1, files_per_table: int = 
         charges=_rows(planes["billing"].files["charges"]),
         active=_rows(planes["operations"].files["operations"]),
         ledger=_rows(outcome.files["ledger"]),
-        operation_costs=_rows(outcome.files["operation_costs"]),
-        operations=_rows(outcome.files["operations"]),
+        operation_costs=at_rest.request_rows(outcome.files),
+        operations=at_rest.operation_rows(outcome.files),
         outcome=outcome,
+        planes=planes,
     )
 
 

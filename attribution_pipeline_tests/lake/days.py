@@ -48,8 +48,11 @@ def day_files(
         }
         for n, text in enumerate(amounts)
     ]
-    costs = [{"attribution_id": row["attribution_id"], "weight": 1} for row in rows]
-    operations = [{"operation_key": f"op-{n}"} for n in range(len(rows))]
+    costs = [
+        {"attribution_id": row["attribution_id"], "operation_number": n, "weight": 1}
+        for n, row in enumerate(rows)
+    ]
+    operations = [{"operation_number": n, "operation_key": f"op-{n}"} for n in range(len(rows))]
     contents = {
         "ledger": rows,
         "operation_costs": costs,

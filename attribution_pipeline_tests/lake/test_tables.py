@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_other_engines_read_the_delta_tables_as_they_stand(lake: Lake) -> None:
     for table in SCHEMAS:
         ours = lake.read(table, DAY, DAY + timedelta(days=1))
         theirs = DeltaTable(str(lake.storage / table)).to_pyarrow_table()
-        key = ours.schema.names[0] if table != "operations" else "operation_key"
+        key = ours.schema.names[0] if table != "operations" else "operation_number"
         order = [("charge_date", "ascending"), (key, "ascending")]
         assert theirs.select(ours.schema.names).sort_by(order) == ours.sort_by(order)
 
@@ -368,3 +369,40 @@ def test_states_survive_a_checkpoint_of_the_log(lake: Lake) -> None:
 def test_scratch_folders_are_gone_after_the_run(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     assert list((lake.storage / ".staging").iterdir()) == []
+
+
+def test_a_file_may_hold_amounts_in_fewer_digits_and_every_reader_widens_them(lake: Lake) -> None:
+    amounts = {18: Decimal("-2.000000000001"), 38: Decimal("12345678.5")}
+    with lake.staging(DAY) as folder:
+        files = day_files(folder, ["1"], RECORDED_AT)
+        (whole,) = files["operation_costs"]
+        rows = pq.read_table(whole)
+        files["operation_costs"] = []
+        for number, (digits, amount) in enumerate(amounts.items()):
+            kept = {"operation_number": pa.array([number], pa.int64())} | {
+                cost: pa.array([amount], pa.decimal128(digits, 12))
+                for cost in ("billed_cost", "effective_cost")
+            }
+            for name, values in kept.items():
+                rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+            path = folder / f"{digits}.parquet"
+            pq.write_table(rows, path)
+            files["operation_costs"].append(path)
+        lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
+    ours = lake.read("operation_costs", DAY, DAY)["billed_cost"]
+    theirs = DeltaTable(str(lake.storage / "operation_costs")).to_pyarrow_table()["billed_cost"]
+    for column in (ours, theirs):
+        assert column.type == pa.decimal128(38, 12)
+        assert sorted(column.to_pylist()) == sorted(amounts.values())
+
+
+def test_a_file_of_another_scale_is_not_of_its_schema(lake: Lake) -> None:
+    with lake.staging(DAY) as folder:
+        files = day_files(folder, ["1"], RECORDED_AT)
+        (path,) = files["operation_costs"]
+        rows = pq.read_table(path)
+        cents = pa.array([Decimal("1.00")], pa.decimal128(18, 2))
+        place = rows.schema.get_field_index("billed_cost")
+        pq.write_table(rows.set_column(place, "billed_cost", cents), path)
+        with pytest.raises(Broken, match="not of its schema"):
+            lake.commit_day(DAY, files, manifest("a", RECORDED_AT))

@@ -10,6 +10,7 @@ import pytest
 
 from attribution_pipeline.orchestration.packet import write_packet
 from attribution_pipeline.proof.packet.hiding import Hider, Number
+from attribution_pipeline_tests.attribution.at_rest import key_of
 from attribution_pipeline_tests.cases import WORKED_DAY
 from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
 from attribution_pipeline_tests.proof import packets
@@ -66,7 +67,7 @@ def _ids(company: History, *, of: str, not_of: str) -> set[str]:
     named: dict[str, set[str]] = {of: set(), not_of: set()}
     for row in lake.read("operations", DAY, DAY).to_pylist():
         if row["tenant_id"] in named:
-            ids = (row["trace_id"], row["span_id"], row["response_id"], row["operation_key"])
+            ids = (row["trace_id"], row["span_id"], row["response_id"], key_of(row))
             named[row["tenant_id"]] |= {*filter(None, ids), *(row["merged"] or "").split()}
     for row in lake.read("ledger", DAY, DAY).to_pylist():
         if row["tenant_id"] in named:

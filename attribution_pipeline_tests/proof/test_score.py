@@ -91,9 +91,13 @@ def test_the_queries_give_the_numbers_again_on_the_named_files(history: History)
 def test_c1_fails_where_landed_objects_give_other_amounts(history: History) -> None:
     """Rows that landed evidence does not give: every digest agrees, and the join does not."""
 
+    day = history.state().day
+    wanted = history.house().lake.read("operation_costs", day, day)["attribution_id"][0].as_py()
+
     def more(rows: pa.Table) -> pa.Table:
-        amount = rows["effective_cost"][0].as_py() + QUANTUM
-        return with_value(rows, 0, "effective_cost", amount)
+        place = rows["attribution_id"].to_pylist().index(wanted)
+        amount = rows["effective_cost"][place].as_py() + QUANTUM
+        return with_value(rows, place, "effective_cost", amount)
 
     history.record_otherwise({"operation_costs": more, "ledger": more})
     status, found, _ = scored(history)

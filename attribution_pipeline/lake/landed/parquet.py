@@ -28,7 +28,10 @@ _PERIODS = {
 }
 _DATES = {
     "usage": "date", "kubernetes": "date", "closes": "billing_period", "controls": "date",
+    "outcomes": "date",
 }  # fmt: skip
+_DATE_PERIODS = {"reservations": ("period_start", "period_end")}
+"""Periods of whole days; they end exclusively too."""
 
 _NOT_DICTIONARY = frozenset({"trace_id", "span_id", "parent_span_id", "response_id", "links"})
 """Ids that hardly repeat: a dictionary of them is built, outgrown and thrown away."""
@@ -60,6 +63,10 @@ def days_of(table: str, rows: pa.Table) -> tuple[date, date] | None:
         return None
     if table in _DATES:
         return _range(rows[_DATES[table]], rows[_DATES[table]])
+    if table in _DATE_PERIODS:
+        start, end = _DATE_PERIODS[table]
+        first, last = _range(rows[start], rows[end]) or (None, None)
+        return None if first is None or last is None else (first, last - timedelta(days=1))
     start, end = _PERIODS[table]
     first, last = _range(rows[start], rows[end]) or (None, None)
     if not isinstance(first, datetime) or not isinstance(last, datetime):

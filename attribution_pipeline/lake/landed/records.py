@@ -20,6 +20,8 @@ KIND_OF_TABLE = {
     "kubernetes": "kubernetes",
     "closes": "closes",
     "controls": "controls",
+    "reservations": "reservations",
+    "outcomes": "outcomes",
 }
 """Landed table -> the list under ``sources`` in the deployment file whose objects fill it."""
 

@@ -197,6 +197,12 @@ class LandedStore(LandedView):
             )
         return LandedView(self.storage, self.store, self._landings[:ordinal])
 
+    def by(self, instant: datetime) -> LandedView:
+        """What was landed by then."""
+        return self.as_of(
+            sum(datetime.fromisoformat(one.landed_at) <= instant for one in self._landings)
+        )
+
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other landing runs out, and see what they landed before."""

@@ -89,6 +89,10 @@ class Tolerance(Strict):
     """What the gates of a day's evidence may notice before their check fails."""
     stale_days: Annotated[int, Field(ge=0)] = 0
     """Recorded days that would come out otherwise today and wait for nothing."""
+    reservations_over: Annotated[int, Field(ge=0)] = 0
+    """Reservations that are over, are forecast to be, or are in a currency that nothing costs in."""
+    reservation_drift: Share = Decimal("0.05")
+    """How far a gateway's counter may be from the ledger, as a share of what the ledger says."""
 
 
 class Slo(Strict):

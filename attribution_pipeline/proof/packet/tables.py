@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.attribution.requests import of_files, request_rows
 from attribution_pipeline.proof import replay_frozen
 from attribution_pipeline.proof.packet.charges import MAY_NAME, as_json
 
@@ -67,15 +68,25 @@ def revisions(lake: Lake, trace: Traced, hider: Hider) -> list[Record]:
 
 def request_costs(lake: Lake, trace: Traced) -> list[Record]:
     """What each operation has of each of those rows."""
-    files = replay_frozen.files_of(lake, trace.found.manifest, "operation_costs")
-    if not files:
+    costs, called = (
+        replay_frozen.files_of(lake, trace.found.manifest, table)
+        for table in ("operation_costs", "operations")
+    )
+    if not costs:
         return []
-    trace.db.view("all_request_costs", files)
+    rows = request_rows(of_files(costs), of_files(called))
+    trace.db.execute(f"create view all_request_costs as {rows}")
     found = trace.db.table(
         "select c.* from all_request_costs c join recorded r on r.attribution_id = c.attribution_id "
         f"where r.tenant_id = {_text(trace.tenant)} order by c.attribution_id, c.operation_key"
     )
-    return [{**as_json(row), "weight": str(row["weight"])} for row in found.to_pylist()]
+    return [
+        {
+            **{name: value for name, value in as_json(row).items() if name != "operation_number"},
+            "weight": str(row["weight"]),
+        }
+        for row in found.to_pylist()
+    ]
 
 
 def operations(trace: Traced, hider: Hider) -> list[Record]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.engine import Session, session
-from attribution_pipeline.attribution.publish import make_rows
+from attribution_pipeline.attribution.publish import load_numbers, make_rows
 from attribution_pipeline.attribution.reconcile import divide_day
 from attribution_pipeline.attribution.revise import Stamp
 from attribution_pipeline.attribution.shares import Portion, Shares, Weights
@@ -219,7 +219,9 @@ def traced(lake: Lake, found: Frozen, tenant: str, compute: Compute) -> Iterator
             slices, _ = divide_day(
                 db, found.planes, policy, day, make_shares=_Shares, make_clusters=_Clusters
             )
-            make_rows(db, policy, day, Stamp(found.state.policy_digest, found.recorded_at))
+            stamp = Stamp(found.state.policy_digest, found.recorded_at)
+            # the recorded rows say what their operations are called
+            make_rows(db, policy, day, stamp, load_numbers(db, day, None))
         except (Refusal, Broken) as problem:
             raise _other(found, str(problem)) from problem
         shares, clusters = makers

@@ -87,7 +87,13 @@ class Score:
 
 def score(asked: Asked) -> Score:
     """Judge every checkpoint. Writes nothing but into ``asked.scratch``."""
-    from attribution_pipeline.proof.relations import LEDGER, OPERATION_COSTS, OPERATIONS, files_of
+    from attribution_pipeline.proof.relations import (
+        LEDGER,
+        OPERATION_COSTS,
+        OPERATIONS,
+        PUBLISHED_OPERATIONS,
+        files_of,
+    )
 
     verdicts = [found for name in CHECKPOINTS for found in _judged(name, asked)]
     opened = {recorded.day: recorded for recorded in (*asked.settled, *asked.days)}
@@ -99,7 +105,10 @@ def score(asked: Asked) -> Score:
         asked.metric,
         f"{asked.policy.policy} version {asked.policy.version}",
         asked.command,
-        {name: files_of(asked.lake, days, name) for name in (LEDGER, OPERATION_COSTS, OPERATIONS)},
+        {
+            name: files_of(asked.lake, days, name)
+            for name in (LEDGER, OPERATION_COSTS, OPERATIONS, PUBLISHED_OPERATIONS)
+        },
         _disclosed(asked),
     )
 

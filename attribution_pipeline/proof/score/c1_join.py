@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.attribution.requests import of_files, request_rows
 from attribution_pipeline.model.errors import Broken, Refusal
 from attribution_pipeline.proof.ratio import NO_EVIDENCE, cut, plain
 from attribution_pipeline.proof.replay import one_line
@@ -75,7 +76,10 @@ def _derive(asked: Asked, db: Session) -> tuple[list[Coverage], list[str]]:
             problems.append(f"{day}: {one_line(problem)}")
             continue
         coverage += outcome.coverage.to_pylist()
-        db.view("derived_day", list(outcome.files["operation_costs"]))
+        costs, called = (
+            of_files(outcome.files[name]) for name in ("operation_costs", "operations")
+        )
+        db.execute(f"create view derived_day as {request_rows(costs, called)}")
         db.execute(
             "insert into derived by name "
             f"select s.charge_date, d.attribution_id, d.operation_key, d.billed_cost, "

@@ -13,6 +13,7 @@ from typing import NamedTuple
 _CHECKS = "orchestration/test_checks.py"
 _COMPLETENESS = "orchestration/test_completeness.py"
 _REPLAY = "orchestration/test_replay.py"
+_RESERVATIONS = "orchestration/test_reservations.py"
 _SCORE = "proof/test_score.py"
 _TRIAGE = "proof/test_triage.py"
 
@@ -90,6 +91,14 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "stale_partitions": Threshold(
         "tolerance.stale_days",
         "orchestration/test_staleness.py::test_the_check_prints_the_range_and_what_moved",
+    ),
+    "budget_guardrail": Threshold(
+        "tolerance.reservations_over",
+        f"{_RESERVATIONS}::test_a_budget_that_is_over_trips_the_guardrail",
+    ),
+    "reservation_drift": Threshold(
+        "tolerance.reservation_drift",
+        f"{_RESERVATIONS}::test_a_counter_off_the_ledger_trips_the_drift",
     ),
     "segmentation_completeness": Threshold(
         "slo.segmentation_completeness",

@@ -63,7 +63,7 @@ def _model(rows: list[Record], metric: str) -> Mapping[str, list[Decimal | None]
 
 
 def _saving(cached: Record, full: Record, metric: str) -> Decimal:
-    with_cache = cached[metric]
+    with_cache: Decimal = cached[metric]
     without = ROUNDED.multiply(full[metric], cached["tokens"])
     found = quotient(without, full["tokens"], PRICE_DIGITS)
     return (found or Decimal(0)) - with_cache.quantize(PRICE_DIGITS, ROUND_HALF_EVEN)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.attribution.requests import of_files, operation_rows, request_rows
 from attribution_pipeline.lake.shapes import schema_of
-from attribution_pipeline.proof.relations import quoted
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.engine import Session
@@ -36,13 +36,17 @@ def open_spend(
     for relation in relations:
         by_day: dict[date, list[str]] = {}
         for day, path in lake.file_paths(relation, first, last, as_of=as_of):
-            by_day.setdefault(day, []).append(quoted(str(path)))
+            by_day.setdefault(day, []).append(str(path))
         if not by_day:
             db.load(relation, schema_of(relation).empty_table())
             continue
-        parts = [
-            f"select *, date '{day}' as charge_date from "
-            f"read_parquet([{', '.join(paths)}], hive_partitioning = false, union_by_name = true)"
+        rows = " union all by name ".join(
+            f"select *, date '{day}' as charge_date from {of_files(paths)}"
             for day, paths in by_day.items()
-        ]
-        db.execute(f"create view {relation} as " + " union all by name ".join(parts))
+        )
+        if relation == "operations":
+            rows = operation_rows(f"({rows})")
+        if relation == "operation_costs":
+            called = [path for _, path in lake.file_paths("operations", first, last, as_of=as_of)]
+            rows = request_rows(f"({rows})", of_files(called))
+        db.execute(f"create view {relation} as {rows}")

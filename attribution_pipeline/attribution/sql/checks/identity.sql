@@ -4,7 +4,8 @@
 --      ended_operations (grain: operation that ended on the day), held_back (charge_id: charges whose
 --      rows a closed period keeps as they were)
 -- out: invariant, subject, detail
-select 'evidence' as invariant, operation_key as subject,
+select 'evidence' as invariant,
+       coalesce(operation_key, trace_id || ':' || span_id) as subject,
        'tenant ' || tenant_id || ' on the verdict ' || verdict as detail
 from ended_operations
 where tenant_id is not null and verdict not in ('verified', 'unsigned')
@@ -14,7 +15,7 @@ select distinct 'evidence', l.attribution_id,
        || ', for a call of tenant ' || coalesce(o.tenant_id, 'null') || ' by ' || o.identity_source
        || ', ' || o.verdict
 from operation_costs c
-join ended_operations o on o.operation_key = c.operation_key
+join ended_operations o on o.operation_number = c.operation_number
 join ledger l on l.attribution_id = c.attribution_id
 where l.charge_id not in (select charge_id from held_back)
     and (l.tenant_id is distinct from o.tenant_id

@@ -26,7 +26,13 @@ from (
     )
 );
 
-create table ops as
-select row_number() over (order by o.operation_key) as op_id, a.who_id, o.*
-from (select *, {who_key} as who_key, {actor_key} as actor_key from operations) o
+-- keys alone are sorted, not all that an operation says
+create table numbered as
+select row_number() over (order by o.operation_key) as op_id, a.who_id, o.operation_key
+from (select operation_key, {actor_key} as actor_key from operations) o
 join actors a on a.actor_key = o.actor_key;
+
+create table ops as
+select n.op_id, n.who_id, o.*
+from operations o
+join numbered n on n.operation_key = o.operation_key;

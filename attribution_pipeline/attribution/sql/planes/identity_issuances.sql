@@ -1,5 +1,6 @@
 -- Issuances that cannot be one: two claims under one id, or traces that nothing joins.
--- in:  around (grain: one span), tokens (grain: distinct envelope)
+-- in:  carriers (grain: span with an envelope), tokens (grain: distinct envelope), around (grain: one
+--      span)
 -- out: conflicts (grain: issuance), parts (grain: issuance of several traces, trace; part: the traces
 --      that are joined have the smallest trace id among them), bridges (grain: issuance, two traces),
 --      nearer (view: traces that a bridge brings to a smaller part)
@@ -15,7 +16,7 @@ select issuance_id, trace_id, attempt, trace_id as part
 from (
     select t.issuance_id, a.trace_id, min(a.attempt) as attempt,
            count(*) over (partition by t.issuance_id) as traces
-    from (select trace_id, envelope, attempt from around where envelope is not null) a
+    from carriers a
     join tokens t on t.envelope = a.envelope
     where t.verdict = 'verified'
     group by t.issuance_id, a.trace_id

@@ -16,14 +16,17 @@ from (
                k.service_name is not null as signs,
                case when s.envelope is null then 'unsigned'
                     when t.verdict <> 'verified' then t.verdict
-                    when x.verdict is not null then x.verdict
+                    when t.disbelief is not null then t.disbelief
                     when s.start_unix_nano > t.expires_unix_nano then 'expired'
                     -- this key, or this tenant, is not this service's to sign
                     when k.service_name is not null and w.service_name is null then 'unknown_key'
                     else 'verified' end as verdict
         from {spans} s
-        left join tokens t on t.envelope = s.envelope
-        left join disbelieved x on x.issuance_id = t.issuance_id
+        left join (
+            select k.*, x.verdict as disbelief
+            from tokens k
+            left join disbelieved x on x.issuance_id = k.issuance_id
+        ) t on t.envelope = s.envelope
         left join signers k on k.service_name = s.service_name
         left join allowed w on w.service_name = s.service_name and w.key_id = t.key_id
             and w.tenant_id = t.tenant_id

@@ -1,6 +1,7 @@
 -- What is not counted: second tellings, second deliveries, and usage that no vendor bills.
--- in:  calls, ranked (grain: one span of a billable call), told (n, reason),
---      repeated (grain: span that came more than once), once (grain: one span)
+-- in:  calls (grain: one span of a billable call), ranked (grain: one span of a call of several),
+--      picks (grain: such a call), told (n, reason), repeated (grain: span that came more than once),
+--      once (grain: one span)
 -- out: merged (grain: one span and reason, of calls and spans that end on the day); tokens are what the
 --      span would have added; times: how often it would have been counted too much
 create table merged as
@@ -15,8 +16,8 @@ from (
            c.end_unix_nano, b.end_unix_nano as counted_at
     from ranked r
     join calls c on c.n = r.n
-    join ranked rb on rb.operation_key = r.operation_key and rb.place = 1
-    join calls b on b.n = rb.n
+    join picks p on p.call_no = r.call_no
+    join calls b on b.n = p.best
     left join told t on t.n = c.n
     left join told k on k.n = b.n
     where r.place > 1

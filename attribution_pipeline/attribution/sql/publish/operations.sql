@@ -1,9 +1,11 @@
 -- The operations that ended on the day, in the published shape.
--- in:  {ops} (grain: operation)
+-- in:  {ops} (grain: operation, with its number)
 -- out: published_operations (same grain); place: the file that a row goes into
-create table published_operations as
+create {relation} published_operations as
 select
-    operation_key, trace_id, span_id, response_id,
+    operation_number, {named_by} as named_by,
+    case when {named_by} is null then operation_key end as operation_key,
+    trace_id, span_id, response_id,
     make_timestamptz(start_unix_nano // 1000) as started_at,
     make_timestamptz(end_unix_nano // 1000) as ended_at,
     active_ms, provider, model, operation_name, {buckets},

@@ -1,0 +1,179 @@
+"""Rows in order, streamed once: cut into Parquet files, and digested on the way.
+
+Belongs here: what passes from DuckDB through Arrow to files and to sha256. Does not: which rows, their
+order, which file a row goes into, what a digest means (``engine``).
+
+Why not DuckDB's own means: docs/decisions/0013.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_A_BATCH = 20_000
+"""Rows that pass through Python at a time: some ten megabytes of text."""
+
+ROWS_A_GROUP = 122_880
+"""Rows of a Parquet row group, as DuckDB has them."""
+
+SAMPLE = 1_000
+"""Rows that tell a column of names from one of ids."""
+
+LANES = 4
+"""64 bits each: together a sha256."""
+
+
+class Digest:
+    """Lanes of the sha256 of rows, added up: see ``engine.Session.set_digest``."""
+
+    def __init__(self) -> None:
+        self.lanes = [0] * LANES
+
+    def add(self, texts: pa.Array) -> None:
+        """Rows by their canonical text, none of them null."""
+        import numpy as np
+        import pyarrow as pa
+
+        texts = texts.cast(pa.large_binary())
+        if not len(texts):
+            return
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1].tolist()
+        text, sha256 = memoryview(data), hashlib.sha256
+        hashes = b"".join([sha256(text[start:end]).digest() for start, end in pairwise(ends)])
+        found = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, LANES)
+        for lane, total in enumerate(found.sum(axis=0, dtype=np.uint64).tolist()):
+            self.lanes[lane] += total
+
+
+def write_parts(rows: pa.RecordBatchReader, paths: Sequence[Path], part: str, text: str) -> Digest:
+    """A zstd Parquet file for each of ``paths``, of the rows whose column ``part`` is its number; rows
+    come by part. Returns the digest of all of them by their column ``text``. Neither column is written.
+
+    One thread compresses a row group while rows of the next one come.
+    """
+    import pyarrow as pa
+
+    digest = Digest()
+    shape = pa.schema([field for field in rows.schema if field.name not in (part, text)])
+
+    def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
+        for batch in rows:
+            digest.add(batch.column(text))
+            yield from _by_part(batch.column(part), batch.select(shape.names))
+
+    # in this order: files are closed when nobody writes to them any more
+    with _Files(paths, shape) as files, ThreadPoolExecutor(1) as beside:
+        writing = None
+        for number, group in _row_groups(digested()):
+            if writing is not None:
+                writing.result()
+            writing = beside.submit(files.write, number, group)
+        if writing is not None:
+            writing.result()
+    return digest
+
+
+def _by_part(parts: pa.Array, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """A batch, cut where the next part begins."""
+    import numpy as np
+
+    numbers = parts.to_numpy()
+    cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+    for start, end in pairwise(cuts):
+        if end > start:
+            yield int(numbers[start]), batch.slice(start, end - start)
+
+
+def _row_groups(rows: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[tuple[int, pa.Table]]:
+    """Batches put together: as many rows as a group has, and of each part what is left."""
+    import pyarrow as pa
+
+    for number, batches in groupby(rows, key=itemgetter(0)):
+        waiting: list[pa.RecordBatch] = []
+        count = 0
+        for _, batch in batches:
+            waiting.append(batch)
+            count += batch.num_rows
+            while count >= ROWS_A_GROUP:
+                table = pa.Table.from_batches(waiting)
+                yield number, table.slice(0, ROWS_A_GROUP)
+                waiting = table.slice(ROWS_A_GROUP).to_batches()
+                count -= ROWS_A_GROUP
+        if count:
+            yield number, pa.Table.from_batches(waiting)
+
+
+class _Files:
+    """Parquet files that are written one after the other."""
+
+    def __init__(self, paths: Sequence[Path], shape: pa.Schema) -> None:
+        self._paths, self._shape = paths, shape
+        self._number = -1
+        self._writer: Any = None
+
+    def write(self, number: int, group: pa.Table) -> None:
+        """A row group of the file ``number``. Files that are passed over have no row."""
+        with self._named():
+            while self._number < number:
+                self._next(group)
+            self._writer.write_table(group, row_group_size=ROWS_A_GROUP)
+
+    def _next(self, rows: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        self._close()
+        self._number += 1
+        self._writer = pq.ParquetWriter(
+            self._paths[self._number],
+            self._shape,
+            compression="zstd",
+            store_schema=False,
+            use_dictionary=_repeating(rows),
+        )
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        with self._named() if kind is None else contextlib.suppress(OSError):
+            while kind is None and self._number < len(self._paths) - 1:
+                self._next(self._shape.empty_table())
+            self._close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """An error of the system says which file it is about."""
+        try:
+            yield
+        except OSError as error:
+            code = error.errno or errno.EIO
+            raise OSError(code, os.strerror(code), str(self._paths[self._number])) from error
+
+
+def _repeating(rows: pa.Table) -> list[str]:
+    """Columns whose values come again: a dictionary of the others is work for nothing."""
+    import pyarrow.compute as pc
+
+    sample = rows.slice(0, SAMPLE)
+    return [
+        name
+        for name in sample.column_names
+        if 2 * pc.count_distinct(sample.column(name)).as_py() <= sample.num_rows
+    ]
