@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from attribution_pipeline.model.errors import Refusal
@@ -19,7 +20,10 @@ from attribution_pipeline.sources.report import LandingProgress, LandingReport, 
 
 __all__ = ["KINDS", "LandingProgress", "LandingReport", "Source", "SourceReport", "land"]
 
-KINDS = ("billing", "opencost", "spans", "kubernetes", "usage", "controls", "closes")
+KINDS = (
+    "billing", "opencost", "spans", "kubernetes", "usage", "reservations", "outcomes", "controls",
+    "closes",
+)  # fmt: skip
 
 NOT_THERE_YET = "folder_not_there_yet"
 """Counted for a ``closes`` source without a folder: the first `attribution close` makes it."""
@@ -88,9 +92,8 @@ def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
         case "spans":
             from attribution_pipeline.sources import otlp
 
-            return lambda data, obj, object_id: otlp.read(
-                data, obj, object_id, keep_attributes=keep_attributes
-            )
+            # not a lambda: it is handed to other processes
+            return partial(otlp.read, keep_attributes=keep_attributes)
         case "usage":
             from attribution_pipeline.sources.tables import read_usage
 
@@ -99,6 +102,14 @@ def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
             from attribution_pipeline.sources.tables import read_kubernetes
 
             return read_kubernetes
+        case "reservations":
+            from attribution_pipeline.sources.reservations import read_reservations
+
+            return read_reservations
+        case "outcomes":
+            from attribution_pipeline.sources.outcomes import read_outcomes
+
+            return read_outcomes
         case "controls":
             from attribution_pipeline.sources.controls import read_controls
 

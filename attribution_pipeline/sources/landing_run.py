@@ -6,13 +6,15 @@ counts of it. Does not: which sources there are and which reader reads them (``l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.batch import Batch
-from attribution_pipeline.sources.evidence_store import EvidenceStore, Writer
+from attribution_pipeline.sources.evidence_store import EvidenceStore, Record, Writer
+from attribution_pipeline.sources.landing_workers import processes_for, read_ahead
 from attribution_pipeline.sources.objects import (
     Listing,
     OpenedObject,
@@ -25,6 +27,7 @@ from attribution_pipeline.sources.report import LandingProgress, SourceReport
 
 if TYPE_CHECKING:
     from attribution_pipeline.sources.landing import Source
+    from attribution_pipeline.sources.landing_worker import Told
 
 COMMIT_SPANS = 5_000_000
 """Spans after which a landing run commits what it has, so that a killed one does not begin anew.
@@ -35,6 +38,13 @@ UNREADABLE = "unreadable_object"
 
 Reader = Callable[[bytes | BinaryIO, SourceObject, str], Iterator[Batch]]
 Progress = Callable[[LandingProgress], None]
+
+
+class Refused(NamedTuple):
+    """Why an object cannot be used as a whole."""
+
+    reason: str
+    detail: str
 
 
 class Run:
@@ -60,12 +70,14 @@ class Run:
     def land(self, listing: Listing) -> SourceReport:
         self.report.skipped = dict(listing.skipped)
         objects = self._deliveries(listing.objects)
-        with self.landed.open_batch() as writer:
+        with closing(self._told(objects)) as told, self.landed.open_batch() as writer:
             for done, obj in enumerate(objects, start=1):
                 if self._is_unchanged(obj):
                     self.report.known += 1
-                else:
+                elif (found := next(told, None)) is None:
                     self._land_object(obj, writer)
+                else:
+                    self._land_told(obj, found, writer)
                 if self.source.kind == "spans" and writer.rows >= COMMIT_SPANS:
                     writer.commit()
                 if self.progress:
@@ -77,6 +89,16 @@ class Run:
     def unseen(self, listing: Listing) -> list[SourceObject]:
         """The objects that ``land`` would read; what is held back is counted as awaiting."""
         return [obj for obj in self._deliveries(listing.objects) if not self._is_unchanged(obj)]
+
+    def _told(self, objects: list[SourceObject]) -> Generator[Told | None, None, None]:
+        """What other processes read of the new objects, in order, where that is worth their start.
+
+        Of spans alone: of other sources there is never much.
+        """
+        new = [obj for obj in objects if not self._is_unchanged(obj)]
+        processes = processes_for(new) if self.source.kind == "spans" else 1
+        if processes > 1:
+            yield from read_ahead(self.reader, self.source.kind, new, processes)
 
     def _deliveries(self, objects: list[SourceObject]) -> list[SourceObject]:
         """A bill is read by delivery; what its manifest does not vouch for yet waits."""
@@ -109,30 +131,57 @@ class Run:
         return object_id, delivery if self.by_delivery else ""
 
     def _land_object(self, obj: SourceObject, writer: Writer) -> None:
-        moved = Decimal(0)
+        moved, refused = Decimal(0), None
         try:
             with open_object(obj) as opened:
                 object_id = opened.object_id
                 seen = self.seen.get(self._content_key(object_id, obj.delivery))
                 if seen is None:
                     try:
-                        moved, refused = self._read(opened, obj, writer), None
-                    except _UNREADABLE as error:
-                        _require_content(error)
-                        refused = error
+                        moved = self._read(opened, obj, writer)
+                    except UNREADABLE_CONTENT as error:
+                        refused = refusal_of(error, obj)
         except StillChanging:
             self._leave(obj, writer, "still_changing", "changed while it was read")
-            return
         except OSError as error:
             self._leave(obj, writer, "out_of_reach", str(error.strerror))
+        else:
+            self._record(obj, object_id, seen, refused, moved, writer)
+
+    def _land_told(self, obj: SourceObject, told: Told, writer: Writer) -> None:
+        """The same for an object that another process has read."""
+        from attribution_pipeline.sources.landing_worker import batches_in
+
+        if told.failed:
+            raise RuntimeError(f"{obj.uri}: {told.failed}")
+        if told.left:
+            self._leave(obj, writer, *told.left)
             return
+        seen = self.seen.get(self._content_key(told.object_id, obj.delivery))
+        moved = Decimal(0)
+        if seen is None and told.refused is None:
+            moved = self._add(batches_in(told.file), obj, told.object_id, writer)
+        self._record(obj, told.object_id, seen, told.refused, moved, writer)
+
+    def _record(
+        self,
+        obj: SourceObject,
+        object_id: str,
+        seen: Record | None,
+        refused: Refused | None,
+        moved: Decimal,
+        writer: Writer,
+    ) -> None:
+        """End the object: landed, refused, or known by its content under another path."""
         if seen is not None:
             self.report.same_content += 1
         elif refused is None:
             self.report.new += 1
         else:
             writer.discard_object()
-            self._reject_object(obj, object_id, refused, writer)
+            self._reject(obj, object_id, [(0, *refused)], writer)
+            self.report.refused += 1
+            self.report.notes.append(refused.detail)
         record = writer.add_object(
             kind=self.source.kind,
             source=self.source.name,
@@ -156,41 +205,25 @@ class Run:
 
     def _read(self, opened: OpenedObject, obj: SourceObject, writer: Writer) -> Decimal:
         """Hand every batch to the writer; what rounding moved."""
-        if obj.size == 0:
-            if self.source.kind == "spans":
-                return Decimal(0)  # a collector has opened its next file
-            raise ObjectRefused(
-                "empty_object", "is empty", where=obj.uri, remedy="deliver it again, whole"
-            )
+        batches = read_batches(self.reader, opened, obj, self.source.kind)
+        return self._add(batches, obj, opened.object_id, writer)
+
+    def _add(
+        self, batches: Iterable[Batch], obj: SourceObject, object_id: str, writer: Writer
+    ) -> Decimal:
         moved = Decimal(0)
-        for batch in self.reader(opened.data, obj, opened.object_id):
+        for batch in batches:
             moved += batch.rounding_moved
             writer.add(batch.table, self.source.name, batch.rows)
-            self._reject(
-                obj,
-                opened.object_id,
-                [(one.position, one.reason, one.detail) for one in batch.rejected],
-                writer,
-            )
+            rejected = [(one.position, one.reason, one.detail) for one in batch.rejected]
+            self._reject(obj, object_id, rejected, writer)
         return moved
-
-    def _reject_object(
-        self, obj: SourceObject, object_id: str, error: Exception, writer: Writer
-    ) -> None:
-        reason = getattr(error, "reason", UNREADABLE)
-        if isinstance(error, Refusal):
-            detail = error.line()
-        else:  # a library's message may quote content, which is dropped at the door
-            detail = f"{obj.uri}: cannot be read ({type(error).__name__})"
-        self._reject(obj, object_id, [(0, reason, detail)], writer)
-        self.report.refused += 1
-        self.report.notes.append(detail)
 
     def _reject(
         self,
         obj: SourceObject,
         object_id: str,
-        rejected: list[tuple[int, str, str]],
+        rejected: Sequence[tuple[int, str, str]],
         writer: Writer,
     ) -> None:
         writer.add_rejected(self.source.kind, self.source.name, object_id, obj.uri, rejected)
@@ -202,14 +235,34 @@ class Run:
         self.report.notes.append(f"{obj.path}: {reason}, {detail}")
 
 
-_UNREADABLE = (Refusal, ValueError, OSError, RecursionError)
+def read_batches(
+    reader: Reader, opened: OpenedObject, obj: SourceObject, kind: str
+) -> Iterator[Batch]:
+    """Batches of one open object. Raises ObjectRefused where it is empty and may not be."""
+    if obj.size:
+        yield from reader(opened.data, obj, opened.object_id)
+    elif kind != "spans":  # a collector has opened its next file
+        raise ObjectRefused(
+            "empty_object", "is empty", where=obj.uri, remedy="deliver it again, whole"
+        )
+
+
+UNREADABLE_CONTENT = (Refusal, ValueError, OSError, RecursionError)
 """What readers raise when content is broken. Anything else is our fault, and is not caught."""
 
 
-def _require_content(error: Exception) -> None:
-    """Arrow raises OSError for broken content, without an errno; a disk's error has one."""
+def refusal_of(error: Exception, obj: SourceObject) -> Refused:
+    """Why an object with ``UNREADABLE_CONTENT`` cannot be used; a disk's error is raised again.
+
+    Arrow raises OSError for broken content, without an errno; a disk's error has one.
+    """
     if isinstance(error, OSError) and error.errno is not None:
         raise error
+    reason = getattr(error, "reason", UNREADABLE)
+    if isinstance(error, Refusal):
+        return Refused(reason, error.line())
+    # a library's message may quote content, which is dropped at the door
+    return Refused(reason, f"{obj.uri}: cannot be read ({type(error).__name__})")
 
 
 def _content(manifest: SourceObject) -> bytes:

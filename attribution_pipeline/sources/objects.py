@@ -238,7 +238,7 @@ def _hashed(file: BinaryIO, size: int, limits: Limits) -> tuple[BinaryIO, str]:
         digest.update(chunk)
     file.seek(0)
     # a descriptor of its own: readers may close what they were given
-    return os.fdopen(os.dup(file.fileno()), "rb"), digest.hexdigest()
+    return os.fdopen(os.dup(file.fileno()), "rb", _HASH_CHUNK_BYTES), digest.hexdigest()
 
 
 def _plain(raw: BinaryIO, obj: SourceObject, limits: Limits) -> bytes | BinaryIO:

@@ -75,7 +75,7 @@ def land_document(payload: bytes, number: int, rows: SpanRows) -> None:
 
 def _land_resource(resource_spans: dict[str, Any], rows: SpanRows) -> None:
     resource = resource_spans.get("resource") or {}
-    template = rows.template(_pairs(resource.get("attributes") or ()))
+    template = rows.template(pairs(resource.get("attributes") or ()))
     if "instrumentationLibrarySpans" in resource_spans:
         rows.reject(
             rows.position,
@@ -84,15 +84,18 @@ def _land_resource(resource_spans: dict[str, Any], rows: SpanRows) -> None:
         )
     for scope_spans in resource_spans.get("scopeSpans") or ():
         scope = scope_spans.get("scope") or {}
-        _land_spans(
+        land_spans(
             scope_spans.get("spans") or (),
             template.scope(scope.get("name"), scope.get("version")),
             rows,
         )
 
 
-def _land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanRows) -> None:
-    """The hot loop: a list copy per span, one dict look-up per attribute, and little more."""
+def land_spans(spans: Iterable[dict[str, Any]], template: Template, rows: SpanRows) -> None:
+    """The hot loop: a list copy per span, one dict look-up per attribute, and little more.
+
+    ``native`` has its twin for spans without anything unusual (see ``scanning``); this one decides.
+    """
     slots = rows.span_slots
     inherited, unset = template.row, unset_ranks()
     # the spans of a trace come together: its id is checked once
@@ -188,7 +191,8 @@ def _scalar(value: dict[str, Any]) -> Any:
     return None
 
 
-def _pairs(attributes: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+def pairs(attributes: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Keys and scalars of a resource's attributes. Raises one of ``SHAPE_ERRORS``."""
     for attribute in attributes:
         value = attribute.get("value") or _EMPTY
         found = value.get("stringValue")

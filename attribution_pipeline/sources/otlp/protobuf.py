@@ -56,13 +56,14 @@ def land_message(payload: bytes, number: int, rows: SpanRows) -> None:
         )
         return
     for resource_spans in message.resource_spans:
-        template = rows.template(_pairs(resource_spans.resource.attributes))
+        template = rows.template(pairs(resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
-            _land_spans(scope_spans.spans, template.scope(scope.name, scope.version), rows)
+            land_spans(scope_spans.spans, template.scope(scope.name, scope.version), rows)
 
 
-def _land_spans(spans: Iterable[Span], template: Template, rows: SpanRows) -> None:
+def land_spans(spans: Iterable[Span], template: Template, rows: SpanRows) -> None:
+    """Every span of one scope, as a row or as a reject."""
     slot_of = rows.span_slots.get
     unset = unset_ranks()
     for span in spans:
@@ -102,7 +103,8 @@ def _scalar(value: Any) -> Any:
     return getattr(value, kind) if kind in SCALARS else None
 
 
-def _pairs(attributes: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def pairs(attributes: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Keys and scalars of a resource's attributes."""
     return ((attribute.key, _scalar(attribute.value)) for attribute in attributes)
 
 

@@ -27,6 +27,7 @@ from attribution_pipeline.sources.otlp.framing import (
 from attribution_pipeline.sources.otlp.parquet import parquet_batches
 from attribution_pipeline.sources.otlp.protobuf import land_message
 from attribution_pipeline.sources.otlp.rows import SpanRows, collector_paused
+from attribution_pipeline.sources.otlp.scanning import Scanning, borrow
 
 if TYPE_CHECKING:
     import io
@@ -53,14 +54,21 @@ def read(
     ``document_too_large``, ``unreadable_parquet``, ``missing_columns``. Memory stays flat for JSON
     lines and frames; one document is held whole, its objects are not.
     """
-    rows = SpanRows(object_id, keep_attributes)
     stream = _plain(data, obj)
     layout = layout_of(stream.peek(PEEK_BYTES)[:PEEK_BYTES])
     if layout is Layout.PARQUET:
+        rows = SpanRows(object_id, keep_attributes)
         yield from parquet_batches(stream, rows, obj.uri)
-    else:
-        yield from _message_batches(messages(stream, layout, rows, obj.uri), rows)
-    yield from rows.batches(last=True)
+        yield from rows.batches(last=True)
+        return
+    scanning = borrow(keep_attributes)
+    rows = SpanRows(object_id, keep_attributes, scanning)
+    try:
+        yield from _message_batches(messages(stream, layout, rows, obj.uri), rows, scanning)
+        yield from rows.batches(last=True)
+    finally:
+        if scanning is not None:
+            scanning.give_back()
 
 
 def _plain(data: bytes | BinaryIO, obj: SourceObject) -> io.BufferedReader:
@@ -72,19 +80,23 @@ def _plain(data: bytes | BinaryIO, obj: SourceObject) -> io.BufferedReader:
     return plain_stream(stream, size, compression, LIMITS, obj.uri)
 
 
-def _message_batches(found: Iterator[Message], rows: SpanRows) -> Iterator[Batch]:
+def _message_batches(
+    found: Iterator[Message], rows: SpanRows, scanning: Scanning | None
+) -> Iterator[Batch]:
     while True:
         with collector_paused():
-            more = _fill(found, rows)
+            more = _fill(found, rows, scanning)
         yield from rows.batches(last=not more)
         if not more:
             return
 
 
-def _fill(found: Iterator[Message], rows: SpanRows) -> bool:
+def _fill(found: Iterator[Message], rows: SpanRows, scanning: Scanning | None) -> bool:
     """Land messages until a batch is full; whether there may be more."""
     for message in found:
-        if message.is_json:
+        if scanning is not None and scanning.land(message.payload, message.is_json, rows):
+            pass
+        elif message.is_json:
             land_document(message.payload, message.number, rows)
         else:
             land_message(message.payload, message.number, rows)

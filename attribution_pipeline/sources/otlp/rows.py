@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from attribution_pipeline.model.evidence import SPANS
 from attribution_pipeline.sources.batch import Batch, Rejected
@@ -75,13 +76,26 @@ class Template:
         return Template(row, self.kept, accounting(row[SCOPE_NAME], row[SCOPE_VERSION]))
 
 
+class Columns(Protocol):
+    """Rows of the same object that are columns already (``scanning``)."""
+
+    @property
+    def waiting(self) -> int: ...
+
+    def take(self, object_id: str) -> pa.Table: ...
+
+
 class SpanRows:
     """Rows and rejects of one object, on their way into batches."""
 
-    def __init__(self, object_id: str, keep: frozenset[str]) -> None:
+    def __init__(
+        self, object_id: str, keep: frozenset[str], columns: Columns | None = None
+    ) -> None:
         self.span_slots = aliases.span_slots(keep)
         self._resource_slots = aliases.resource_slots(keep)
         self._object_id = object_id
+        self._columns = columns
+        self._ahead: pa.Table | None = None
         self.rows: list[Row] = []
         self.rejected: list[Rejected] = []
         self.position = 0
@@ -105,15 +119,38 @@ class SpanRows:
         return Template(row, kept, accounting(None, None))
 
     @property
+    def waiting(self) -> int:
+        """Rows that are in no batch yet."""
+        scanned = self._columns.waiting if self._columns else 0
+        ahead = self._ahead.num_rows if self._ahead is not None else 0
+        return int(ahead) + len(self.rows) + scanned
+
+    @property
     def is_full(self) -> bool:
-        return len(self.rows) >= BATCH_SPANS or len(self.rejected) >= BATCH_REJECTED
+        return self.waiting >= BATCH_SPANS or len(self.rejected) >= BATCH_REJECTED
 
     def batches(self, *, last: bool) -> Iterator[Batch]:
         """What is ready, at most ``BATCH_SPANS`` rows each; all that is left when ``last``."""
-        while self.is_full or (last and (self.rows or self.rejected)):
-            rows, self.rows = self.rows[:BATCH_SPANS], self.rows[BATCH_SPANS:]
+        while self.is_full or (last and (self.waiting or self.rejected)):
+            found = self._drained()
             rejected, self.rejected = self.rejected, []
-            yield Batch("spans", _table(rows, self._object_id), rejected)
+            # an empty table of sixty columns costs a small object more than reading it
+            self._ahead = found.slice(BATCH_SPANS) if found.num_rows > BATCH_SPANS else None
+            yield Batch("spans", found.slice(0, BATCH_SPANS), rejected)
+
+    def _drained(self) -> pa.Table:
+        """All rows by position: those of the loop between those that came as columns."""
+        parts = [] if self._ahead is None else [self._ahead]
+        if self._columns and self._columns.waiting:
+            scanned = self._columns.take(self._object_id)
+            if self.rows:
+                scanned = pa.concat_tables([scanned, _table(self.rows, self._object_id)])
+                scanned = scanned.take(pc.sort_indices(scanned, [("position", "ascending")]))
+            parts.append(scanned)
+        elif self.rows or not parts:
+            parts.append(_table(self.rows, self._object_id))
+        self.rows = []
+        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
 
 def take(
