@@ -25,6 +25,7 @@ WORDS = {
     "says": "call_says",
     "path": "path",
     "kin": "kin",
+    "relation": "table",
     "answers": "answers",
 }
 
