@@ -1,9 +1,7 @@
 """Late work costs what is late: a recorded day after 0.1 % more spans, against the day done whole.
 
-Belongs here: the recorded company, what is withheld from it, the rounds, their ratios. Does not: a
-day's own cost (``run``), the company (``generate``).
-
-    python bench/late.py --out build/late.json [--spans 1000000] [--rounds 3] [--quick]
+Belongs here: the recorded company, what is withheld from it, the two ways. Does not: a day's own cost
+(``day``), the company (``generate``), rounds (``rounds``).
 
 Three kinds of lateness, each 0.1 % of the day's spans:
 
@@ -20,24 +18,15 @@ without, in a process of its own; they take turns. The ledgers must come out wit
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+from child import Program
+from generate import DAY, company, house_of, land_all
 
-SPANS, ROUNDS = 1_000_000, 3
-QUICK_SPANS, QUICK_ROUNDS = 20_000, 1
-MEMORY_LIMIT = "4GB"
 ONE_IN = 1000
 """Late spans: one in so many of all."""
 
@@ -51,120 +40,22 @@ Chosen = Callable[[Document, Document], bool]
 """Whether a span of a resource is withheld."""
 
 
-def main(options: argparse.Namespace) -> None:
-    """Rounds of every kind, the table, the file."""
-    kept = nullcontext(options.data) if options.data else tempfile.TemporaryDirectory()
-    items = []
-    with kept as folder:
-        for kind in options.kinds:
-            company = Path(folder) / kind
-            if not (company / "late.json").exists():
-                say(f"{kind}: writing, landing and recording {options.spans:,} spans")
-                run("prepare", kind, company, options)
-            items.append(measure(kind, company, options))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(items, indent=1) + "\n", encoding="utf-8")
-    print(table(items))
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--spans", type=int)
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--data", type=Path, help="keep the companies here, or use what is here")
-    parser.add_argument("--program", help=argparse.SUPPRESS)
-    parser.add_argument("--company", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    options.spans = options.spans or (QUICK_SPANS if options.quick else SPANS)
-    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    return options
-
-
-def measure(kind: str, company: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """One kind: late over whole, round by round; the first round is a warm-up but for ``--quick``."""
-    rounds = []
-    load = [round(os.getloadavg()[0], 1)]
-    for number in range(options.rounds + (not options.quick)):
-        found = {}
-        for program in ("late", "whole") if number % 2 else ("whole", "late"):
-            found[program] = run(program, kind, company, options)
-            say(f"{kind} round {number}: {program} {found[program]['seconds']:.2f} s")
-        if found["late"]["content_digest"] != found["whole"]["content_digest"]:
-            raise SystemExit(f"{kind}: the ledgers differ, so their times mean nothing")
-        rounds.append(found)
-    rounds = rounds if options.quick else rounds[1:]
-    load.append(round(os.getloadavg()[0], 1))
-    ratios = {
-        measure: [found["late"][measure] / found["whole"][measure] for found in rounds]
-        for measure in ("seconds", "cpu_seconds")
-    }
-    late = rounds[0]["late"]
-    return {
-        "work": f"late, {kind}",
-        "spans": options.spans,
-        "late_spans": json.loads((company / "late.json").read_text(encoding="utf-8"))["late_spans"],
-        "ratio_to_whole": round(median(ratios["seconds"]), 3),
-        "range_to_whole": [round(min(ratios["seconds"]), 3), round(max(ratios["seconds"]), 3)],
-        "cpu_ratio_to_whole": round(median(ratios["cpu_seconds"]), 3),
-        **{
-            measure: {
-                program: round(median(found[program][measure] for found in rounds), 3)
-                for program in ("late", "whole")
-            }
-            for measure in ("seconds", "cpu_seconds")
-        },
-        **{name: late[name] for name in ("revised_rows", "standing_bytes", "new_bytes")},
-        "peak_rss_bytes": max(found["late"]["peak_rss_bytes"] for found in rounds),
-        "rounds": len(rounds),
-        "load_average": load,
-    }
-
-
-def run(program: str, kind: str, company: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """One program in a process of its own."""
-    command = [
-        sys.executable, __file__, "--out", str(options.out), "--program", program,
-        "--company", str(company), "--spans", str(options.spans), "--kinds", kind,
-    ]  # fmt: skip
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{program} failed; its own words are above")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-def prepare(kind: str, company: Path, spans: int) -> dict[str, Any]:
-    """The company in ``company``, its day recorded without the late spans, these landed after."""
-    from child import DAY
-    from generate import FAULTS, SEED
-
-    from attribution_pipeline.config import load_deployment
-    from attribution_pipeline.orchestration.house import House
+def prepare(folder: str, kind: str, spans: str) -> dict[str, Any]:
+    """The company in ``folder``, its day recorded without the late spans, these landed after."""
     from attribution_pipeline.orchestration.recording import record_day
-    from attribution_pipeline.simulator import write_company
-    from attribution_pipeline.sources.landing import land
 
-    told = write_company(company, days=1, spans_per_day=spans, seed=SEED, faults=FAULTS)
-    limits = f"compute: {{threads: {len(os.sched_getaffinity(0))}, memory_limit: {MEMORY_LIMIT}}}\n"
-    with (company / "attribution.yaml").open("a", encoding="utf-8") as config:
-        config.write(limits)
-    chosen, without_pod = choice(kind, company / "spans", told.spans // ONE_IN)
-    late = withhold(company / "spans", chosen, without_pod=without_pod)
-    house = House(load_deployment(company / "attribution.yaml"))
-    aliases = house.policies.attribute_aliases()
-    land(house.sources, house.landed, keep_attributes=aliases)
+    place = Path(folder)
+    told = company(folder, spans)
+    chosen, without_pod = choice(kind, place / "spans", told["spans"] // ONE_IN)
+    late = withhold(place / "spans", chosen, without_pod=without_pod)
+    house = house_of(place)
+    land_all(house)
     record_day(house, DAY)
-    folder = company / "spans" / "late"
-    folder.mkdir()
+    objects_of_late = place / "spans" / "late"
+    objects_of_late.mkdir()
     for number, document in enumerate(late):
-        (folder / f"late_traces_{number:09d}.json").write_bytes(document)
-    report = land(house.sources, house.landed, keep_attributes=aliases)
-    counts = {"late_spans": report.rows["spans"]}
-    (company / "late.json").write_text(json.dumps(counts), encoding="utf-8")
-    return counts
+        (objects_of_late / f"late_traces_{number:09d}.json").write_bytes(document)
+    return {**told, "late_spans": land_all(house).rows["spans"]}
 
 
 def choice(kind: str, folder: Path, wanted: int) -> tuple[Chosen, bool]:
@@ -266,27 +157,32 @@ def attribute(holder: Document, key: str) -> str:
 def _unix_nanos(time_of_day: str) -> int:
     from datetime import UTC, datetime
 
-    from child import DAY
-
     return (
         int(datetime.fromisoformat(f"{DAY}{time_of_day}").replace(tzinfo=UTC).timestamp()) * 10**9
     )
 
 
-def record(program: str, company: Path) -> dict[str, Any]:
-    """Bring the day up to date in a copy of the storage; what came of it."""
+def late(folder: str) -> Program:
+    """The late path."""
+    return _record("late", Path(folder))
+
+
+def whole(folder: str) -> Program:
+    """The day computed again as if it were new."""
+    return _record("whole", Path(folder))
+
+
+def _record(program: str, company: Path) -> Program:
+    """The day brought up to date in a copy of the storage."""
     import deltalake  # noqa: F401
     import duckdb  # noqa: F401
     import pandas  # noqa: F401 - Arrow imports it at its first array
     import pyarrow.parquet  # noqa: F401
-    from child import DAY, timed
 
     from attribution_pipeline.attribution import late, late_plane
-    from attribution_pipeline.config import load_deployment
-    from attribution_pipeline.orchestration.house import House
     from attribution_pipeline.orchestration.recording import record_day
 
-    taken = []
+    taken: list[bool] = []
 
     def way(function: Callable[..., Any]) -> Callable[..., Any]:
         def chosen(*given: Any, **named: Any) -> Any:
@@ -305,54 +201,29 @@ def record(program: str, company: Path) -> dict[str, Any]:
     shutil.copytree(company / "policies", place / "policies")
     for name in ("attribution.yaml", "keys.yaml"):
         shutil.copy(company / name, place)
-    house = House(load_deployment(place / "attribution.yaml"))
+    house = house_of(place)
     before = house.lake.manifest(DAY)["files"]
-    answer = timed(lambda: {"state": record_day(house, DAY).state})
-    manifest = house.lake.manifest(DAY)
+
+    def run() -> dict[str, Any]:
+        state = record_day(house, DAY).state
+        if state != 2 or taken != [program == "late"] * 2:
+            raise SystemExit(f"{program} did not take its way: nothing was measured")
+        return {"came_to": lambda: _came_to(place, house.lake.manifest(DAY), before)}
+
+    return run
+
+
+def _came_to(place: Path, manifest: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """What the new state is, and how much of it is new. Removes the copy."""
     sizes = {True: 0, False: 0}
     for name, files in manifest["files"].items():
         stood = {file["sha256"] for file in before.get(name, [])}
         for file in files:
             sizes[file["sha256"] in stood] += file["bytes"]
     shutil.rmtree(place)
-    if answer["state"] != 2 or taken != [program == "late"] * 2:
-        raise SystemExit(f"{program} did not take its way: nothing was measured")
     return {
-        **answer,
         "content_digest": manifest["output"]["content_digest"],
         "revised_rows": sum(manifest["output"]["revised"].values()),
         "standing_bytes": sizes[True],
         "new_bytes": sizes[False],
     }
-
-
-def table(items: list[dict[str, Any]]) -> str:
-    """The items for people, as Markdown."""
-    lines = [
-        "",
-        "| work | spans | late / whole | cpu, late / whole | rows revised | peak memory |",
-        "|---|---|---|---|---|---|",
-    ]
-    for found in items:
-        low, high = found["range_to_whole"]
-        lines.append(
-            f"| {found['work']} | {found['late_spans']:,} of {found['spans']:,} "
-            f"| {found['ratio_to_whole']:.3f} ({low:.3f} to {high:.3f}) "
-            f"| {found['cpu_ratio_to_whole']:.3f} | {found['revised_rows']:,} "
-            f"| {found['peak_rss_bytes'] / 1e9:.2f} GB |"
-        )
-    return "\n".join(lines)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    asked = parse()
-    if asked.program == "prepare":
-        print(json.dumps(prepare(asked.kinds[0], asked.company, asked.spans)))
-    elif asked.program:
-        print(json.dumps(record(asked.program, asked.company)))
-    else:
-        main(asked)

@@ -6,8 +6,6 @@ Belongs here: what is the least that any program with these inputs must do. Does
 
 from __future__ import annotations
 
-import gc
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,22 +21,27 @@ def scan_queries(landed: Path) -> list[str]:
     One aggregate a column (a sum of numbers, else the smallest), no filter, no grouping: the least
     work that touches every value.
     """
-    import pyarrow.parquet as pq
-
     queries = []
     for table in TABLES:
         files = sorted((landed / table).rglob("*.parquet"))
-        schema = pq.read_schema(files[0])
-        aggregates = ", ".join(
-            f"{_aggregate(schema.field(name).type)}({_quoted(name, chr(34))})"
-            for name in _needed(table, schema.names)
-        )
-        listed = ", ".join(_quoted(str(path), "'") for path in files)
-        queries.append(
-            f"select count(*), {aggregates} "
-            f"from read_parquet([{listed}], hive_partitioning = false)"
-        )
+        queries.append(scan_query(files, unread=UNREAD if table == "spans" else ()))
     return queries
+
+
+def scan_query(
+    files: Sequence[Path], columns: Sequence[str] = (), *, unread: Sequence[str] = ()
+) -> str:
+    """SQL that decodes these columns of files of one schema, once; all but ``unread`` where none are
+    named."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(files[0])
+    wanted = columns or [name for name in schema.names if name not in unread]
+    aggregates = ", ".join(
+        f"{_aggregate(schema.field(name).type)}({_quoted(name, chr(34))})" for name in wanted
+    )
+    listed = ", ".join(_quoted(str(path), "'") for path in files)
+    return f"select count(*), {aggregates} from read_parquet([{listed}], hive_partitioning = false)"
 
 
 def scan_landed(queries: Sequence[str], *, threads: int) -> int:
@@ -49,12 +52,6 @@ def scan_landed(queries: Sequence[str], *, threads: int) -> int:
         return sum(connection.execute(query).fetchall()[0][0] for query in queries)
 
 
-def _needed(table: str, columns: Sequence[str]) -> Sequence[str]:
-    if table != "spans":
-        return columns
-    return [name for name in columns if name not in UNREAD]
-
-
 def _aggregate(kind: object) -> str:
     import pyarrow as pa
 
@@ -63,23 +60,3 @@ def _aggregate(kind: object) -> str:
 
 def _quoted(text: str, mark: str) -> str:
     return mark + text.replace(mark, mark * 2) + mark
-
-
-def parse_lines(objects: Path) -> int:
-    """Every span object's text parsed line by line by orjson, nothing kept; the bytes of text.
-
-    Reading and gunzipping are in it, as they are in landing. One thread, as landing has. Without
-    the cyclic collector, which finds nothing here and takes time: a floor should be low.
-    """
-    import orjson
-
-    gc.disable()
-    size = 0
-    for path in sorted(objects.rglob("*.json*")):
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        size += len(content)
-        for line in content.splitlines():
-            orjson.loads(line)
-    return size
