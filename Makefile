@@ -6,11 +6,13 @@ DEMO ?= demo
 SPANS_PER_DAY ?= 50000
 DAYS ?= 3
 SCHEDULES ?= 200
+WORLDS ?= 20
+MONTH ?= 30
 
-.PHONY: install demo ui test check bench truth lock clean browser schedules reliability docs
+.PHONY: install demo ui test check bench truth lock clean browser schedules reliability java conformance docs
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml $(wildcard attribution_pipeline/sources/otlp/native/*)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing (about a minute when nothing is cached)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
@@ -31,10 +33,16 @@ check: $(VENV)/installed  ## style, types, layer boundaries
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check browser  ## everything; fast tests first
+test: check browser java build/validators/installed  ## everything; fast tests first
 	$(BIN)/python -m pytest -n 2 -m "not heavy and not browser"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "heavy and not browser"
 	$(BIN)/python -m pytest -m browser
+
+java:
+	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; }
+
+conformance: $(VENV)/installed java  ## Spark beside DuckDB, digest by digest: random worlds and the demo month
+	$(BIN)/python -m attribution_pipeline_tests.engines.run --worlds $(WORLDS) --days $(MONTH)
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
@@ -45,15 +53,21 @@ build/peers/installed: bench/peers/requirements.txt
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
+# the outside judges of a FOCUS export; no part of the product either
+build/validators/installed: scripts/validators.sh $(wildcard attribution_pipeline_tests/export/validators/*.txt)
+	@echo "installing focus-validator and focus-data-toolkit"
+	@PYTHON=$(PYTHON) ./scripts/validators.sh
+	@touch $@
+
 truth: $(VENV)/installed build/peers/installed  ## the ledger and two peers where the truth is known: each fault, all, every pair; fills in docs/truth.md. QUICK=1: small, few pairs
 	$(BIN)/attribution truth --out build/truth.json $(if $(QUICK),--days 2 --spans-per-day 3000 --pairs 5,--pairs all --page docs/truth.md) \
 	  --peer "by hand=$(BIN)/python bench/peers/by_hand.py" \
 	  --peer "unalloc=$(BIN)/python bench/peers/unalloc_run.py build/peers/bin/python"
 
-bench: $(VENV)/installed  ## ratios to a bare scan, to a pandas notebook, to a full day; QUICK=1 for a short run
-	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick)
-	$(BIN)/python bench/late.py --out build/late.json $(if $(QUICK),--quick)
-	$(BIN)/python bench/backfill.py --out build/backfill.json $(if $(QUICK),--quick)
+bench: $(VENV)/installed  ## ratios to floors, to DuckDB and pandas by hand, to whole days; hours. QUICK=1: that it works. WORKS="day": some
+	$(BIN)/python bench/run.py --out build/bench.json $(if $(QUICK),--quick --out build/quick.json,--data build/bench-data) $(WORKS)
+	$(if $(QUICK),,$(BIN)/python bench/plot.py build/bench.json docs/growth.svg)
+	$(if $(QUICK),,$(BIN)/python bench/page.py build/bench.json docs/performance.md)
 
 schedules: $(VENV)/installed  ## random orders of a late month against the on-time books; writes docs/reliability.md
 	$(BIN)/python -m attribution_pipeline_tests.schedules.run --schedules $(SCHEDULES) --docs

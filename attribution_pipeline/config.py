@@ -7,7 +7,9 @@ Belongs here: its keys, defaults and paths. Does not: reading what it points to 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,7 +24,7 @@ from pydantic import (
 )
 
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.model.strict import Day, Name, Strict, Text, refuse, validated
+from attribution_pipeline.model.strict import Day, Duration, Name, Strict, Text, refuse, validated
 from attribution_pipeline.model.yaml_lines import Document, read_document
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ VARIABLE = "ATTRIBUTION_CONFIG"
 """Names the deployment file where a command has no ``--config``."""
 FILE_NAME = "attribution.yaml"
 
-_LATER_KINDS = ("reservations", "outcomes")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
 
 def _absolute(value: Any, info: ValidationInfo) -> Any:
@@ -122,26 +124,14 @@ class Sources(Strict):
     spans: Annotated[list[SpanSource], AfterValidator(_apart)] = []
     kubernetes: Annotated[list[TableSource], AfterValidator(_apart)] = []
     usage: Annotated[list[TableSource], AfterValidator(_apart)] = []
-    reservations: list[Any] = []
-    outcomes: list[Any] = []
+    reservations: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    outcomes: Annotated[list[TableSource], AfterValidator(_apart)] = []
     controls: Annotated[list[TableSource], AfterValidator(_apart)] = []
     closes: Annotated[list[TableSource], AfterValidator(_apart)] = []
 
-    @model_validator(mode="after")
-    def _read_by_this_version(self) -> Sources:
-        for kind in _LATER_KINDS:
-            if getattr(self, kind):
-                raise refuse(
-                    f"this version does not read `{kind}`",
-                    "remove them from the file until a release reads them: "
-                    "evidence that is ignored in silence would look used",
-                    at=(kind,),
-                )
-        return self
-
     def each(self) -> Iterator[tuple[str, int, Source]]:
         """Kind, place in its list (from 0) and source, in the order of the kinds."""
-        for kind in ("billing", "opencost", "spans", "kubernetes", "usage", "controls", "closes"):
+        for kind in Sources.model_fields:
             for index, source in enumerate(getattr(self, kind)):
                 yield kind, index, source
 
@@ -154,6 +144,75 @@ class ComputeLimits(Strict):
         str, StringConstraints(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$")
     ] = "4GB"
     """As DuckDB spells it: ``4GB``, ``512MiB``."""
+
+
+class SparkEngine(Strict):
+    """Where days are computed under ``engine: spark``: a master, or a Spark Connect server."""
+
+    master: Annotated[
+        str,
+        StringConstraints(pattern=r"^(local(\[[0-9*, ]+\])?|spark://\S+|k8s://\S+|yarn)$"),
+        Field(examples=["spark://master:7077"]),
+    ] | None = None  # fmt: skip
+    remote: Annotated[str, StringConstraints(pattern=r"^sc://\S+$")] | None = None
+    conf: dict[str, str] = {}
+    """Spark's own settings for an application that starts under ``master``."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> SparkEngine:
+        if (self.master is None) == (self.remote is None):
+            raise refuse(
+                "`spark` needs one address",
+                "give `master` (spark://host:7077, local[*]) or `remote` (sc://host), not both",
+            )
+        if self.remote is not None and self.conf:
+            raise refuse("a Spark Connect server has its settings already", "set them there",
+                         at=("conf",))  # fmt: skip
+        return self
+
+
+def _variable(value: str) -> str:
+    """The name of an environment variable. What stands there instead may be a secret: not repeated."""
+    if not _VARIABLE.fullmatch(value):
+        raise refuse(
+            "does not name an environment variable",
+            "put the URL into an environment variable, and its name here",
+        )
+    return value
+
+
+def _web(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or any(letter.isspace() for letter in value):
+        raise refuse(f"{value!r} is no web address", "write one like https://dagster.example.com")
+    return value.rstrip("/")
+
+
+class DagsterUi(Strict):
+    """Where people open Dagster: what links lead to."""
+
+    base_url: Annotated[Text, AfterValidator(_web), Field(examples=["http://127.0.0.1:3000"])]
+
+
+class Channel(Strict):
+    """One receiver of alerts: an Apprise URL, kept in an environment variable."""
+
+    name: Annotated[Name, Field(examples=["on-call"])]
+    url_env: Annotated[Text, AfterValidator(_variable), Field(examples=["ALERTS_SLACK_URL"])]
+    severities: Annotated[list[Literal["error", "warning"]], Field(min_length=1)] = [
+        "error", "warning",
+    ]  # fmt: skip
+    """``error``: blocking checks and failed runs. ``warning``: alerting checks, budgets, stale days."""
+    repeat_after: Duration = timedelta(hours=24)
+    """How long the same finding is not sent again."""
+
+
+def _named_apart(channels: list[Channel]) -> list[Channel]:
+    names = [channel.name for channel in channels]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise refuse(f"the name `{name}` is used twice", "name the channels apart",
+                         at=(index, "name"))  # fmt: skip
+    return channels
 
 
 class Deployment(Strict):
@@ -170,8 +229,21 @@ class Deployment(Strict):
     """What an envelope must be meant for to be verified; any, where this is not given."""
     sources: Annotated[Sources, Field(examples=["{billing: [{name: main, uri: ./billing}]}"])]
     compute: ComputeLimits = Field(default_factory=ComputeLimits)
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """Where planes and whole days are computed; their results are the same, digit by digit."""
+    spark: SparkEngine | None = None
+    dagster: DagsterUi | None = None
+    alerts: Annotated[list[Channel], AfterValidator(_named_apart)] = []
+    """Who is told of failed and warning checks, budgets and stale days; see ``docs/alerts.md``."""
 
     _document: Document = PrivateAttr(default_factory=lambda: Document("", {}, {}))
+
+    @model_validator(mode="after")
+    def _engine_has_an_address(self) -> Deployment:
+        if self.engine == "spark" and self.spark is None:
+            raise refuse("the engine is spark, and nothing says where it is",
+                         "add `spark: {master: spark://host:7077}`, or `remote`", at=("engine",))  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _apart_from_storage(self) -> Deployment:

@@ -135,13 +135,18 @@ MISTAKES = [
     ("uri: ./spans", "uri: .",
      "12: `sources.spans[1].uri`: source `traces` holds `storage`, so it would read its own "
      "tables; put storage beside the sources, not inside one"),
-    ("  usage:\n", "  outcomes:\n",
-     "15: `sources.outcomes`: this version does not read `outcomes`; remove them from the file until "
-     "a release reads them: evidence that is ignored in silence would look used"),
     ("storage: ./lake", "storage: ./lake\nkeys: ./keys.yaml\nkeys_env: KEYS",
      "3: `keys_env`: `keys` and `keys_env` both say where the keys are; keep one"),
     ("sources:\n", "sources:\nx:\n", "6: unknown key `x`; use one of: storage, first_day, "
-     "policies, keys, keys_env, audience, sources, compute"),
+     "policies, keys, keys_env, audience, sources, compute, engine, spark, dagster, alerts"),
+    ("sources:\n", "dagster: {base_url: dagster.example.com}\nsources:\n",
+     "5: `dagster.base_url`: 'dagster.example.com' is no web address; write one like "
+     "https://dagster.example.com"),
+    ("sources:\n", "alerts: [{name: ops, url_env: A}, {name: ops, url_env: B}]\nsources:\n",
+     "5: `alerts[2].name`: the name `ops` is used twice; name the channels apart"),
+    ("sources:\n", "alerts: [{name: ops, url_env: 'slack://secret'}]\nsources:\n",
+     "5: `alerts[1].url_env`: does not name an environment variable; put the URL into an "
+     "environment variable, and its name here"),
     (WHOLE[WHOLE.index("sources:"):], "sources: ./in",
      "5: `sources` must be a mapping, is './in'; write `key: value` lines under it"),
 ]  # fmt: skip
@@ -158,14 +163,11 @@ def test_mistake_is_one_line_with_place_and_remedy(
     assert refused.value.line() == f"{path}:{line}"
 
 
-@pytest.mark.parametrize("kind", ["reservations", "outcomes"])
-def test_kind_that_this_version_does_not_read_may_stand_empty_only(
-    tmp_path: Path, kind: str
-) -> None:
-    load_deployment(_write(tmp_path, WHOLE + f"  {kind}: []\n"))
-    path = _write(tmp_path, WHOLE + f"  {kind}: [{{name: a, uri: ./a}}]\n")
-    with pytest.raises(Refusal, match=f"this version does not read `{kind}`"):
-        load_deployment(path)
+def test_budgets_and_outcomes_are_sources_like_any_other(tmp_path: Path) -> None:
+    more = "  reservations:\n    - {name: b, uri: ./b}\n  outcomes:\n    - {name: o, uri: ./o}\n"
+    deployment = load_deployment(_write(tmp_path, WHOLE + more))
+    named = {kind: source.name for kind, _, source in deployment.sources.each()}
+    assert (named["reservations"], named["outcomes"]) == ("b", "o")
 
 
 def test_input_that_is_not_there_names_its_line(tmp_path: Path) -> None:

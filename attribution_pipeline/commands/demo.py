@@ -48,6 +48,7 @@ def demo(
         seed=seed,
         first_day=first_day,
         faults=tuple(fault or ()),
+        business=True,
         progress=lambda line: typer.echo(line, err=True),
     )
     for line in report.lines():

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from attribution_pipeline.orchestration import jobs
+from attribution_pipeline.orchestration.alerting.sensor import alerts_sensor
 from attribution_pipeline.orchestration.assets.completeness import completeness_asset
 from attribution_pipeline.orchestration.assets.digests import evidence_digests
 from attribution_pipeline.orchestration.assets.evidence import evidence_assets
+from attribution_pipeline.orchestration.assets.export import export_asset
 from attribution_pipeline.orchestration.assets.landing import landed_objects
 from attribution_pipeline.orchestration.assets.ledger import ledger_assets
+from attribution_pipeline.orchestration.assets.outcomes import outcomes_asset
 from attribution_pipeline.orchestration.assets.policies import policy_versions
 from attribution_pipeline.orchestration.assets.replay import replay_asset
+from attribution_pipeline.orchestration.assets.reservations import reservations_asset
 from attribution_pipeline.orchestration.assets.score import scorecard_asset, triage_asset
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
 from attribution_pipeline.orchestration.checks.replay import replay_checks
@@ -46,7 +50,10 @@ def compose(
             *evidence_assets(days),
             ledger_assets(days),
             completeness_asset(days),
+            outcomes_asset(days),
             replay_asset(days),
+            export_asset(days),
+            reservations_asset(),
             scorecard_asset(),
             triage_asset(),
         ],
@@ -60,6 +67,7 @@ def compose(
         sensors=[
             new_objects_sensor(jobs.landing_job(stale_partitions_check)),
             late_evidence_sensor(jobs.late_days_job(stale_partitions_check)),
+            *([alerts_sensor()] if deployment.alerts else []),
         ],
         resources={
             "deployment": DeploymentFile(path=str(deployment.path.absolute())),

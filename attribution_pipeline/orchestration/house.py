@@ -116,8 +116,11 @@ class House:
 
     def compute(self, scratch: Path) -> Compute:
         """The limits of one day's work. It spills beside ``scratch``, into one folder a process."""
-        from attribution_pipeline.attribution.day import Compute
+        from attribution_pipeline.attribution.day import Compute, Spark
 
-        limits = self.deployment.compute
+        limits, address = self.deployment.compute, self.deployment.spark
         spill = scratch.parent / f"spill-{os.getpid()}"
-        return Compute(limits.threads, limits.memory_limit, str(spill))
+        spark = None
+        if self.deployment.engine == "spark" and address is not None:
+            spark = Spark(address.master, address.remote, tuple(sorted(address.conf.items())))
+        return Compute(limits.threads, limits.memory_limit, str(spill), spark)

@@ -11,7 +11,10 @@ from typing import Any
 import dagster as dg
 
 from attribution_pipeline.orchestration.assets.completeness import COMPLETENESS
+from attribution_pipeline.orchestration.assets.export import FOCUS_EXPORT
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
+from attribution_pipeline.orchestration.assets.outcomes import OUTCOMES
+from attribution_pipeline.orchestration.assets.reservations import RESERVATIONS
 from attribution_pipeline.orchestration.assets.score import SCORECARD, TRIAGE
 from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
 from attribution_pipeline.orchestration.replay_schedule import replay_selection
@@ -22,7 +25,7 @@ DAILY = "daily"
 SCORE = "score"
 
 LANDED_ASSETS = ("landed_objects", "policy_versions", "evidence_digests")
-DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER, COMPLETENESS)
+DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER, COMPLETENESS, OUTCOMES)
 
 
 Job = Any
@@ -34,8 +37,10 @@ def landing_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
     return dg.define_asset_job(
         LANDING,
         selection=dg.AssetSelection.assets(*LANDED_ASSETS).without_checks()
+        | dg.AssetSelection.assets(RESERVATIONS)
         | dg.AssetSelection.checks(stale_partitions),
-        description="Lands what is new, and says which recorded days are stale by it.",
+        description="Lands what is new, and says which recorded days are stale by it and which budgets "
+        "are over.",
     )
 
 
@@ -51,9 +56,9 @@ def late_days_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
 
 
 def daily_job() -> Job:
-    """Everything, for one day, but replays and scores: those cost a day and more each, and have jobs
-    of their own."""
-    scores = dg.AssetSelection.assets(SCORECARD, TRIAGE)
+    """Everything, for one day, but replays and scores, which cost a day and more each and have jobs of
+    their own, and exports, which are made when somebody wants them."""
+    scores = dg.AssetSelection.assets(SCORECARD, TRIAGE, FOCUS_EXPORT)
     return dg.define_asset_job(
         DAILY,
         selection=dg.AssetSelection.all() - replay_selection() - scores,

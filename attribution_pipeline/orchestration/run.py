@@ -10,7 +10,6 @@ lake remembers.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.instance import headless_instance
 from attribution_pipeline.orchestration.run_report import CheckOutcome, DayOutcome, RunReport
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 QUIET = "CRITICAL"
 """Dagster tells every event on the console; what people need is in the report."""
+
+_QUIETLY: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": QUIET}}}}
 
 
 def run_days(
@@ -47,7 +49,7 @@ def run_days(
     require_days(house, first, last)
     tell = progress or (lambda _: None)
     report = RunReport()
-    with _instance() as instance, _os_refusals():
+    with headless_instance() as instance, _os_refusals():
         house.require_policy_history()  # before anything is landed
         session = _Session(house, instance, force=force)
         report.landing = session.land()
@@ -59,6 +61,7 @@ def run_days(
             for line in outcome.lines():
                 tell(line)
         report.not_yet_due = session.not_yet_due()
+        report.budgets = session.budgets()
     if all(outcome.is_refusal for outcome in report.days):
         raise Refusal(report.days[0].error)
     return report
@@ -139,6 +142,25 @@ class _Session:
             for row in (not_yet_due(self._house, max(days)) if days else [])
         ]
 
+    def budgets(self) -> list[str]:
+        """One line for each check of reservations that failed. No deployment without any asks."""
+        import dagster as dg
+
+        from attribution_pipeline.orchestration.assets.reservations import RESERVATIONS, STEP
+
+        if not self._house.deployment.sources.reservations:
+            return []
+        result = self._landing.execute_in_process(
+            asset_selection=[dg.AssetKey(RESERVATIONS)],
+            instance=self._instance,
+            run_config=_QUIETLY,
+            raise_on_error=False,
+        )
+        if not result.success:
+            return [f"reservations are not looked at: {_failure(result, STEP).error}"]
+        checks = [_check(found) for found in result.get_asset_check_evaluations()]
+        return [f"{check.name}: {check.description}" for check in checks if not check.passed]
+
     def _execute(self, day: date | None) -> dg.ExecuteInProcessResult:
         """A run of a day's assets and their checks; or landing, where nobody waits for what other
         days' evidence comes to."""
@@ -151,7 +173,7 @@ class _Session:
             asset_selection=[landed_objects.key, policy_versions.key] if day is None else None,
             instance=self._instance,
             tags=self._tags,
-            run_config={"loggers": {"console": {"config": {"log_level": QUIET}}}},
+            run_config=_QUIETLY,
             raise_on_error=False,
         )
 
@@ -185,27 +207,6 @@ def _os_refusals() -> Iterator[None]:
         raise unusable(error) from error
 
 
-@contextlib.contextmanager
-def _instance() -> Iterator[dg.DagsterInstance]:
-    import dagster as dg
-
-    home = os.environ.get("DAGSTER_HOME")
-    if home:
-        try:
-            found = dg.DagsterInstance.get()
-        except dg.DagsterError as error:
-            raise Refusal(
-                " ".join(str(error).split()),
-                where=f"$DAGSTER_HOME {home}",
-                remedy="name an existing folder by its full path, or unset it",
-            ) from error
-        with found as instance:
-            yield instance
-    else:
-        with dg.DagsterInstance.ephemeral() as instance:
-            yield instance
-
-
 def _metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> list[Mapping[str, Any]]:
     return [
         event.materialization.metadata
@@ -226,13 +227,18 @@ def _check(found: dg.AssetCheckEvaluation) -> CheckOutcome:
 
 
 def _undisclosed(result: dg.ExecuteInProcessResult, day: date) -> str:
-    """Why a recorded day has no completeness; nothing where it has, or where a blocking check that
-    failed stopped it."""
+    """Why a recorded day has no completeness, or no outcomes; nothing where it has, or where a
+    blocking check that failed stopped it."""
     from attribution_pipeline.orchestration.assets.completeness import STEP
+    from attribution_pipeline.orchestration.assets.outcomes import OUTCOMES
 
-    if not any(event.is_step_failure and event.step_key == STEP for event in result.all_events):
-        return ""
-    return f"{day} is recorded, its completeness is not disclosed: {_failure(result, STEP).error}"
+    failed = {event.step_key for event in result.all_events if event.is_step_failure}
+    said = {STEP: "its completeness is not disclosed", OUTCOMES: "its outcomes are not joined"}
+    return "; ".join(
+        f"{day} is recorded, {what}: {_failure(result, step).error}"
+        for step, what in said.items()
+        if step in failed
+    )
 
 
 @dataclass(frozen=True)

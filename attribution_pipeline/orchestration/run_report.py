@@ -66,6 +66,8 @@ class RunReport:
     days: list[DayOutcome] = field(default_factory=list)
     not_yet_due: list[Mapping[str, Any]] = field(default_factory=list)
     """What the bill says of days after the newest recorded one: grain as ``tie_out``."""
+    budgets: list[str] = field(default_factory=list)
+    """What the checks of reservations found, a line each."""
 
     @property
     def tie_out(self) -> list[Mapping[str, Any]]:
@@ -93,8 +95,8 @@ class RunReport:
     @property
     def alerts(self) -> list[str]:
         """One line for each alerting check that failed, where the day is exact and its evidence is
-        not, and for what a closed period keeps."""
-        return [
+        not, for what a closed period keeps, and for budgets."""
+        of_days = [
             line
             for outcome in self.days
             for line in (
@@ -106,3 +108,4 @@ class RunReport:
                 ),
             )
         ]
+        return [*of_days, *self.budgets]

@@ -22,8 +22,16 @@ CLOSES = "closes"
 """The folder of close records. It is empty: the company has closed nothing yet."""
 
 
-def deployment_text(first_day: date) -> str:
-    """``attribution.yaml``."""
+BUSINESS = """\
+  reservations:
+    - {name: budgets, uri: ./reservations}
+  outcomes:
+    - {name: product, uri: ./outcomes}
+"""
+
+
+def deployment_text(first_day: date, *, business: bool = False) -> str:
+    """``attribution.yaml``; ``business``: with budgets and outcomes."""
     billing = "\n".join(
         f"    - {{name: {name}, uri: ./bill-{name}, format: focus, delivery: {delivery}}}"
         for name, delivery in SOURCES.items()
@@ -45,6 +53,7 @@ sources:
     - {{name: traces, uri: ./spans}}
   usage:
     - {{name: reports, uri: ./usage}}
+{BUSINESS if business else ""}\
   closes:
     - {{name: closes, uri: ./{CLOSES}}}
 """

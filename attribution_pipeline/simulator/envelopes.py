@@ -64,12 +64,14 @@ class Carried:
     """Roots of a service that must sign, without an envelope that holds."""
     silent: np.ndarray
     """Roots whose calls say nothing of their own: only the root's span knows."""
+    more: str = ""
+    """What every span says besides, with a comma in front."""
 
     def words(self) -> list[str]:
         """By root: everything its own span says of who, each attribute with a comma in front."""
         names = who_texts()
         return [
-            names[who] + envelope
+            names[who] + envelope + self.more
             for who, envelope in zip(self.said.tolist(), self.envelopes, strict=True)
         ]
 

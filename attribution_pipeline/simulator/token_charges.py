@@ -7,6 +7,7 @@ correction. Does not: what the company spends beside tokens (``node_charges``, `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -88,9 +89,14 @@ LATER_PER_TOKEN = {
 """Provider -> quanta per token by which the fault ``corrections`` moves the price of one meter."""
 
 
-def token_charges(day: date, tally: DayTally) -> Iterator[Charge]:
+def token_charges(day: date, tally: DayTally, prices_times: int = 1) -> Iterator[Charge]:
     """One charge for each meter that counted anything."""
-    for number, sku in enumerate(SKUS):
+    for number, listed in enumerate(SKUS):
+        sku = replace(
+            listed,
+            billed=listed.billed * prices_times,
+            effective=listed.effective * prices_times,
+        )
         total = int(tally.tokens[number].sum())
         if total == 0:
             continue

@@ -31,10 +31,11 @@ DAY_ASSETS = {
     "operation_costs",
     "attribution_ledger",
     "completeness",
+    "outcomes",
 }
-PROOF_ASSETS = {"replay"}
+PROOF_ASSETS = {"replay", "focus_export"}
 OTHER_ASSETS = {
-    "landed_objects", "policy_versions", "evidence_digests", "scorecard", "triage",
+    "landed_objects", "policy_versions", "evidence_digests", "scorecard", "triage", "reservations",
 }  # fmt: skip
 
 

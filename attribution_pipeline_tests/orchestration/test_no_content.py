@@ -111,6 +111,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = [
         ["run", "--from", DAY, "--to", DAY],
         ["ledger", "--by", "tenant_id", "--out", str(folder / "rows.parquet")],
+        ["export", "focus", "--version", "1.4", "--out", str(folder / "focus")],
         ["packet", "--new-key", str(folder / "key.pem")],
         ["packet", "--tenant", "tenant-a", "--from", DAY, "--out", str(folder / "a.tar"),
          "--key", str(folder / "key.pem")],

@@ -46,6 +46,12 @@ REMEDIES: Mapping[str, str] = {
     "The message names the first row, input or policy that differs.",
     "stale_partitions": "Paste the printed range into the backfill dialog "
     "([how](../policy-change.md)), or turn on the sensor `late_evidence`.",
+    "budget_guardrail": "`attribution reservations` shows each budget with its forecast. Look what moved "
+    "the spend (`attribution ledger --by tenant_id,workflow_id`), then slow it down or raise the amount "
+    "in its file. A budget in a currency that nothing costs in guards nothing: write it in the bill's.",
+    "reservation_drift": "`attribution reservations --drift` shows counter and ledger. A gateway counts "
+    "calls at list price: give its budget the scope that it can see (`component = direct`), bring its "
+    "prices up to date, and look for calls that go around it.",
     "segmentation_completeness": "Deliver the spans that are missing; stamp `attribution.tenant_id` "
     "and `attribution.workflow_id` on calls. `attribution triage` names the rows.",
     "actor_coverage": "Say both who called (`attribution.principal_id`) and for whom "
