@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from attribution_pipeline.attribution.day import Spark
+from attribution_pipeline.attribution.spark import cluster as reached
 from attribution_pipeline_tests.engines.cluster import CONF, cluster, stop_driver
 from attribution_pipeline_tests.engines.compare import differences, digests, of_world
 
@@ -28,6 +29,8 @@ DIGITS = 16
 def main() -> int:
     """Compare and print."""
     given = _given()
+    if given.large:
+        reached.LARGE_BYTES = -1
     apart = 0
     with tempfile.TemporaryDirectory() as name, _address(given, Path(name)) as spark:
         folder = Path(name)
@@ -49,6 +52,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="of a cluster started here")
     parser.add_argument("--master", help="instead of a cluster started here")
     parser.add_argument("--remote", help="a Spark Connect address instead")
+    parser.add_argument("--large", action="store_true", help="under the settings of much data")
     return parser.parse_args()
 
 

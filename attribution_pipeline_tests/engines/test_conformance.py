@@ -260,12 +260,11 @@ def test_a_random_world_is_the_same_on_one_worker(
     assert differences(by_duckdb, of_world(SEED, tmp_path / "one", spark)) == []
 
 
-def test_it_is_the_same_on_two_by_spark_connect_under_the_settings_of_a_large_day(
-    by_duckdb: EngineDay, standalone: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_it_is_the_same_on_two_by_spark_connect(
+    by_duckdb: EngineDay, standalone: Cluster, tmp_path: Path
 ) -> None:
     stop_driver()
     standalone.add_worker()
     remote = standalone.connect_server(workers=2)
-    monkeypatch.setattr(reached, "LARGE_BYTES", -1)
     there = of_world(SEED, tmp_path / "two", Spark(None, remote))
     assert differences(by_duckdb, there) == []
