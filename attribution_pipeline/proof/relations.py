@@ -29,6 +29,12 @@ LEDGER, OPERATION_COSTS, OPERATIONS = "ledger", "operation_costs", "operations"
 PUBLISHED_OPERATIONS = "published_operations"
 """The table ``operations`` itself: request rows call operations by its numbers."""
 
+AT_REST = "operation_costs_at_rest"
+"""The files of ``operation_costs`` as they are, for people who open them themselves."""
+
+REQUEST_LEVEL = f"create view {OPERATION_COSTS} as {request_rows(AT_REST, PUBLISHED_OPERATIONS)}"
+"""What then makes ``operation_costs`` of them, with the key of every operation."""
+
 OPERATION_COLUMNS = (
     "operation_key", "trace_id", "span_id", "provider", "model", "metered", "attempt",
     "tenant_id", "workflow_id", "originator_id", "identity_source", "verdict", "issuance_id",

@@ -149,7 +149,8 @@ def test_a_look_reads_what_came_since_the_last_and_an_open_check_when_it_is_answ
     evaluated("run-new", "said later")
     assert findings(cursor)[0] == [":said later"]
     # an instance that begins anew counts from 1
-    assert findings(Cursor(cursor.looked_at, {"reservations:budget_guardrail": 10_000}))[0] != []
+    before = now - timedelta(minutes=1)
+    assert findings(Cursor(before, {"reservations:budget_guardrail": 10_000}))[0] != []
 
 
 def test_only_a_file_with_channels_has_the_sensor_and_then_it_runs(

@@ -77,6 +77,7 @@ def test_the_queries_give_the_numbers_again_on_the_named_files(history: History)
                 f"create view {name} as select *, date '{file['charge_date']}' as charge_date "
                 f"from read_parquet('{path}', hive_partitioning = false)"
             )
+        db.execute(said["then"])
         db.execute(found["C2"]["query"])
         row = db.fetchone()
     assert row is not None

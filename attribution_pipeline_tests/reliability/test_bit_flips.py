@@ -29,7 +29,8 @@ def test_random_flips_in_every_kind_of_file_are_refused_by_name(flipper: Flipper
         if kind != flips.HINT and not kind.startswith("landed")
     )
     assert tally.verify == by_lake > SHORT.flips // 2
-    assert tally.readers == sum(tally.flips[kind] for kind in flips.BY_READERS) > 0
+    # what other kinds a reader opens (a log's newest entry has no seal yet) may be refused as well
+    assert tally.readers >= sum(tally.flips[kind] for kind in flips.BY_READERS) > 0
     assert tally.replays == sum(tally.flips[kind] for kind in flips.BY_REPLAY) > 0
 
 

@@ -73,6 +73,8 @@ class Score:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the grain of ``verdicts`` is checkpoint and slice."""
+        from attribution_pipeline.proof.relations import REQUEST_LEVEL
+
         return {
             "verdict": "PASS" if self.passed else "FAIL",
             "days": [day.isoformat() for day in self.days],
@@ -82,12 +84,14 @@ class Score:
             "command": self.command,
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "relations": {name: list(files) for name, files in self.relations.items()},
+            "then": REQUEST_LEVEL,
         }
 
 
 def score(asked: Asked) -> Score:
     """Judge every checkpoint. Writes nothing but into ``asked.scratch``."""
     from attribution_pipeline.proof.relations import (
+        AT_REST,
         LEDGER,
         OPERATION_COSTS,
         OPERATIONS,
@@ -106,7 +110,7 @@ def score(asked: Asked) -> Score:
         f"{asked.policy.policy} version {asked.policy.version}",
         asked.command,
         {
-            name: files_of(asked.lake, days, name)
+            AT_REST if name == OPERATION_COSTS else name: files_of(asked.lake, days, name)
             for name in (LEDGER, OPERATION_COSTS, OPERATIONS, PUBLISHED_OPERATIONS)
         },
         _disclosed(asked),
