@@ -41,7 +41,8 @@ test: check browser java build/validators/installed  ## everything; fast tests f
 java:
 	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; }
 
-conformance: $(VENV)/installed java  ## Spark beside DuckDB, digest by digest: random worlds and the demo month
+conformance: $(VENV)/installed java  ## Spark beside DuckDB, digest by digest: on a cluster and by Spark Connect, random worlds, the demo month
+	CONNECT=1 $(BIN)/python -m pytest attribution_pipeline_tests/engines/test_conformance.py
 	$(BIN)/python -m attribution_pipeline_tests.engines.run --worlds $(WORLDS) --days $(MONTH)
 
 browser:

@@ -22,6 +22,8 @@ BOUND = ("--host", HOST, "--webui-port", "0")
 PATIENCE = 180
 """Seconds until a process of the cluster must have come up: a busy machine starts Java slowly."""
 
+SUBMIT, DRIVER_MEMORY = "SparkSubmit", "700m"
+
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Java that runs minutes: no second compiler, no threads for garbage."""
 
@@ -67,8 +69,8 @@ class Cluster:
             "spark.cores.max": str(workers),
         }
         given = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-        self._java("SparkSubmit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
-                   "--driver-memory", "700m", *given, "spark-internal")  # fmt: skip
+        self._java(SUBMIT, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+                   "--driver-memory", DRIVER_MEMORY, *given, "spark-internal")  # fmt: skip
         _wait(lambda: _answers(port), "the Spark Connect server does not answer")
         return f"sc://{HOST}:{port}"
 
@@ -85,7 +87,9 @@ class Cluster:
         home = Path(pyspark.__file__).parent
         environment = {
             **os.environ,
-            "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST, "SPARK_DAEMON_MEMORY": "192m",
+            "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST,
+            # a Connect server is a driver, whose heap Spark takes from the daemons' setting
+            "SPARK_DAEMON_MEMORY": DRIVER_MEMORY if name == SUBMIT else "192m",
             "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
         }  # fmt: skip
         log = self.folder / f"{name}-{len(self._processes)}.log"

@@ -12,8 +12,8 @@ from attribution_pipeline_tests.engines.cluster import CONF, Cluster, cluster
 
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A master and one worker; tests may add one."""
-    with cluster(tmp_path_factory.mktemp("spark")) as found:
+    """A master and two workers."""
+    with cluster(tmp_path_factory.mktemp("spark"), workers=2) as found:
         yield found
 
 
