@@ -35,8 +35,7 @@ check: $(VENV)/installed  ## style, types, layer boundaries
 
 test: check browser java build/validators/installed  ## everything; fast tests first
 	$(BIN)/python -m pytest -n 2 -m "not heavy and not browser"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "heavy and not browser"
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "heavy or browser"
 
 java:
 	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; }

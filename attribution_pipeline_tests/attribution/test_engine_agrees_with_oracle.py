@@ -1,6 +1,6 @@
 """The engine against an independent oracle, on random small worlds: every row, every quantum.
 
-``ORACLE_WORLDS``: how many worlds (default 40). ``ORACLE_SEED``: the first one.
+``ORACLE_WORLDS``: how many worlds (default 30). ``ORACLE_SEED``: the first one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from attribution_pipeline_tests.attribution.engine_run import run
 from attribution_pipeline_tests.worlds import World, world
 from attribution_pipeline_tests.worlds.dice import Dice
 
-WORLDS = int(os.environ.get("ORACLE_WORLDS", "40"))
+WORLDS = int(os.environ.get("ORACLE_WORLDS", "30"))
 FIRST_SEED = int(os.environ.get("ORACLE_SEED", "0"))
 WORLDS_A_TEST = 10
 SHOWN = 20
