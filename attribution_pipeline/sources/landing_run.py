@@ -33,6 +33,12 @@ COMMIT_SPANS = 5_000_000
 """Spans after which a landing run commits what it has, so that a killed one does not begin anew.
 Other sources are committed whole: half a bill must not be seen."""
 
+SLOW = (
+    "spans are read in Python, some ten times slower: there was no C compiler when this was "
+    "installed; install one and Python's headers, then this package again"
+)
+"""Said once a source, where the compiled scanner is missing."""
+
 UNREADABLE = "unreadable_object"
 """Reason of an object whose reader gave no word of its own."""
 
@@ -84,7 +90,15 @@ class Run:
                     kind, name, rows = self.source.kind, self.source.name, self.report.rows
                     self.progress(LandingProgress(kind, name, done, len(objects), rows.total()))
             writer.commit()
+        if self.source.kind == "spans" and self.report.new:
+            self._tell_of_slowness()
         return self.report
+
+    def _tell_of_slowness(self) -> None:
+        from attribution_pipeline.sources.otlp import scanning
+
+        if scanning.native is None:
+            self.report.notes.append(SLOW)
 
     def unseen(self, listing: Listing) -> list[SourceObject]:
         """The objects that ``land`` would read; what is held back is counted as awaiting."""

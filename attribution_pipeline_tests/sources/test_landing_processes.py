@@ -14,7 +14,7 @@ from attribution_pipeline.sources import landing_run, landing_workers
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.landing import LandingReport, Source, land
 from attribution_pipeline.sources.objects import SourceObject, list_objects
-from attribution_pipeline.sources.otlp import read
+from attribution_pipeline.sources.otlp import read, scanning
 from attribution_pipeline_tests.sources.otlp_documents import lines, request, span
 
 OBJECTS = 7
@@ -106,3 +106,14 @@ def test_processes_are_started_where_they_are_worth_it(
     monkeypatch.setattr(landing_workers, "WORTHWHILE_OBJECT_BYTES", 10)
     assert landing_workers.processes_for(objects) == min(landing_workers.cores(), len(objects))
     assert landing_workers.processes_for(objects[:1]) == 1
+
+
+def test_landing_without_the_compiled_scanner_says_that_it_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_objects(tmp_path / "in")
+    usual, _ = landed_by(1, source, tmp_path / "usual")
+    monkeypatch.setattr(scanning, "native", None)
+    slow, _ = landed_by(1, source, tmp_path / "slow")
+    assert landing_run.SLOW in slow.sources[0].notes
+    assert landing_run.SLOW not in usual.sources[0].notes
