@@ -41,7 +41,7 @@ java:
 	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; }
 
 conformance: $(VENV)/installed java  ## Spark beside DuckDB, digest by digest: on a cluster and by Spark Connect, random worlds, the demo month
-	CONNECT=1 $(BIN)/python -m pytest attribution_pipeline_tests/engines/test_conformance.py
+	CONFORMANCE=1 $(BIN)/python -m pytest attribution_pipeline_tests/engines/test_conformance.py
 	$(BIN)/python -m attribution_pipeline_tests.engines.run --worlds $(WORLDS) --days $(MONTH)
 
 browser:

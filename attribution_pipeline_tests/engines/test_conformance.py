@@ -32,6 +32,10 @@ from attribution_pipeline_tests.engines.compare import differences, of_world
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
 
+whole_days = pytest.mark.skipif(
+    not os.environ.get("CONFORMANCE"), reason="minutes of Java each: `make conformance` runs them"
+)
+
 DAY = date(2026, 10, 5)
 LARGEST = 10**38 - 1
 BIGINT = 2**63 - 1
@@ -236,6 +240,7 @@ def _recorded(folder: Path, more: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@whole_days
 def test_the_worked_day_is_recorded_as_duckdb_records_it(spark: Spark, tmp_path: Path) -> None:
     settings = "".join(f"    {name}: {value!r}\n" for name, value in CONF.items())
     more = f"engine: spark\nspark:\n  master: {spark.master}\n  conf:\n{settings}"
@@ -255,9 +260,7 @@ def by_duckdb(tmp_path_factory: pytest.TempPathFactory) -> EngineDay:
     return found
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CONNECT"), reason="two minutes of Java: `make conformance` runs it"
-)
+@whole_days
 def test_a_random_world_is_the_same_on_two_workers_by_spark_connect(
     by_duckdb: EngineDay, standalone: Cluster, tmp_path: Path
 ) -> None:
