@@ -7,7 +7,6 @@ Belongs here: the command, its options and what of the lake it reads. Does not: 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,8 @@ from attribution_pipeline.commands.options import (
     AsOf,
     Config,
     From,
+    Out,
+    TextFormat,
     To,
     ordered,
     parse_day,
@@ -79,12 +80,8 @@ def explain(
                      "`settled`, after it was first `recorded`, or after a time."),
     ] = "settled",
     as_of: AsOf = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv or json. Default: by the "
-                     "ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: TextFormat = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Why spend moved: requests, prompt size, output length, cache, retries, model mix and price,

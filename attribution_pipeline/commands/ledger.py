@@ -6,12 +6,19 @@ Belongs here: the command. Does not: which days it reads (``recorded_span``), su
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from attribution_pipeline.commands.options import AsOf, Config, MaybeFrom, MaybeTo, ordered
+from attribution_pipeline.commands.options import (
+    AsOf,
+    Config,
+    Format,
+    MaybeFrom,
+    MaybeTo,
+    Out,
+    ordered,
+)
 from attribution_pipeline.commands.recorded_span import recorded_span
 from attribution_pipeline.model.errors import Refusal
 
@@ -40,12 +47,8 @@ def ledger(
     revisions: Annotated[
         bool, typer.Option("--revisions", help="The same as --table revisions.")
     ] = False,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv, json or parquet. "
-                     "Default: by the ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: Format = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Read the ledger: every row, or sums by columns; exact amounts in every format.

@@ -106,3 +106,18 @@ AsOf = Annotated[
         help="As published then: an ISO time, or a day for the end of it (UTC). Default: now.",
     ),
 ]  # fmt: skip
+Out = Annotated[Path | None, typer.Option("--out", metavar="F", help="Write to a file.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="FORMAT",
+        help="table, csv, json or parquet. Default: by the ending of --out, else table.",
+    ),
+]  # fmt: skip
+TextFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="FORMAT",
+        help="table, csv or json. Default: by the ending of --out, else table.",
+    ),
+]  # fmt: skip

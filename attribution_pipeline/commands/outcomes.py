@@ -7,7 +7,6 @@ Belongs here: the command. Does not: the join and the sums (``views.outcomes``),
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +14,10 @@ import typer
 from attribution_pipeline.commands.options import (
     AsOf,
     Config,
+    Format,
     MaybeFrom,
     MaybeTo,
+    Out,
     ordered,
     usable_place,
 )
@@ -45,12 +46,8 @@ def outcomes(
         bool, typer.Option("--each", help="Every outcome with its operation and cost instead.")
     ] = False,
     as_of: AsOf = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv, json or parquet. "
-                     "Default: by the ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: Format = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Read outcomes of days joined to their operations: how many, how many useful, what they cost.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attribution_pipeline.commands.options import Config, From, To, ordered
+from attribution_pipeline.commands.options import Config, From, Out, TextFormat, To, ordered
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -97,12 +97,8 @@ def diff(
         typer.Option(metavar="COST", help="billed_cost or effective_cost. Default: what B's "
                      "chargeback sums."),
     ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv or json. Default: by the "
-                     "ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: TextFormat = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """What B would change against A, on the evidence that is landed. Nothing is recorded.

@@ -6,12 +6,11 @@ Belongs here: the command. Does not: status (``views.reservations``), which days
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from attribution_pipeline.commands.options import AsOf, Config
+from attribution_pipeline.commands.options import AsOf, Config, Format, Out
 from attribution_pipeline.model.errors import Refusal
 
 
@@ -28,12 +27,8 @@ def reservations(
     drift: Annotated[
         bool, typer.Option("--drift", help="Gateways' counters against the ledger instead.")
     ] = False,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv, json or parquet. "
-                     "Default: by the ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: Format = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Read reservations: reserved, attributed to date, provisional part, forecast with its method,

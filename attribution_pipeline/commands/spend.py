@@ -5,12 +5,19 @@ Belongs here: the command. Does not: the views (``views.spend``), formats (``vie
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attribution_pipeline.commands.options import AsOf, Config, MaybeFrom, MaybeTo, ordered
+from attribution_pipeline.commands.options import (
+    AsOf,
+    Config,
+    Format,
+    MaybeFrom,
+    MaybeTo,
+    Out,
+    ordered,
+)
 from attribution_pipeline.commands.recorded_span import recorded_span
 from attribution_pipeline.model.errors import Refusal
 
@@ -36,12 +43,8 @@ def spend(
     first: MaybeFrom = None,
     last: MaybeTo = None,
     as_of: AsOf = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="table, csv, json or parquet. "
-                     "Default: by the ending of --out, else table."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to a file.")] = None,
+    format_: Format = None,
+    out: Out = None,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Views of what is recorded. Every row says how sure it is, what may still move and under which
