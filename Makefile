@@ -9,7 +9,7 @@ SCHEDULES ?= 200
 WORLDS ?= 20
 MONTH ?= 30
 
-.PHONY: install demo ui test check bench truth lock clean browser schedules reliability java conformance docs
+.PHONY: install demo ui test check bench truth lock clean browser schedules reliability java conformance docs judges
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml $(wildcard attribution_pipeline/sources/otlp/native/*)
@@ -74,6 +74,9 @@ schedules: $(VENV)/installed  ## random orders of a late month against the on-ti
 
 reliability: $(VENV)/installed  ## kills, faults, full disks, flipped bits, crowds, all of them; writes docs/reliability.md. QUICK=1: CI's slice
 	$(BIN)/python -m attribution_pipeline_tests.reliability.run $(if $(QUICK),--short,--docs)
+
+judges: $(VENV)/installed build/validators/installed  ## a month's FOCUS export before two outside validators
+	$(BIN)/python -m attribution_pipeline_tests.export.run --days $(MONTH)
 
 docs: $(VENV)/installed  ## the documentation site, plain files in build/site
 	$(BIN)/python scripts/write_reference.py

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.export.focus import Wanted
@@ -16,6 +15,7 @@ from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.sources.landing import land
 from attribution_pipeline_tests.export import judges
+from attribution_pipeline_tests.export.accepting import accepted
 from attribution_pipeline_tests.export.conftest import FullDay
 from attribution_pipeline_tests.export.deployments import DAY
 from attribution_pipeline_tests.export.mutations import MUTATIONS
@@ -24,14 +24,6 @@ from attribution_pipeline_tests.test_cli import run
 pytestmark = pytest.mark.heavy
 
 SPANS = 600
-
-
-def accepted(dataset: str, judge: str) -> set[str]:
-    """Rules with a reason."""
-    said = yaml.safe_load(Path(__file__).with_name("accepted.yaml").read_text(encoding="utf-8"))
-    found: dict[str, str] = said[dataset][judge]
-    assert all(found.values())
-    return set(found)
 
 
 @pytest.fixture(scope="module")
