@@ -1,0 +1,1 @@
+"""The Kubernetes manifests, as far as they can be proven without a cluster."""

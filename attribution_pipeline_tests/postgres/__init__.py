@@ -1,0 +1,1 @@
+"""Dagster's storage on a real Postgres, as in production."""
