@@ -1,0 +1,125 @@
+"""What of a lake may go: files of tables that only superseded states name, and files that none does.
+
+Belongs here: which files those are. Does not: removing them (``custody``), who asks.
+
+What stays, whatever its age: everything landed, all evidence of days, policies, every manifest, log
+entry and seal. So every state can be told of for ever, and computed again. Of tables a day keeps the
+files of
+
+- its newest state, which readers see, and the state that this one followed: replay reads both;
+- its first state and the first settled one, which ``attribution explain --since`` compares with, and
+  the state that the settled one followed;
+- every state that was superseded less than ``keep`` ago, and the one that it followed.
+
+Of the others nothing is left to read: ``--as-of`` a time at which such a state stood, and replaying it,
+are refused by name from then on. Totals of what each state was stay in its manifest, and what it
+changed in ``ledger_revisions``, whose files every later state names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.lake.adoption import DAY_FILE
+from attribution_pipeline.lake.custody import Held, everything
+from attribution_pipeline.lake.shapes import LEDGER, SIDE_TABLES
+from attribution_pipeline.lake.soundness import files_named
+
+if TYPE_CHECKING:
+    from attribution_pipeline.lake.states import Published
+    from attribution_pipeline.lake.tables import Lake
+
+TABLES = (LEDGER, *SIDE_TABLES)
+
+ORPHANS_WAIT = timedelta(days=7)
+"""A file that no manifest names may be one of a run under way. No run takes this long."""
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """One file that may go. ``why``: ``superseded`` or ``orphan``."""
+
+    held: Held
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What may go, and what stays. ``states``: (day, state) of those that can be read no more."""
+
+    files: Sequence[Prunable]
+    states: Sequence[tuple[date, int]]
+    kept_files: int
+    kept_bytes: int
+
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """Reason -> files and bytes."""
+        found: dict[str, tuple[int, int]] = {}
+        for one in self.files:
+            count, size = found.get(one.why, (0, 0))
+            found[one.why] = (count + 1, size + one.held.bytes)
+        return found
+
+
+def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
+    """What may go at ``now``. Reads every manifest; opens no other file, and changes nothing.
+
+    Raises Refusal where a log or a manifest is damaged: then nothing may go.
+    """
+    kept: set[str] = set()
+    dropped: dict[tuple[date, int], set[str]] = {}
+    for day in lake.days():
+        states = lake.states(day)
+        standing = {state.state for state in states_kept(states, now, keep)}
+        for state in states:
+            names = {stored.path for _, stored in files_named(lake.document(state))}
+            if state.state in standing:
+                kept |= names
+            else:
+                # evidence and policies of every state stay
+                kept |= {name for name in names if not _of_a_table(name)}
+                dropped[day, state.state] = {name for name in names if _of_a_table(name)}
+    superseded = set().union(*dropped.values()) - kept if dropped else set()
+    files: list[Prunable] = []
+    kept_files = kept_bytes = 0
+    for held in everything(lake.storage):
+        if held.name in superseded:
+            files.append(Prunable(held, "superseded"))
+        elif _of_a_table(held.name) and held.name not in kept and _is_old(held, now):
+            files.append(Prunable(held, "orphan"))
+        else:
+            kept_files, kept_bytes = kept_files + 1, kept_bytes + held.bytes
+    gone = {one.held.name for one in files}
+    unreadable = [state for state, names in dropped.items() if names & gone]
+    return Plan(
+        sorted(files, key=lambda one: one.held.name), sorted(unreadable), kept_files, kept_bytes
+    )
+
+
+def states_kept(states: Sequence[Published], now: datetime, keep: timedelta) -> Iterable[Published]:
+    """Of one day's states, oldest first, those whose tables stay."""
+    for place, state in enumerate(states):
+        after = states[place + 1] if place + 1 < len(states) else None
+        if place == 0 or _stays(states, place, now, keep) or (
+            after is not None and _stays(states, place + 1, now, keep)
+        ):  # fmt: skip
+            yield state
+
+
+def _stays(states: Sequence[Published], place: int, now: datetime, keep: timedelta) -> bool:
+    """Whether a state stays by itself, with the one that it followed."""
+    if place + 1 == len(states) or now - states[place + 1].published_at < keep:
+        return True
+    return states[place].settled and not any(state.settled for state in states[:place])
+
+
+def _of_a_table(name: str) -> bool:
+    table, _, inside = name.partition("/")
+    return table in TABLES and DAY_FILE.fullmatch(inside) is not None
+
+
+def _is_old(held: Held, now: datetime) -> bool:
+    return now - held.changed_at > ORPHANS_WAIT

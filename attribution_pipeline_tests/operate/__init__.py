@@ -1,0 +1,1 @@
+"""Keeping a deployment: metrics, logs, pruning, copies."""

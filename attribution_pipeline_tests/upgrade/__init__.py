@@ -1,0 +1,1 @@
+"""Lakes of every version that was ever written, opened by this one."""
