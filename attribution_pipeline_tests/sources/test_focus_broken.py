@@ -157,9 +157,10 @@ def test_a_damaged_page_is_noticed_before_the_first_row_lands() -> None:
 
 
 def test_parquet_that_claims_absurdly_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from attribution_pipeline.sources.focus import parquet_file
+    from attribution_pipeline.sources import parquet_guard
 
-    monkeypatch.setattr(parquet_file, "ROWS_MAX", 39)
+    few = parquet_guard.ParquetLimits(rows=39)
+    monkeypatch.setattr(parquet_guard.open_bounded, "__defaults__", (few,))
     assert refusal(parquet_rows(*MANY)).reason == "object_too_large"
 
 

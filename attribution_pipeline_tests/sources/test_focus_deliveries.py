@@ -136,6 +136,24 @@ def test_aws_overwrite_delivered_again_is_newer_than_before() -> None:
     assert order_of(before, path) < order_of(after, path)
 
 
+def test_an_open_month_that_is_being_overwritten_waits_for_the_manifest_of_its_new_run() -> None:
+    """One chunk of two is new already, both are named: with it half of each run would be one bill."""
+    files = overwrite()
+    first, second, manifest = sorted(files)
+    times = {first: 20, second: 10, manifest: 11}
+    during = deliveries(files, written=times)
+    assert read_paths(during) == []
+    assert {reason for _, reason in held(during)} == {"half_written"}
+    after = deliveries(files, written={**times, second: 21, manifest: 22})
+    assert read_paths(after) == [first, second]
+
+
+def test_a_run_of_its_own_folder_may_be_copied_in_any_order() -> None:
+    files = create_new("2026-10-05T07:26:43Z-a")
+    data, manifest = sorted(files)
+    assert read_paths(deliveries(files, written={data: 20, manifest: 10})) == [data]
+
+
 def test_a_chunk_that_the_newest_aws_manifest_no_longer_names_is_not_read() -> None:
     stale = f"{EXPORT}/data/{PERIOD}/focus-export-00003.snappy.parquet"
     found = deliveries({**overwrite(), stale: DATA})
@@ -191,7 +209,9 @@ def test_an_aws_manifest_that_is_still_being_written_holds_its_delivery_back() -
     assert len(found.held) == 3
 
 
-@pytest.mark.parametrize("content", [b"[]", b'{"dataFiles": "x"}', b"{}", b'{"dataFiles": [1]}'])
+@pytest.mark.parametrize(
+    "content", [b"[]", b'{"dataFiles": "x"}', b"{}", b'{"dataFiles": [1]}', b"[" * 100_000]
+)
 def test_an_aws_manifest_in_an_unknown_shape_is_unreadable_not_a_crash(content: bytes) -> None:
     files = overwrite()
     manifest = next(path for path in files if path.endswith("json"))

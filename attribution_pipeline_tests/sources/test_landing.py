@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -323,3 +324,40 @@ def test_half_written_export_is_not_read_until_its_manifest_is_there(tmp_path: P
     aws_export(tmp_path / "in", manifest=True)
     assert land(bills, store).rows == {"billing": 12}
     assert land(bills, store).known == 1
+
+
+def test_delivery_of_which_a_part_changes_while_it_is_read_waits_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other part alone would supersede the older delivery, and be half a bill."""
+    from attribution_pipeline_tests.sources.focus_bills import csv_bytes, row
+
+    folder = tmp_path / "in"
+    for name, amount in (("1/a", "5"), ("2/a", "7"), ("2/b", "11"), ("3/a", "13")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.csv").write_bytes(csv_bytes(row(BilledCost=amount)))
+    opened = landing_run.open_object
+
+    def changing(obj: Any, *given: Any) -> Any:
+        if obj.path == "2/b.csv":  # the vendor writes over it at this very moment
+            (folder / obj.path).write_bytes(csv_bytes(row(BilledCost="12"), row(BilledCost="1")))
+        return opened(obj, *given)
+
+    store = LandedStore(tmp_path / "lake")
+    bill = Source("billing", "bill", folder, format="focus", delivery="replace")
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_run, "open_object", changing)
+        (during,) = land([bill], store).sources
+    assert (during.new, dict(during.awaiting)) == (2, {"still_changing": 2})
+    assert any("its delivery 2 waits" in note for note in during.notes)
+    amounts = ["delivery", "BilledCost"]
+    assert [int(billed) for _, billed in standing(store, "billing", amounts)] == [5, 13]
+    (after,) = land([bill], store).sources
+    assert (after.new, dict(after.awaiting)) == (2, {})
+    assert sorted(int(billed) for _, billed in standing(store, "billing", amounts)) == [
+        1,
+        5,
+        7,
+        12,
+        13,
+    ]

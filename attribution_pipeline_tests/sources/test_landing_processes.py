@@ -66,7 +66,7 @@ def is_wrong_on_three(data: bytes | BinaryIO, obj: SourceObject, object_id: str)
 def run_of(reader: landing_run.Reader, source: Source, lake: Path) -> LandingReport:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(landing_run, "processes_for", lambda _: 2)
-        patched.setattr("attribution_pipeline.sources.landing._reader", lambda *_: reader)
+        patched.setattr("attribution_pipeline.sources.landing._reader", lambda *_, **__: reader)
         return land([source], LandedStore(lake))
 
 
@@ -90,7 +90,7 @@ def test_a_fault_of_ours_in_another_process_is_raised_here(tmp_path: Path) -> No
 
 def test_without_processes_this_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_objects(tmp_path / "in")
-    monkeypatch.setattr(landing_workers._Worker, "_started", lambda _: None)
+    monkeypatch.setattr(landing_workers.Worker, "_started", lambda _: None)
     report, _ = landed_by(3, source, tmp_path / "lake")
     assert report.new == OBJECTS - 2
 

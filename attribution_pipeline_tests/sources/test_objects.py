@@ -96,7 +96,7 @@ def test_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["s3://bucket/prefix", "http://host:9003", "gs://b"])
 def test_what_this_version_cannot_list_is_refused_by_name(uri: str) -> None:
-    with pytest.raises(Refusal, match="this version reads folders") as refused:
+    with pytest.raises(Refusal, match="a folder is needed here") as refused:
         list_objects("prod", uri)
     assert uri in refused.value.line()
 

@@ -1,0 +1,82 @@
+"""Which pages of a vendor's cost API form a delivery: a run folder that its receipt vouches for.
+
+Belongs here: the layout that pulls write, and pages that people put into folders themselves. Does
+not: reading a page (``reader``), writing a receipt (``sources.pull``).
+
+A pull writes ``<period>/<time>/<report>-<page>.json`` and ``pull.json`` last, so a folder that is
+named by a time is read when its receipt is there and names what lies beside it. Any other folder is
+a delivery by itself, its files the parts (docs/decisions/0005).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from attribution_pipeline.sources.focus.deliveries import Deliveries, Held, natural
+from attribution_pipeline.sources.objects import SourceObject
+
+FORMATS = ("openai", "anthropic")
+RECEIPT = "pull.json"
+
+IS_RUN = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+"""What a pull calls the folder of a delivery: its time."""
+
+_DATA_SUFFIXES = (".json", ".json.gz", ".json.zst")
+
+
+def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) -> Deliveries:
+    """Sort a listing into deliveries. ``read_bytes`` gives a receipt's content by its path."""
+    result = Deliveries()
+    folders: dict[str, dict[str, SourceObject]] = {}
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        folders.setdefault(folder, {})[name] = file
+    for folder, members in sorted(folders.items()):
+        receipt = members.pop(RECEIPT, None)
+        if receipt is not None:
+            fault = _fault(read_bytes(receipt.path), members)
+            if fault:
+                result.held.append(Held(receipt.path, "half_written", fault))
+                continue
+        elif IS_RUN.fullmatch(folder.rpartition("/")[2]):
+            result.held += [
+                Held(file.path, "awaiting_manifest", f"no {RECEIPT} beside it yet")
+                for file in members.values()
+            ]
+            continue
+        for name, file in sorted(members.items()):
+            if name.lower().endswith(_DATA_SUFFIXES):
+                result.objects.append(
+                    replace(file, delivery=folder or ".", delivery_order=natural(folder))
+                )
+            else:
+                result.held.append(Held(file.path, "not_billing_data", "no JSON by its name"))
+    result.objects.sort(key=lambda file: file.path)
+    result.held.sort(key=lambda held: (held.path, held.reason))
+    return result
+
+
+def _fault(content: bytes, members: dict[str, SourceObject]) -> str:
+    """What is wrong with a delivery by its receipt; empty where it is whole."""
+    try:
+        answers = json.loads(content)["answers"]
+        named = {str(answer["name"]): int(answer["bytes"]) for answer in answers}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "is no receipt, perhaps still being written"
+    faults = _differences(named, members)
+    return "; ".join(faults)
+
+
+def _differences(named: dict[str, int], members: dict[str, Any]) -> list[str]:
+    faults = []
+    for name, size in sorted(named.items()):
+        if name not in members:
+            faults.append(f"names {name}, which is not there")
+        elif members[name].size != size:
+            faults.append(f"says that {name} has {size} bytes; {members[name].size} are there")
+    faults += [f"does not name {name}" for name in sorted(set(members) - set(named))]
+    return faults
