@@ -27,6 +27,10 @@ ZSTD_SKIPPABLE_MAGICS = tuple(bytes((0x50 + n, 0x2A, 0x4D, 0x18)) for n in range
 
 MAGIC_BYTES = 4
 _CHUNK_BYTES = 256 * 1024
+_SIP_BYTES = 16 * 1024
+"""Compressed bytes at a time: what has been read is what ratios are of."""
+_STEP_BYTES = MEBIBYTE
+"""Plain bytes at a time, however many were asked for: the limits are looked at between two steps."""
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 
 
@@ -39,9 +43,9 @@ class Limits:
     plain_bytes: int = 512 * 1024 * MEBIBYTE
     """Decompressed size."""
     ratio: int = 200
-    """Plain over raw. Span JSON is about 12:1 (facts/landing.md); a gzip bomb is 1028:1, a zstd
-    bomb 32750:1 (facts/reliability.md, threat 7)."""
-    ratio_floor_bytes: int = 32 * MEBIBYTE
+    """Plain over raw, of what has been read so far. Span JSON is about 12:1 (facts/landing.md); a gzip
+    bomb is 1028:1, a zstd bomb 32750:1 (facts/reliability.md, threat 7)."""
+    ratio_floor_bytes: int = 16 * MEBIBYTE
     """Plain bytes below which no ratio is too high: a small file of one repeated line is fine."""
     zstd_window_bytes: int = 128 * MEBIBYTE
     """What ``zstd --long=27`` needs, the most that decoders accept without being asked."""
@@ -79,7 +83,7 @@ def plain_stream(
         stream = cast(
             io.RawIOBase, decoder.stream_reader(raw, read_across_frames=True, closefd=False)
         )
-    return io.BufferedReader(_Bounded(stream, raw_bytes, limits, where), _CHUNK_BYTES)
+    return io.BufferedReader(_Bounded(stream, raw, raw_bytes, limits, where), _CHUNK_BYTES)
 
 
 class _Gzip(io.RawIOBase):
@@ -96,7 +100,7 @@ class _Gzip(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while True:
             if not self._pending:
-                self._pending = self._raw.read(_CHUNK_BYTES)
+                self._pending = self._raw.read(_SIP_BYTES)
                 if not self._pending:
                     if self._member is not None:
                         raise EOFError("the data ends inside a gzip member")
@@ -121,19 +125,28 @@ class _Gzip(io.RawIOBase):
 class _Bounded(io.RawIOBase):
     """Counts what comes out, and turns every way of being broken into one refusal."""
 
-    def __init__(self, stream: io.RawIOBase, raw_bytes: int, limits: Limits, where: str) -> None:
+    def __init__(
+        self, stream: io.RawIOBase, raw: BinaryIO, raw_bytes: int, limits: Limits, where: str
+    ) -> None:
         self._stream = stream
+        self._raw = raw
         self._limits = limits
         self._where = where
-        self._cap = min(limits.plain_bytes, max(limits.ratio_floor_bytes, limits.ratio * raw_bytes))
+        self._raw_bytes = raw_bytes
         self._given = 0
+
+    @property
+    def _cap(self) -> int:
+        """What may have come out by now. A megabyte of gzip may not wait for its end to be a bomb."""
+        limits, read = self._limits, min(self._raw.tell(), self._raw_bytes)
+        return min(limits.plain_bytes, max(limits.ratio_floor_bytes, limits.ratio * read))
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
-            count = self._stream.readinto(buffer) or 0
+            count = self._stream.readinto(memoryview(buffer)[:_STEP_BYTES]) or 0
         except (zlib.error, zstandard.ZstdError, EOFError) as error:
             raise ObjectRefused(
                 "damaged_compression",
@@ -162,7 +175,7 @@ def require_whole_zstd_frames(raw: BinaryIO, where: str) -> None:
     size = raw.seek(0, io.SEEK_END)
     at: int | None = 0
     while at is not None and at < size:
-        at = _zstd_frame_end(raw, at)
+        at = zstd_frame_end(raw, at)
     if at != size:
         raise ObjectRefused(
             "damaged_compression",
@@ -172,7 +185,7 @@ def require_whole_zstd_frames(raw: BinaryIO, where: str) -> None:
         )
 
 
-def _zstd_frame_end(raw: BinaryIO, at: int) -> int | None:
+def zstd_frame_end(raw: BinaryIO, at: int) -> int | None:
     """Where the frame at ``at`` ends, beyond the data when it is cut short; None: no frame."""
     raw.seek(at)
     head = raw.read(8)

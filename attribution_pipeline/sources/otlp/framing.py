@@ -14,9 +14,13 @@ from enum import Enum
 from typing import BinaryIO, NamedTuple
 
 import orjson
-import zstandard
 
-from attribution_pipeline.sources.compression import ZSTD_MAGIC
+from attribution_pipeline.sources.compression import (
+    LIMITS,
+    ZSTD_MAGIC,
+    plain_stream,
+    zstd_frame_end,
+)
 from attribution_pipeline.sources.otlp.rows import SpanRows
 from attribution_pipeline.sources.rejection import ObjectRefused
 
@@ -32,9 +36,6 @@ proto or anything is compressed; each payload is compressed by itself."""
 
 DOCUMENT_BYTES_MAX = 1 << 30
 """One document, message or frame, plain. A collector batch is some MB; this is a bomb or no OTLP."""
-
-SIP_BYTES = 16 * 1024
-"""Compressed bytes at a time: a zstd bomb (32,750 : 1) is met at half the limit, not beyond it."""
 
 TRACES_TAG = 0x0A
 """First byte of a protobuf TracesData: field 1 (resource_spans), length-delimited. A frame that
@@ -189,19 +190,21 @@ def _frames(stream: io.BufferedReader, rows: SpanRows) -> Iterator[Message]:
 
 
 def _decompressed(payload: bytes) -> bytes | None:
-    """The whole of one zstd frame; None when it is damaged, cut short or beyond the limit."""
-    decoder = zstandard.ZstdDecompressor().decompressobj()
+    """The whole of one zstd frame; None when it is damaged, cut short or beyond the limits."""
+    compressed = io.BytesIO(payload)
+    # the streaming decoder ends a frame that is cut short without a word
+    if zstd_frame_end(compressed, 0) != len(payload):
+        return None
+    compressed.seek(0)
     plain: list[bytes] = []
     grown = 0
     try:
-        for at in range(0, len(payload), SIP_BYTES):
-            plain.append(decoder.decompress(payload[at : at + SIP_BYTES]))
-            grown += len(plain[-1])
+        stream = plain_stream(compressed, len(payload), "zstd", LIMITS, "frame")
+        while part := stream.read(BUFFER_BYTES):
+            plain.append(part)
+            grown += len(part)
             if grown > DOCUMENT_BYTES_MAX:
                 return None
-            if decoder.eof:
-                is_all = not decoder.unused_data and at + SIP_BYTES >= len(payload)
-                return b"".join(plain) if is_all else None
-    except zstandard.ZstdError:
+    except ObjectRefused:
         return None
-    return None  # the streaming decoder ends a frame that is cut short without a word
+    return b"".join(plain)

@@ -20,7 +20,6 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.otlp import rows as columns
@@ -55,6 +54,7 @@ from attribution_pipeline.sources.otlp.rows import (
     settle,
     take,
 )
+from attribution_pipeline.sources.parquet_guard import open_bounded, seekable
 from attribution_pipeline.sources.rejection import ObjectRefused, RecordRejected
 
 ROWS_AT_A_TIME = 4_096
@@ -94,13 +94,15 @@ def parquet_batches(stream: io.BufferedReader, rows: SpanRows, where: str) -> It
     Raises ObjectRefused: ``unreadable_parquet``, ``missing_columns``.
     """
     try:
-        file = pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
-        mapping = _mapping(file.schema_arrow.names, where)
-        for group in file.iter_batches(ROWS_AT_A_TIME, columns=list(mapping.values())):
+        file = open_bounded(seekable(stream), where)
+        mapping = _mapping(file.names, where)
+        for group in file.batches(ROWS_AT_A_TIME, list(mapping.values())):
             with collector_paused():
                 _land(group, mapping, rows)
             yield from rows.batches(last=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except ObjectRefused:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # a disk's error; Arrow's own has no number
         raise ObjectRefused(
