@@ -177,8 +177,12 @@ def _record(program: str, company: Path) -> Program:
     import deltalake  # noqa: F401
     import duckdb  # noqa: F401
     import pandas  # noqa: F401 - Arrow imports it at its first array
+    import pyarrow.pandas_compat
     import pyarrow.parquet  # noqa: F401
 
+    import attribution_pipeline.envelope
+    import attribution_pipeline.lake.landed
+    import attribution_pipeline.model.policy  # noqa: F401
     from attribution_pipeline.attribution import late, late_plane
     from attribution_pipeline.orchestration.recording import record_day
 

@@ -54,14 +54,19 @@ def load_dedicated(db: Session, policy: Policy) -> None:
     db.run("phases/labelled")
 
 
+def asks_pods(policy: Policy, prefix: str = "") -> str:
+    """SQL: whether nobody named an operation before this rung."""
+    ladder: list[str] = [*policy.join.identity]
+    later = ["unknown", *(ladder[ladder.index(RUNG) + 1 :] if RUNG in ladder else ())]
+    asked = ", ".join(f"'{rung}'" for rung in later)
+    return f"({prefix}identity_source in ({asked}) and not {prefix}unverified)"
+
+
 def named_by_workload(db: Session, policy: Policy, operations: str) -> str:
     """``operations`` as SQL, calls that nobody named before this rung under their pod's tenant: the
     pod that called, else the one that served."""
     if not db.one("select count(*) from labelled"):
         return f"select * from {operations}"
-    ladder: list[str] = [*policy.join.identity]
-    later = ["unknown", *ladder[ladder.index(RUNG) + 1 :]]
-    asked = ", ".join(f"'{rung}'" for rung in later)
     columns = [row[0] for row in db.rows(f"select column_name from (describe {operations})")]
     answers = {
         **{column: f"case when w.tenant_id is null then o.{column} end" for column in ANSWERED},
@@ -80,8 +85,8 @@ def named_by_workload(db: Session, policy: Policy, operations: str) -> str:
         for side in ("caller", "serving")
     )
     return (
-        f"select {told} from (select o.*, case when o.identity_source in ({asked}) "
-        "and not o.unverified then coalesce(caller.tenant_id, serving.tenant_id) end as answer "
+        f"select {told} from (select o.*, case when {asks_pods(policy, 'o.')} "
+        "then coalesce(caller.tenant_id, serving.tenant_id) end as answer "
         f"from {operations} o {pods}) o "
         "left join (select distinct tenant_id from labelled) w on w.tenant_id = o.answer"
     )

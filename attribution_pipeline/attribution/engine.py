@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution.day import Compute
-from attribution_pipeline.attribution.parts import ROWS_A_BATCH, Digest, write_parts
+from attribution_pipeline.attribution.parts import ROWS_A_BATCH, Digest, write_parts, write_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,6 +132,15 @@ class Session(ABC):
         self.execute("drop table parted")
         return digest
 
+    def write_digested(
+        self, rows: str, path: Path, *, columns: Sequence[str], order: str,
+        digested: Sequence[str], where: str,
+    ) -> tuple[int, str]:  # fmt: skip
+        """``write`` of these ``columns`` of a table or view, and ``digest`` of its columns
+        ``digested`` where ``where``, of which rows are looked at once."""
+        written = self.write(f"select {', '.join(columns)} from {rows} order by {order}", path)
+        return written, self.digest(rows, digested, where)
+
     def columns(self, rows: str) -> list[str]:
         """The columns of a table or view, in their order."""
         return [row[0] for row in self.rows(f"select column_name from (describe {rows})")]
@@ -214,6 +223,18 @@ class DuckDB(Session):
         )
         with self.connection.sql(query).to_arrow_reader(ROWS_A_BATCH) as reader:
             return lanes_text(write_parts(reader, paths, "row_part", "row_text").lanes)
+
+    def write_digested(
+        self, rows: str, path: Path, *, columns: Sequence[str], order: str,
+        digested: Sequence[str], where: str,
+    ) -> tuple[int, str]:  # fmt: skip
+        query = (
+            f"select *, case when {where} then {_row_text(digested)} end as row_text "
+            f"from (select {', '.join(columns)} from {rows} order by {order})"
+        )
+        with self.connection.sql(query).to_arrow_reader(ROWS_A_BATCH) as reader:
+            count, digest = write_rows(reader, path, "row_text")
+        return count, digest.hexdigest()
 
 
 def _row_text(columns: Sequence[str]) -> str:

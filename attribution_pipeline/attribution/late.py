@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["late_operation_plane", "reconcile_late"]
 
+ASKED = (
+    *late_outcome.CHECKED, "leg", "operation_name", "model", "token_kind", "driver_quantity",
+)  # fmt: skip
+"""Columns that are looked at of every row of a ledger, be it carried. All are of few."""
+
 MOST_FILES = 4 * layout.MOST_FILES
 """Files of one table that a day gathers before it is written whole again: request rows begin with
 two cuts of them."""
@@ -130,15 +135,18 @@ def _reconcile(
 
 
 def _load_recorded(db: Session, previous: Previous) -> None:
-    """``recorded``: the ledger as it stands, with amounts in quanta; ``carried``, empty yet: those
-    of its rows that stand."""
+    """``recorded_rows``: the ledger as it stands; ``recorded``: what is asked of all of its rows, with
+    amounts in quanta and who they are of; ``carried``, empty yet: those of them that stand."""
     db.view("recorded_rows", previous.files["ledger"])
     db.execute(
         f"""
         create table recorded as
-        select *, {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
-               {actor_key("coalesce(unallocated_reason, '') = 'identity_unverified'")} as actor_key
-        from recorded_rows;
+        select r.*, a.who_id from (
+            select {", ".join(ASKED)},
+                {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
+                {actor_key("coalesce(unallocated_reason, '') = 'identity_unverified'")} as actor_key
+            from recorded_rows
+        ) r left join actors a on a.actor_key = r.actor_key;
         create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)
         """
     )

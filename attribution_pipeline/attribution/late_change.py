@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attribution_pipeline.attribution.dedicated import named_by_workload
+from attribution_pipeline.attribution.dedicated import asks_pods, named_by_workload
 from attribution_pipeline.attribution.engine import NULL, Session, add_digests, less_digest
 from attribution_pipeline.attribution.kernel import actor_key, who_key
 from attribution_pipeline.attribution.operations import operations_digest
@@ -127,7 +127,13 @@ def load_change(
         f"select {said} from come_files "
         "where operation_key not in (select operation_key from priced_come)"
     )
-    db.execute(f"create view kept as {named_by_workload(db, policy, 'kept_calls')}")
+    asks = asks_pods(policy)
+    db.execute(f"create view kept_nameless as select * from kept_calls where {asks}")
+    db.execute(
+        # most were named by their own spans: these pass no join
+        f"create view kept as select * from kept_calls where {asks} is not true "
+        f"union all {named_by_workload(db, policy, 'kept_nameless')}"
+    )
     db.execute(
         "create table gone_ops as select row_number() over (order by operation_key) as op_id, "
         f"{who_key()} as who_key, {actor_key('unverified')} as actor_key, "
@@ -162,11 +168,20 @@ def load_operations(db: Session, policy: Policy) -> None:
     db.execute(
         f"""
         create table classes as
-        select {shape}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated
-        from closed where counted = of_sampled group by {", ".join(columns)};
-        insert into classes
-        select {shape}, 1 as calls, {", ".join(SUMS)}, counted, of_sampled, estimated
-        from closed where counted <> of_sampled;
+        select {shape}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated,
+               counted <> of_sampled as is_sampled
+        from closed group by {", ".join(columns)}, counted <> of_sampled
+        """
+    )
+    sampled = db.one("select count(*) from classes where is_sampled")
+    db.execute("delete from classes where is_sampled; alter table classes drop is_sampled")
+    if sampled:
+        db.execute(
+            f"insert into classes select {shape}, 1 as calls, {', '.join(SUMS)}, counted, of_sampled, "
+            "estimated from closed where counted <> of_sampled"
+        )
+    db.execute(
+        f"""
         create table operations as
         select 'class ' || cast(row_number() over () as varchar) as operation_key,
                cast(null as bigint) as end_unix_nano, {", ".join(PRICED)}, calls from classes

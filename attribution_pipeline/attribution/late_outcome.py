@@ -24,13 +24,19 @@ from attribution_pipeline.attribution.late_files import files_without, rows_of_f
 from attribution_pipeline.attribution.late_meters import load_gone_costs
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
-from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
+from attribution_pipeline.attribution.writing import TABLES, write
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
 
 CHANGED = ("gone", "come")
 """Operations that the recorded state has otherwise, and that this one has."""
+
+CHECKED = (
+    "attribution_id", "charge_id", "billing_account_id", "component", "basis", "tenant_id",
+    "billed_cost", "effective_cost", "billing_currency", "confidence", "unallocated_reason",
+)  # fmt: skip
+"""What invariants and totals ask of every row of a ledger."""
 
 REST = "operation_key, weight, billed_cost, effective_cost"
 
@@ -52,7 +58,7 @@ def publish(
     _make_rows(db, policy, day, stamp, previous)
     columns = ", ".join(COLUMNS)
     db.execute(
-        f"create view recorded_changes as select {columns} from recorded "
+        f"create table recorded_changes as select {columns} from recorded_rows "
         "where attribution_id not in (select attribution_id from carried)"
     )
     causes = revise(
@@ -61,33 +67,36 @@ def publish(
     )  # fmt: skip
     if db.one("select count(*) from held_charges"):
         raise TooMuch("a closed period is held")
+    checked = ", ".join(CHECKED)
+    carried = "attribution_id not in (select attribution_id from recorded_changes)"
     db.execute(
         "alter table ledger rename to changed_ledger; "
-        f"create view ledger as select {columns} from changed_ledger union all "
-        f"select {columns} from recorded "
-        "where attribution_id in (select attribution_id from carried)"
+        f"create view whole_ledger as select {columns} from changed_ledger union all "
+        f"select {columns} from recorded_rows where {carried}; "
+        f"create table ledger as select {checked} from changed_ledger union all "
+        f"select {checked} from recorded where {carried}"
     )
     with db.beside() as beside, ThreadPoolExecutor(max_workers=1) as other:
-        # the ledger is too small for DuckDB to share among threads, and these two take the longest
-        digest = other.submit(whole.content_digest, beside, "ledger")
+        # the ledger is too small for DuckDB to share among threads, and it takes the longest
+        ledger = other.submit(whole.write_ledger, beside, "whole_ledger", out)
         whole.check(db, day)
         files, rows, adds_to = _write(db, previous, out)
+        path, rows["ledger"], digest = ledger.result()
         return whole.outcome(
-            db, slices, findings, causes=causes, files=files, rows=rows, adds_to=adds_to,
-            digest=digest.result(),
+            db, slices, findings, causes=causes, files={**files, "ledger": [path]}, rows=rows,
+            adds_to=adds_to, digest=digest,
         )  # fmt: skip
 
 
 def _write(
     db: Session, previous: Previous, out: Path
 ) -> tuple[dict[str, Sequence[str]], dict[str, int], frozenset[str]]:
-    """Files and rows by table; the tables that are only added to."""
+    """Files and rows by table, but the ledger's; the tables that are only added to."""
     files: dict[str, Sequence[str]] = {}
     rows: dict[str, int] = {}
     adds_to = set()
-    for name in ("ledger", "ledger_revisions"):
-        if name in ALWAYS or db.one(f"select count(*) from {name}"):
-            files[name], rows[name] = write(db, name, out)
+    if db.one("select count(*) from ledger_revisions"):
+        files["ledger_revisions"], rows["ledger_revisions"] = write(db, "ledger_revisions", out)
     for name, (come, gone) in _changes(db).items():
         standing = list(previous.files[name])
         if gone:
@@ -110,8 +119,11 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp, previous: P
     all of a ledger row's requests.
     """
     db.execute("delete from staged where method = 'carried'")
-    keys = " union all ".join(f"select operation_key from {name}" for name in ("ops", *CHANGED))
-    last = whole.load_numbers(db, day, previous, only=keys)
+    # an operation that came and is not gone was not in the plane before, and had no number
+    keys = "select operation_key from individuals union all select operation_key from gone"
+    last = whole.load_numbers(
+        db, day, previous, only=keys if _has(db, "individuals") or _has(db, "gone") else None
+    )
     whole.make_ledger(db, policy, day, stamp, last)
     db.execute(
         "create table numbers_named as select operation_key, operation_number from numbers_before "
@@ -127,13 +139,15 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp, previous: P
             db.execute("alter table published_operations rename to gone_operations")
     load_gone_costs(db)
     request = f"attribution_id, charge_id, operation_number, {REST}"
+    for name, columns, come, gone in (
+        ("same_costs", request, "operation_costs", "gone_costs"),
+        ("same_operations", "* exclude (place)", "published_operations", "gone_operations"),
+    ):
+        # most late operations are new ones: nothing that was there is compared then
+        also = f"intersect select {columns} from {gone}" if _has(db, gone) else "where false"
+        db.execute(f"create table {name} as select {columns} from {come} {also}")
     db.execute(
-        f"""
-        create table same_costs as
-        select {request} from operation_costs intersect select {request} from gone_costs;
-        create table same_operations as
-        select * exclude (place) from published_operations
-        intersect select * exclude (place) from gone_operations;
+        """
         insert into operation_costs
         select attribution_id, charge_id, null, null, null, billed_cost, effective_cost, 0, null, null
         from recorded
@@ -144,6 +158,10 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp, previous: P
         from gone_costs
         """
     )
+
+
+def _has(db: Session, rows: str) -> bool:
+    return bool(db.one(f"select count(*) from {rows}"))
 
 
 def _changes(db: Session) -> dict[str, tuple[str, str]]:

@@ -34,7 +34,6 @@ from attribution_pipeline.attribution.operations import (
     operations_digest,
     repeats,
     said,
-    unmerge_calls,
 )
 from attribution_pipeline.attribution.verdicts import TOKENS, unverified_calls, verify_tokens
 from attribution_pipeline.model.cutting import microseconds
@@ -80,25 +79,25 @@ def late_operation_plane(
         tokens = _verify_late(db, kept, earlier, late, keys, day_us, out)
         if not _load_found(db, policy, spans):
             return None
-        counters: dict[str, dict[str, int]] = {"before": {}}
-        states = {"after": "found union all select * from late_window", "before": "found"}
-        if not db.one("select count(*) from found"):
-            del states["before"]
-        for state, rows in states.items():
-            db.execute(f"create view landed_spans as select * from {rows}")
-            merge_calls(db, policy, day_us, keys, verified=tokens)
-            counters[state] = {**repeats(db), **merged_counts(db)}
-            for table in TABLES:
-                db.execute(f"create table {table}_{state} as select * from {table}")
-            unmerge_calls(db)
-            db.execute("drop table operations; drop view landed_spans")
+        repeated = _repeats_before(db)
+        if repeated is None:
+            return None
+        db.execute(
+            "create view landed_spans as select * from found union all select * from late_window"
+        )
+        merge_calls(db, policy, day_us, keys, verified="tokens_known")
+        for table in TABLES:
+            db.view(f"{table}_kept", kept.files[table])
+            db.execute(
+                f"alter table {table} rename to {table}_after; "
+                f"create table {table}_before as select * from {table}_kept "
+                "where trace_id in (select trace_id from traces)"
+            )
+        counters = {"before": {**repeated, **merged_counts(db, "merged_before")}}
+        counters["after"] = {**repeats(db), **merged_counts(db, "merged_after")}
         files: dict[str, Sequence[str]] = {"tokens": tokens}
         more: dict[str, int] = {}
         for table in TABLES:
-            if "before" not in states:
-                db.execute(
-                    f"create table {table}_before as select * from {table}_after where false"
-                )
             found = _changed_files(db, kept, table, out)
             if found is None:
                 return None
@@ -153,7 +152,7 @@ def _verify_late(
     files that are returned: ``kept``'s, and one for late ones."""
     from_ns, to_ns = calls_window(day_us)
     within = f"end_unix_nano >= {from_ns} and start_unix_nano < {to_ns}"
-    db.view("earlier_spans", earlier, located=True)
+    db.view("earlier_spans", earlier)
     db.view("late_spans", late)
     db.execute(
         f"create view earlier_window as select * from earlier_spans where {within}; "
@@ -171,78 +170,80 @@ def _verify_late(
 
 
 def _load_found(db: Session, policy: Policy, spans: int) -> bool:
-    """``found``: earlier spans that hang together with ``late_window``. False where they are too many."""
+    """``found``: earlier spans that hang together with ``late_window``, of all ``traces`` that do.
+    False where they are too many of ``spans``.
+
+    Whole rows of the late spans' own traces first: hardly ever does another trace hang on them.
+    """
     run = said("run_id", policy)
-    columns = f"trace_id, links, envelope, {run}, parent_issuance_id"
-    hooks = " union ".join(
-        f"""
-        select trace_id, 'run ' || run_id as hook from ({source}) where run_id is not null
-        union select s.trace_id, 'issuance ' || t.issuance_id from ({source}) s
-        join tokens_known t on t.envelope = s.envelope where t.issuance_id is not null
-        union select trace_id, 'issuance ' || parent_issuance_id from ({source})
-        where parent_issuance_id is not null
-        union select trace_id, 'trace ' || split_part(link, ':', 1) from (
-            select trace_id, unnest(string_split(links, ' ')) as link from ({source})
-            where links is not null)
-        union select split_part(link, ':', 1), 'trace ' || split_part(link, ':', 1) from (
-            select unnest(string_split(links, ' ')) as link from ({source}) where links is not null)
-        """
-        for source in (
-            f"select {columns} from late_window",
-            f"select {columns} from earlier_window where links is not null or envelope is not null "
-            f"or parent_issuance_id is not null or {run.removesuffix(' as run_id')} is not null",
-        )
-    )
+    ids = f"trace_id, is_call, response_id, envelope, parent_issuance_id, {run}"
     db.execute(
-        f"create table hooks as {hooks}; "
-        "create table traces as select distinct trace_id from late_window; "
-        "create table responses as select distinct response_id from late_window "
-        "where is_call and response_id is not null"
+        "create table traces (trace_id varchar); "
+        "create table hanging_more as select distinct trace_id from late_window; "
+        "create table found as select * from earlier_window where false; "
+        "create view hanging_known as select * from found union all select * from late_window"
     )
-    known = -1
-    while (reached := _reached(db)) != known:
-        known = reached
+    while db.one("select count(*) from hanging_more"):
         db.execute(
-            """
-            insert into traces
-            select distinct trace_id from hooks
-            where hook in (select hook from hooks where trace_id in (select trace_id from traces))
-                and trace_id not in (select trace_id from traces);
-            create or replace table told as
-            select distinct trace_id, case when is_call then response_id end as response_id
-            from earlier_window
-            where trace_id in (select trace_id from traces)
-                or is_call and response_id in (select response_id from responses);
-            insert into traces
-            select distinct trace_id from told where trace_id not in (select trace_id from traces);
-            insert into responses
-            select distinct response_id from told
-            where response_id is not null
-                and response_id not in (select response_id from responses)
+            "insert into found select * from earlier_window "
+            "where trace_id in (select trace_id from hanging_more); "
+            "insert into traces select distinct trace_id from hanging_more"
+        )
+        if int(db.one("select count(*) from found")) * MOST_LATE > spans:
+            return False
+        db.execute(
+            f"""
+            create or replace table hanging_answers as
+            select distinct response_id from hanging_known where is_call and response_id is not null;
+            create or replace table hanging_runs as
+            select distinct run_id from (select {run} from hanging_known) where run_id is not null;
+            create or replace table hanging_issuances as
+            select issuance_id from tokens_known
+            where issuance_id is not null and envelope in (select envelope from hanging_known)
+            union select parent_issuance_id from hanging_known where parent_issuance_id is not null;
+            create or replace table hanging_envelopes as
+            select envelope from tokens_known
+            where issuance_id in (select issuance_id from hanging_issuances);
+            create or replace table hanging_ends as
+            select split_part(link, ':', 1) as trace_id
+            from (select unnest(string_split(links, ' ')) as link from hanging_known where links is not null)
+            union select trace_id from traces;
+            create or replace table hanging_more as
+            select trace_id from hanging_ends
+            union select trace_id
+            from (select trace_id, unnest(string_split(links, ' ')) as link
+                  from earlier_spans where links is not null)
+            where split_part(link, ':', 1) in (select trace_id from hanging_ends)
             """
         )
-    located = (
-        "select filename, file_row_number from earlier_window "
-        "where trace_id in (select trace_id from traces)"
-    )
-    if int(db.one(f"select count(*) from ({located})")) * MOST_LATE > spans:
-        return False
-    db.execute(f"create table located as {located}")
-    # only ids are read of all spans, whole rows of few
-    joined = "join located l on l.filename = e.filename and l.file_row_number = e.file_row_number"
-    if not db.one("select count(*) from located"):
-        joined = "where false"
-    db.execute(
-        "create table found as select e.* exclude (filename, file_row_number) from earlier_spans e "
-        f"{joined}; "
-        "drop table hooks; drop table traces; drop table responses; drop table told; "
-        "drop table located"
-    )
+        for hangs in (
+            "is_call and response_id in (select response_id from hanging_answers)",
+            "envelope in (select envelope from hanging_envelopes)",
+            "parent_issuance_id in (select issuance_id from hanging_issuances)",
+            "run_id in (select run_id from hanging_runs)",
+        ):
+            there, ours = (
+                f"(select {ids} from {name}) s where {hangs}" for name in ("earlier_spans", "found")
+            )
+            # to count spans costs half of what it costs to say whose they are
+            if db.one(f"select (select count(*) from {there}) - (select count(*) from {ours})"):
+                db.execute(f"insert into hanging_more select distinct trace_id from {there}")
+        db.execute("delete from hanging_more where trace_id in (select trace_id from traces)")
     return True
 
 
-def _reached(db: Session) -> int:
-    return int(db.one("select (select count(*) from traces) + (select count(*) from responses)"))
+def _repeats_before(db: Session) -> dict[str, int] | None:
+    """What ``operations.repeats`` would say of ``found``; None where deliveries of one span differ in
+    whether it is a call, so that only a merge of them could say."""
+    ((spans, deliveries, mixed),) = db.rows(
+        "select count(*) filter (calls > 0), coalesce(sum(deliveries - 1) filter (calls > 0), 0), "
+        "count(*) filter (calls > 0 and calls < deliveries) from ("
+        "select count(*) as deliveries, count(*) filter (is_call) as calls from found "
+        "group by trace_id, span_id having count(*) > 1) f"
+    )
+    if mixed:
+        return None
+    return {"repeated_spans": int(spans), "repeated_deliveries": int(deliveries)}
 
 
 def _counters(kept: Mapping[str, int], states: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

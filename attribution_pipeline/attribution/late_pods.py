@@ -123,12 +123,17 @@ def refuse_shared_charges(db: Session) -> None:
 def stage_carried(db: Session) -> None:
     """Rows of ``carried`` into ``staged``. TooMuch where one has lost its owner, or came out at
     nothing: bases of later phases may look at what it was added up from."""
-    waiting = db.one("select count(*) from carried where not is_staged")
-    before = db.one("select count(*) from staged")
-    db.run("late/carried", int=db.integer)
-    if db.one("select count(*) from staged") - before != waiting:
+    ((owners_lost, cancelled),) = db.rows(
+        "select count(*) filter (r.who_id is null), "
+        "count(*) filter (r.billed = 0 and r.effective = 0) from carried c "
+        "join recorded r on r.attribution_id = c.attribution_id where not c.is_staged"
+    )
+    if owners_lost:
         raise TooMuch("a recorded row names somebody whom no operation names any more")
+    if cancelled:
+        raise TooMuch("requests of a recorded row cancel each other out")
+    db.run("late/carried", int=db.integer)
     if db.one(
         "select count(*) from staged where method = 'carried' and billed = 0 and effective = 0"
     ):
-        raise TooMuch("requests of a recorded row cancel each other out")
+        raise TooMuch("recorded rows of a tenant cancel each other out")

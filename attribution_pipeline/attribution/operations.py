@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
-from attribution_pipeline.attribution.engine import NULL, Session, day_session
+from attribution_pipeline.attribution.engine import (
+    LANES,
+    NULL,
+    Session,
+    day_session,
+    lanes_text,
+)
 from attribution_pipeline.attribution.identity import (
     answers_itself,
     forget,
@@ -121,7 +127,7 @@ def merge_calls(
     day_us: int,
     keys: KeyRing | None = None,
     *,
-    verified: Sequence[str] = (),
+    verified: str = "",
 ) -> None:
     """``repeated`` and ``operations`` from ``landed_spans``: spans of one call stand or fall together,
     so any choice of spans that holds all of some calls gives these calls' operations."""
@@ -135,7 +141,7 @@ def find_operations(
     day_us: int,
     keys: KeyRing | None = None,
     *,
-    verified: Sequence[str] = (),
+    verified: str = "",
 ) -> None:
     """``repeated``, ``merged``, ``tokens`` and the view ``billed``, in the shape of ``operations``.
 
@@ -211,6 +217,8 @@ def calls_window(day_us: int) -> tuple[str, str]:
 
 def operations_digest(db: Session, table: str) -> str:
     """The set digest of rows in the shape of ``operations``."""
+    if not db.one(f"select count(*) from {table}"):
+        return lanes_text([0] * LANES)
     return db.set_digest(table, db.columns(table))
 
 

@@ -44,46 +44,95 @@ class Digest:
     def add(self, texts: pa.Array) -> None:
         """Rows by their canonical text, none of them null."""
         import numpy as np
-        import pyarrow as pa
 
-        texts = texts.cast(pa.large_binary())
-        if not len(texts):
-            return
-        _, offsets, data = texts.buffers()
-        ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1].tolist()
-        text, sha256 = memoryview(data), hashlib.sha256
-        hashes = b"".join([sha256(text[start:end]).digest() for start, end in pairwise(ends)])
+        hashes = b"".join(_hashes(texts))
         found = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, LANES)
         for lane, total in enumerate(found.sum(axis=0, dtype=np.uint64).tolist()):
             self.lanes[lane] += total
 
 
+class SortedDigest:
+    """sha256 over the sorted hashes of rows: see ``engine.Session.digest``."""
+
+    def __init__(self) -> None:
+        self.hashes: list[bytes] = []
+
+    def add(self, texts: pa.Array) -> None:
+        """Rows by their canonical text; one without is left out."""
+        self.hashes += _hashes(texts.drop_null())
+
+    def hexdigest(self) -> str:
+        """Of all rows so far."""
+        return hashlib.sha256(b"".join(sorted(self.hashes)).hex().encode()).hexdigest()
+
+
+def _hashes(texts: pa.Array) -> list[bytes]:
+    """sha256 of texts, none of them null."""
+    import numpy as np
+    import pyarrow as pa
+
+    texts = texts.cast(pa.large_binary())
+    if not len(texts):
+        return []
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1].tolist()
+    text, sha256 = memoryview(data), hashlib.sha256
+    return [sha256(text[start:end]).digest() for start, end in pairwise(ends)]
+
+
 def write_parts(rows: pa.RecordBatchReader, paths: Sequence[Path], part: str, text: str) -> Digest:
     """A zstd Parquet file for each of ``paths``, of the rows whose column ``part`` is its number; rows
     come by part. Returns the digest of all of them by their column ``text``. Neither column is written.
-
-    One thread compresses a row group while rows of the next one come.
     """
-    import pyarrow as pa
-
     digest = Digest()
-    shape = pa.schema([field for field in rows.schema if field.name not in (part, text)])
+    shape = _without(rows.schema, part, text)
 
     def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
         for batch in rows:
             digest.add(batch.column(text))
             yield from _by_part(batch.column(part), batch.select(shape.names))
 
+    _write(digested(), paths, shape)
+    return digest
+
+
+def write_rows(rows: pa.RecordBatchReader, path: Path, text: str) -> tuple[int, SortedDigest]:
+    """A zstd Parquet file of rows in their order. Returns how many they are, and the digest of those
+    that have a ``text``, which is not written."""
+    digest = SortedDigest()
+    shape = _without(rows.schema, text)
+    count = 0
+
+    def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
+        nonlocal count
+        for batch in rows:
+            digest.add(batch.column(text))
+            count += batch.num_rows
+            yield 0, batch.select(shape.names)
+
+    _write(digested(), [path], shape)
+    return count, digest
+
+
+def _without(schema: pa.Schema, *names: str) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([field for field in schema if field.name not in names])
+
+
+def _write(
+    rows: Iterable[tuple[int, pa.RecordBatch]], paths: Sequence[Path], shape: pa.Schema
+) -> None:
+    """One thread compresses a row group while rows of the next one come."""
     # in this order: files are closed when nobody writes to them any more
     with _Files(paths, shape) as files, ThreadPoolExecutor(1) as beside:
         writing = None
-        for number, group in _row_groups(digested()):
+        for number, group in _row_groups(rows):
             if writing is not None:
                 writing.result()
             writing = beside.submit(files.write, number, group)
         if writing is not None:
             writing.result()
-    return digest
 
 
 def _by_part(parts: pa.Array, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -18,16 +18,19 @@ from attribution_pipeline.attribution.kernel import attribution_id, decimal, wha
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.requests import first_number, named_by, operation_rows
-from attribution_pipeline.attribution.revise import Stamp, revise
+from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
 from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
 from attribution_pipeline.model.errors import Broken
-from attribution_pipeline.model.ledger import LEDGER, NOT_CONTENT, WHO
+from attribution_pipeline.model.ledger import NOT_CONTENT, WHO
 from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from attribution_pipeline.model.policy import Policy
+
+CONTENT = tuple(name for name in COLUMNS if name not in NOT_CONTENT)
+HAS_CONTENT = "billed_cost <> 0 or effective_cost <> 0"
 
 SHOWN = 20
 """Breaches that an error names; the rest are counted."""
@@ -106,19 +109,28 @@ def outcome(
 
 def content_digest(db: Session, table: str) -> str:
     """Invariant 4: what rows say, without their history. Rows of zero say nothing."""
-    content = [column for column in LEDGER.names if column not in (*NOT_CONTENT, "charge_date")]
-    return db.digest(table, content, "billed_cost <> 0 or effective_cost <> 0")
+    return db.digest(table, CONTENT, HAS_CONTENT)
 
 
-def load_numbers(db: Session, day: date, previous: Previous | None, only: str = "") -> int:
+def write_ledger(db: Session, ledger: str, out: Path) -> tuple[str, int, str]:
+    """The file of a relation in the shape of ``ledger``, its rows, and its content digest."""
+    path = out / "ledger-0.parquet"
+    rows, digest = db.write_digested(
+        ledger, path, columns=COLUMNS, order=TABLES["ledger"][2],
+        digested=CONTENT, where=HAS_CONTENT,
+    )  # fmt: skip
+    return str(path), rows, digest
+
+
+def load_numbers(db: Session, day: date, previous: Previous | None, only: str | None = "") -> int:
     """``numbers_before``: the numbers that the state before gives operations; the largest of all.
-    ``only``: a query of the keys that matter."""
+    ``only``: a query of the keys that matter, None where none of ``operations`` does."""
     if previous is None:
         db.execute("create table numbers_before (operation_key varchar, operation_number bigint)")
         return first_number(day)
     db.view("operations_at_rest", previous.files["operations"])
     db.view("requests_at_rest", previous.files["operation_costs"], by_name=True)
-    wanted = f" where operation_key in ({only})" if only else ""
+    wanted = " where false" if only is None else f" where operation_key in ({only})" if only else ""
     db.execute(
         "create table numbers_before as select operation_key, operation_number from "
         f"({operation_rows('operations_at_rest')}){wanted} union all "

@@ -45,14 +45,12 @@ LEFT_BEHIND = ("tokens", "signers", "allowed", "disbelieved")
 """Tables that ``load_verdicts`` leaves."""
 
 
-def load_verdicts(
-    db: Session, policy: Policy, keys: KeyRing | None, *, verified: Sequence[str] = ()
-) -> None:
+def load_verdicts(db: Session, policy: Policy, keys: KeyRing | None, *, verified: str = "") -> None:
     """``tokens`` (grain: distinct envelope of ``carriers``), ``disbelieved`` (grain: issuance that is
     believed nowhere), ``signers`` (grain: service that must sign), ``allowed`` (grain: such a
     service, key, tenant).
 
-    ``verified``: files with tokens of an earlier state under the same keys, not verified again.
+    ``verified``: a view of tokens of an earlier state under the same keys, not verified again.
     """
     _load_tokens(db, keys, verified)
     _load_signers(db, policy)
@@ -73,17 +71,16 @@ def unverified_calls(db: Session, operations: str) -> list[Finding]:
 def verify_tokens(
     db: Session, spans: str, keys: KeyRing | None, *, known: str = "", table: str = "tokens"
 ) -> None:
-    """``table`` (columns ``TOKENS``) of the distinct envelopes of ``spans`` that the table ``known``
-    does not have yet."""
+    """``table`` (columns ``TOKENS``) of the distinct envelopes of ``spans`` that the view ``known``
+    does not have yet; those that it has are not read into memory."""
     import pyarrow as pa
 
     from attribution_pipeline.envelope import KeyRing, verify_issuance
 
     ring = KeyRing() if keys is None else keys
-    unknown = f"and envelope not in (select envelope from {known})" if known else ""
-    new = db.table(
-        f"select distinct envelope from {spans} where envelope is not null {unknown} order by 1"
-    )
+    carried = f"select distinct envelope from {spans} where envelope is not null"
+    known = f"except select envelope from {known} where envelope in ({carried})" if known else ""
+    new = db.table(f"{carried} {known} order by 1")
     batches = [
         _table([(token, verify_issuance(token, ring)) for token in batch.column(0).to_pylist()])
         for batch in new.to_batches(max_chunksize=TOKENS_AT_A_TIME)
@@ -91,16 +88,16 @@ def verify_tokens(
     db.load(table, pa.concat_tables([_table([]), *batches]))
 
 
-def _load_tokens(db: Session, keys: KeyRing | None, verified: Sequence[str]) -> None:
+def _load_tokens(db: Session, keys: KeyRing | None, verified: str) -> None:
     if not verified:
         verify_tokens(db, "carriers", keys)
         return
-    db.view("verified_tokens", verified)
-    verify_tokens(db, "carriers", keys, known="verified_tokens")
     db.execute(
-        f"insert into tokens select {', '.join(TOKENS)} from verified_tokens "
-        "where envelope in (select envelope from carriers); drop view verified_tokens"
+        f"create table verified_tokens as select {', '.join(TOKENS)} from {verified} "
+        "where envelope in (select envelope from carriers)"
     )
+    verify_tokens(db, "carriers", keys, known="verified_tokens")
+    db.execute("insert into tokens select * from verified_tokens; drop table verified_tokens")
 
 
 def _table(found: Sequence[tuple[str, Verification]]) -> pa.Table:

@@ -107,3 +107,24 @@ def test_a_day_that_hangs_together_with_what_is_late_is_done_whole(
     monkeypatch.setattr(late_plane, "MOST_LATE", 8)
     with pytest.raises(AssertionError, match="too many late spans"):
         after(tmp_path, early, later)
+
+
+def test_a_response_that_is_told_again_in_another_trace_is_one_call(tmp_path: Path):
+    said = {"tenant_id": "acme", "response_id": "msg_01fffa9ce9d43e60f8a1b2c3"}
+    (late,) = after(tmp_path, [model_call(1, 1, **said)], [model_call(2, 2, **said)])
+    assert late.planes["operations"].rows["operations"] == len(OTHERS) + 1
+
+
+def test_deliveries_that_differ_in_what_a_span_is_are_done_whole(tmp_path: Path):
+    """Which of them stands, and so how often it came, is for a merge to say."""
+    call = model_call(1, 1)
+    early = [call, {**call, "is_call": False}]
+    with pytest.raises(AssertionError, match="too many late spans"):
+        after(tmp_path, early, [span("child", 1)])
+
+
+def test_a_late_repetition_is_counted_once_more(tmp_path: Path):
+    call = model_call(1, 1)
+    first, second = after(tmp_path, [call], [dict(call)], [dict(call), span("child", 1)])
+    counted = [found.planes["operations"].rows["repeated_deliveries"] for found in (first, second)]
+    assert counted == [1, 2]

@@ -86,6 +86,17 @@ def test_no_rows_are_files_without_rows(db, tmp_path):
     assert pq.read_schema(tmp_path / "1.parquet").names == ["id", "n", "tenant", "even", "part"]
 
 
+def test_a_file_and_its_digest_come_from_one_look_as_from_two(db, tmp_path):
+    asked = {"columns": ["n", "id", "tenant"], "order": "id", "digested": ["tenant", "n"]}
+    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
+    found = db.write_digested("calls", here, **asked, where="n % 2 = 0")
+    assert found == (ROWS, db.digest("calls", ["tenant", "n"], "even"))
+    assert found == Session.write_digested(db, "calls", there, **asked, where="even")
+    rows = [tuple(row.values()) for row in pq.read_table(here).to_pylist()]
+    assert rows == db.rows("select n, id, tenant from calls order by id")
+    assert pq.read_table(there).to_pylist() == pq.read_table(here).to_pylist()
+
+
 def test_one_changed_value_is_another_digest(db, tmp_path):
     digest, _ = written(db, tmp_path)
     db.execute("update calls set tenant = '' where n = 44997 and tenant is null")

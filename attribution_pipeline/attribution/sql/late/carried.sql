@@ -1,13 +1,15 @@
--- Carried rows among the staged ones, where the bases of later phases look for them.
--- in:  carried (grain: attribution_id), recorded, actors
+-- Carried rows among the staged ones, added up as far as the bases of later phases tell them apart.
+-- in:  carried (grain: attribution_id), recorded, actors, portions
 -- out: rows of staged, of method 'carried'
 insert into staged
-select c.portion_id, r.component, r.leg, r.basis, a.who_id, r.operation_name, r.model, r.token_kind,
-       r.unallocated_reason, null, 'carried', null, null, null, null, r.confidence,
-       cast(r.billed as {int}), cast(r.effective as {int})
+select min(c.portion_id), 'carried', 'carried', 'carried', min(r.who_id), null, null, null,
+       r.unallocated_reason, null, 'carried', null, null, null, null, null,
+       cast(sum(r.billed) as {int}), cast(sum(r.effective) as {int})
 from carried c
 join recorded r on r.attribution_id = c.attribution_id
-join actors a on a.actor_key = r.actor_key
-where not c.is_staged;
+join portions p on p.portion_id = c.portion_id
+where not c.is_staged
+group by p.billing_account_id, p.billing_currency, p.charge_category, p.charge_class,
+         r.tenant_id, r.unallocated_reason;
 
-update carried set is_staged = true;
+update carried set is_staged = true where not is_staged;
