@@ -36,6 +36,8 @@ def tables() -> str:
     """Every published table and column."""
     from attribution_pipeline.lake.shapes import ROW_ORDER, schema_of
     from attribution_pipeline.model.columns import TABLES
+    from attribution_pipeline.model.daily import SCHEMAS
+    from attribution_pipeline.model.daily_columns import TABLES as ROLLUPS
 
     parts = [
         "# Tables and columns",
@@ -54,6 +56,18 @@ def tables() -> str:
             grain + (f" Sorted by {order}." if order else ""),
             _table(("column", "type", "meaning"), rows),
         ]
+    parts += [
+        "## Daily roll-ups",
+        "Small tables of every recorded day, made after it: what `attribution spend` and the dashboard "
+        "read. A roll-up is of one state of its day and names it; one that lags behind is computed anew "
+        "where it is read. Its grain is `charge_date` and the columns before its first sum.",
+    ]
+    for table, (grain, meanings) in ROLLUPS.items():
+        rows = [
+            (f"`{field.name}`", f"`{_type(field.type)}`", meanings[field.name])
+            for field in SCHEMAS[table]
+        ]
+        parts += [f"### `{table}`", grain, _table(("column", "type", "meaning"), rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -17,6 +17,7 @@ from attribution_pipeline.commands.options import (
     MaybeTo,
     Out,
     ordered,
+    usable_place,
 )
 from attribution_pipeline.commands.recorded_span import recorded_span
 from attribution_pipeline.model.errors import Refusal
@@ -37,8 +38,8 @@ def register(app: typer.Typer) -> None:
 def spend(
     view: Annotated[
         str,
-        typer.Argument(metavar="VIEW", help="highlights; product, workflow, model, platform, "
-                       "governance; backlog: what to label first."),
+        typer.Argument(metavar="VIEW", help="highlights; business, product, workflow, model, "
+                       "platform, governance; backlog: what to label first."),
     ] = HIGHLIGHTS,
     first: MaybeFrom = None,
     last: MaybeTo = None,
@@ -50,11 +51,14 @@ def spend(
     """Views of what is recorded. Every row says how sure it is, what may still move and under which
     policy versions it stands; sums are of the policy's settlement metric and exact.
     """
+    from attribution_pipeline.attribution.engine import session
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.orchestration.house import House
-    from attribution_pipeline.views import output
-    from attribution_pipeline.views.spend import VIEWS, open_spend, spend_view
-    from attribution_pipeline.views.spend.highlights import as_table, highlights
+    from attribution_pipeline.proof.replay import clean_place
+    from attribution_pipeline.views import day_ranges, output
+    from attribution_pipeline.views.daily import open_daily
+    from attribution_pipeline.views.spend import VIEWS, spend_view
+    from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
     from attribution_pipeline.views.spend.table import table_lines
 
     if view not in (HIGHLIGHTS, *VIEWS):
@@ -72,16 +76,26 @@ def spend(
     assert head is not None, "the newest recorded day is recorded"
     metric = lake.policies.load(lake.document(head)["policy"]["file"]).settlement.metric
 
-    from attribution_pipeline.attribution.engine import session
-
-    reads = VIEWS[view].reads if view in VIEWS else ("ledger",)
-    with lake.staging(newest) as scratch, session(house.compute(scratch)) as db:
-        open_spend(db, lake, span.first, span.last, reads, as_of=as_of)
+    reads = VIEWS[view].reads if view in VIEWS else READS
+    landed = house.landed if as_of is None else house.landed.by(as_of)
+    scheduled = house.deployment.scheduled_workflows
+    with usable_place(), clean_place() as scratch, session(house.compute(scratch)) as db:
+        opened = open_daily(
+            db, lake, span.first, span.last, reads,
+            landed=landed, as_of=as_of, compute=house.compute(scratch),
+        )  # fmt: skip
         rows: pa.Table = (
             spend_view(db, view, metric)
             if view in VIEWS
-            else as_table(highlights(db, metric, newest))
+            else as_table(highlights(db, metric, newest, scheduled=scheduled))
         )
     output.write(rows, chosen, out, typer.echo, table_lines)
     if chosen == "table":
         typer.echo(f"\n{span.first} to {span.last}, {metric}", err=True)
+    computed = {day for days in opened.computed.values() for day in days}
+    if computed:
+        typer.echo(
+            f"computed from the ledger, for want of roll-ups: {day_ranges.counted(computed)}; "
+            "a run of the day makes them",
+            err=True,
+        )

@@ -27,5 +27,9 @@ class Refusal(Exception):
         return " ".join(text.split())
 
 
+class Overtaken(Refusal):
+    """Another run was first with what this one was about to commit: look again, and try again."""
+
+
 class Broken(AssertionError):
     """An invariant of the ledger that does not hold. Never caught: the day is not written."""

@@ -53,6 +53,10 @@ OUTCOMES: dict[str, tuple[str, float, float]] = {
 """Workflow -> kind, share of requests that anything is said of, share of those that were useful. Of
 the others nothing is known; the nightly digest is a job whose output hardly anyone opens."""
 
+WORSE, WORSE_TIMES = "chat-assist", 0.5
+"""The workflow that costs what it did and is of less use in the newer half of the days, and what share
+of its outcomes that were useful still is."""
+
 STRAY_SHARE = 0.01
 """Outcomes of requests that the company's tracing never saw."""
 
@@ -118,7 +122,8 @@ class Business:
             writer = csv.writer(file, lineterminator="\n")
             if not part:
                 writer.writerow(["time", "operation_id", "trace_id", "kind", "value"])
-            writer.writerows(_outcomes(rng, chunk, ids, carried))
+            is_newer = number >= len(self._days) - len(self._days) // 2
+            writer.writerows(_outcomes(rng, chunk, ids, carried, is_newer=is_newer))
 
     def spent(self, day: date, truth: pa.Table) -> None:
         """What the day cost, by tenant, workflow, and whether it is tokens of a model that answers."""
@@ -187,13 +192,15 @@ class Business:
 
 
 def _outcomes(
-    rng: np.random.Generator, chunk: Chunk, ids: Ids, carried: Carried
+    rng: np.random.Generator, chunk: Chunk, ids: Ids, carried: Carried, *, is_newer: bool
 ) -> Iterator[list[Any]]:
     workflow = chunk.root_who % len(WORKFLOWS)
     habits = [OUTCOMES.get(one.name, ("", 0.0, 0.0)) for one in WORKFLOWS]
+    times = [WORSE_TIMES if is_newer and one.name == WORSE else 1.0 for one in WORKFLOWS]
     luck, use, delay = rng.random((3, len(workflow)))
     said = luck < np.array([share for _, share, _ in habits])[workflow]
-    useful = use < np.array([share for _, _, share in habits])[workflow]
+    shares = np.array([share for _, _, share in habits]) * np.array(times)
+    useful = use < shares[workflow]
     delays = np.minimum(-np.log1p(-delay) * MEAN_DELAY_MS, MOST_DELAY_MS).astype(np.int64)
     stray = rng.random(len(workflow)) < STRAY_SHARE
     for root in np.flatnonzero(said).tolist():

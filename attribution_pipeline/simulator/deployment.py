@@ -30,8 +30,15 @@ BUSINESS = """\
 """
 
 
+SCHEDULED = """\
+# by clock, whether somebody reads what they make or not
+scheduled_workflows: [nightly-*, hourly-sync]
+"""
+
+
 def deployment_text(first_day: date, *, business: bool = False) -> str:
-    """``attribution.yaml``; ``business``: with budgets and outcomes."""
+    """``attribution.yaml``; ``business``: with budgets and outcomes, and which workflows run by
+    clock."""
     billing = "\n".join(
         f"    - {{name: {name}, uri: ./bill-{name}, format: focus, delivery: {delivery}}}"
         for name, delivery in SOURCES.items()
@@ -43,6 +50,7 @@ storage: ./lake
 first_day: {first_day}
 policies: ./policies
 keys: ./keys.yaml
+{SCHEDULED if business else ""}\
 sources:
   billing:
 {billing}

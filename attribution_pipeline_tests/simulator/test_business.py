@@ -58,6 +58,18 @@ def test_most_outcomes_are_of_requests_that_happened_and_some_of_nothing(busines
     assert all(datetime.fromisoformat(row["time"]) > begins for row in rows)
 
 
+def test_chat_is_of_less_use_in_the_newer_half_and_jobs_by_clock_are_named(business: Path) -> None:
+    shares = []
+    for path in sorted((business / "outcomes").glob("*.csv")):
+        rows = [row for row in csv.DictReader(path.read_text().splitlines())
+                if row["kind"] == "resolution"]  # fmt: skip
+        shares.append(sum(int(row["value"]) for row in rows) / len(rows))
+    half = len(shares) // 2
+    assert max(shares[-half:]) < min(shares[:-half])
+    said = yaml.safe_load((business / "attribution.yaml").read_text())
+    assert said["scheduled_workflows"] == ["nightly-*", "hourly-sync"]
+
+
 def test_some_requests_have_no_outcome(business: Path) -> None:
     named = {row["trace_id"] for row in outcomes(business)}
     roots = {span.id[0] for span in reading.spans(business)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.envelope import Claims, Key, issue
+from attribution_pipeline.envelope.token import join_token, read_token
 from attribution_pipeline.views.outcomes import joined, per_useful
 
 PUBLISHED = (
@@ -105,3 +107,32 @@ def test_operation_ids_are_read_from_envelopes_and_broken_ones_say_nothing(db: S
 def test_outcomes_are_summed_by_known_columns_alone(db: Session) -> None:
     with pytest.raises(ValueError, match="summed by kind, tenant_id"):
         per_useful(db, "effective_cost", ["reserved"])
+
+
+@pytest.mark.parametrize(
+    "spelled", [(", ", ": "), (",", ":")], ids=["with spaces", "as issuers do"]
+)
+@pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
+def test_an_envelope_is_found_however_its_claims_are_spelled(
+    db: Session, spelled: tuple[str, str], escaped: bool
+) -> None:
+    claims = Claims(
+        tenant_id="acme", originator_id="u", workflow_id="w", operation_id="op-1",
+        issuance_id="i", issued_at=1, expires_at=2, audience="a",
+    )  # fmt: skip
+    said = {
+        "version": 1,
+        "algorithm": "hmac-sha256",
+        "signing_key_id": "k",
+        **claims.signed_fields(),
+    }
+    text = json.dumps(said, separators=spelled)
+    if escaped:
+        text = text.replace('"op-1"', '"\\u006fp-1"')
+    token = join_token(text.encode(), b"s")
+    assert read_token(token).claims.operation_id == "op-1"
+    load(db, "landed", ("envelope",), [(token,), (token,), ("attr1.x.y",), ("nothing",), (None,)])
+    assert joined._tokens(db, "select * from landed", {"op-1"}).to_pylist() == [
+        {"envelope": token, "operation_id": "op-1"}
+    ]
+    assert joined._tokens(db, "select * from landed", {"op-2"}).num_rows == 0

@@ -17,6 +17,7 @@ from attribution_pipeline.orchestration.ledger_figures import (
     unallocated_share,
 )
 from attribution_pipeline.orchestration.metadata import Metadata
+from attribution_pipeline.views.reasons import remedy
 
 FINDING_COLUMNS = ("check", "severity", "subject", "detail")
 
@@ -40,7 +41,7 @@ def rejected_records(recorded: RecordedDay) -> Answer:
         total <= limit,
         f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
         f"`{first['reason']}`. Each is named with its object, position and detail in "
-        f"{recorded.house.deployment.storage_folder / 'landed' / 'rejected'} (Parquet): mend the "
+        f"{recorded.house.deployment.place / 'landed' / 'rejected'} (Parquet): mend the "
         "source, and land again.",
         metadata,
     )
@@ -93,24 +94,9 @@ def unallocated_within_slo(recorded: RecordedDay) -> Answer:
         False,
         f"{shown.percent(found)} of {metric} is unallocated, more than {shown.percent(limit)}; "
         f"most of it is `{worst['reason']}` ({shown.money(worst[metric])} {worst['currency']}). "
-        f"{REMEDIES.get(worst['reason'], REMEDIES[''])}",
+        f"{remedy(worst['reason'])}",
         metadata,
     )
-
-
-REMEDIES = {
-    "telemetry_gap": "Deliver the spans that are missing: see telemetry_coverage for the slices.",
-    "identity_missing": "Stamp attribution.tenant_id on these calls, or name their attribute under "
-    "join.attributes.",
-    "identity_unverified": "See `verdict` of these operations: let the service sign, deliver the "
-    "key that is missing, or link the traces that share an envelope.",
-    "no_operation_evidence": "Instrument what runs in these pods, or declare their workload under "
-    "join.dedicated.",
-    "no_driver": "Deliver the usage report that the pool's driver names, or give the pool another.",
-    "unmatched_charge": "Add a meter or a pool to the policy that matches these charges.",
-    "": "attribution ledger --by unallocated_reason,service shows where.",
-}
-"""What to do about the reason that holds most of the money."""
 
 
 def evidence_gates(recorded: RecordedDay) -> Answer:

@@ -27,6 +27,8 @@ REMEDIES: Mapping[str, str] = {
     "the change under the next number.",
     "recorded_files": "A file that the manifest names is missing, or is another: something else wrote "
     "to the lake. Restore it from a backup; its name and sha256 are in the message.",
+    "rollups_sum_to_the_ledger": "A roll-up is not what its ledger says. Run the day again: it is made "
+    "anew, and the ledger itself is untouched. If it stays, report what the message says.",
     "rejected_records": "Each record is listed under `storage/landed/rejected` with object, position "
     "and reason. Mend the source, deliver again, and let it land.",
     "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "

@@ -10,7 +10,9 @@ call's verdict is ``verified``. An outcome with a trace alone is of all calls of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -31,6 +33,9 @@ SQL = Path(__file__).parent / "sql"
 LOOKBACK_DAYS = 7
 """How long after its operation an outcome may come. Ids are random, so that every day looked back to is
 a day whose operations are read."""
+
+BATCH = 50_000
+"""Envelopes that are looked at at a time."""
 
 _DAY = timedelta(days=1)
 """An operation may end after its outcome: it runs over midnight, or a clock is off."""
@@ -82,7 +87,10 @@ def open_outcomes(
     linked = {day for (day,) in db.rows("select distinct charge_date from links")}
     # a call that ran over midnight has a part of its cost on the day before it ended
     costly = [day for day in days if day in linked or day + _DAY in linked]
-    _open(db, lake, "ledger", costly, "attribution_id, billing_currency", as_of)
+    _open(
+        db, lake, "ledger", costly,
+        "attribution_id, confidence, settlement, policy_version, billing_currency", as_of,
+    )  # fmt: skip
     _open(
         db, lake, "operation_costs", costly,
         "attribution_id, operation_number, operation_key, billed_cost, effective_cost", as_of,
@@ -101,7 +109,7 @@ def _load_outcomes(db: Session, landed: LandedView, first: date, last: date) -> 
     files = landed.files("outcomes", first, last)
     landed.verify(files)
     if files:
-        db.view("landed_outcomes", [str(landed.storage / file.path) for file in files])
+        db.view("landed_outcomes", landed.local(files))
     else:
         fields = [pa.field("source", pa.string()), *OUTCOMES]
         db.load("landed_outcomes", pa.schema(fields).empty_table())
@@ -119,9 +127,9 @@ def _load_spans(db: Session, landed: LandedView, days: tuple[date, date]) -> Non
         _load_no_ids(db)
         return
     landed.verify(files)
-    db.view("spans", [str(landed.storage / file.path) for file in files], by_name=True)
+    db.view("spans", landed.local(files), by_name=True)
     ids = {found for (found,) in db.rows(wanted)}
-    db.load("wanted_tokens", _tokens(db, "select distinct envelope from spans", ids))
+    db.load("wanted_tokens", _tokens(db, "select envelope from spans", ids))
     db.execute(
         "create table of_traces as select distinct trace_id from spans where operation_id in "
         f"({wanted}) or envelope in (select envelope from wanted_tokens)"
@@ -146,17 +154,34 @@ def _tokens(db: Session, query: str, wanted: set[str] | None) -> pa.Table:
     """Envelopes of a query with the operation id in each, of the wanted ids if any are named."""
     from attribution_pipeline.envelope.token import Unreadable, read_token
 
-    def read() -> Iterator[tuple[str, str]]:
-        # no signature is looked at: what a call's verdict is worth is said beside the call
-        for (token,) in db.rows(f"select envelope from ({query}) where envelope is not null"):
+    found: dict[str, str] = {}
+    # no signature is looked at: what a call's verdict is worth is said beside the call
+    for batch in db.batches(f"select envelope from ({query}) where envelope is not null", BATCH):
+        for token in batch.column(0).to_pylist():
+            if token in found or (wanted is not None and not _may_name(token, wanted)):
+                continue
             try:
                 claims = read_token(token).claims
             except Unreadable:
                 continue  # the day's verdict says so
             if wanted is None or claims.operation_id in wanted:
-                yield token, claims.operation_id
+                found[token] = claims.operation_id
+    return _texts(("envelope", "operation_id"), list(found.items()))
 
-    return _texts(("envelope", "operation_id"), list(read()))
+
+def _may_name(token: str, wanted: set[str]) -> bool:
+    """Whether it is worth taking apart: a week has a million envelopes, and few are asked for. One that
+    is spelled in another way than issuers do is always worth it."""
+    _, _, rest = token.partition(".")
+    try:
+        payload = urlsafe_b64decode(rest.partition(".")[0] + "==")
+    except ValueError:
+        return False  # no envelope
+    ids = _OPERATION_ID.findall(payload)
+    return len(ids) != 1 or b"\\" in payload or ids[0].decode("ascii") in wanted
+
+
+_OPERATION_ID = re.compile(rb'"operation_id":"([ -~]*?)"')
 
 
 def _load_published(db: Session, lake: Lake, days: Sequence[date], as_of: datetime | None) -> None:

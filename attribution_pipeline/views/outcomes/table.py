@@ -36,7 +36,7 @@ _OF_OPERATIONS = ("tenant_id", "feature", "workflow_id", "agent", "model")
 
 def outcome_rows(db: Session) -> pa.Table:
     """``COLUMNS``, of the relations that ``open_outcomes`` left in ``db``."""
-    return db.table(_rows_query())
+    return db.table(rows_query())
 
 
 def per_useful(db: Session, metric: str, by: Sequence[str] = ("kind",)) -> pa.Table:
@@ -60,7 +60,7 @@ def per_useful(db: Session, metric: str, by: Sequence[str] = ("kind",)) -> pa.Ta
         by=each(""), of_rows=each("r."), of_counted=each("n."), of_counted_last=each("n.", " nulls last"),
         same=" and ".join(f"n.{column} is not distinct from s.{column}" for column in by),
     )  # fmt: skip
-    db.execute(f"create or replace temporary view outcome_rows as {_rows_query()}")
+    db.execute(f"create or replace temporary view outcome_rows as {rows_query()}")
     found = db.table(query)
     costs, useful = found[metric].to_pylist(), found["useful"].to_pylist()
     quotients = [
@@ -73,7 +73,8 @@ def per_useful(db: Session, metric: str, by: Sequence[str] = ("kind",)) -> pa.Ta
     return found.append_column(field, pa.array(quotients, field.type))
 
 
-def _rows_query() -> str:
+def rows_query() -> str:
+    """SQL: ``COLUMNS``, of the relations that ``open_outcomes`` leaves."""
     one = {
         f"one_{column}": f"case when count(distinct coalesce(p.{column}, chr(30))) = 1 "
         f"then max(p.{column}) end"

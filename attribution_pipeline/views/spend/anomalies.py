@@ -72,7 +72,7 @@ class Anomaly:
 def anomalies(db: Session, metric: str, newest: date, *, days: int = 1) -> list[Anomaly]:
     """Of the ``days`` that end with ``newest``: the dearest ``MOST_SHOWN``, explained.
 
-    Reads ``ledger``, open in ``db`` for those days and the eight weeks before.
+    Reads ``spend_daily``, open in ``db`` for those days and the eight weeks before.
     """
     series: dict[Key, dict[date, Decimal]] = defaultdict(dict)
     for tenant, feature, currency, day, cost in db.rows(sql_text("series").format(metric=metric)):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.model.money import SCALE
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -20,6 +22,7 @@ ROUNDED = Context(prec=100, rounding=ROUND_HALF_EVEN)
 MILLION = 1_000_000
 SHARE_DIGITS = Decimal("0.0001")
 PRICE_DIGITS = Decimal("0.000001")
+QUANTUM = Decimal(1).scaleb(-SCALE)
 
 CACHED, UNCACHED = "cache_read", ("uncached_input", "input")
 """Token kinds: what a cache answered, and what the same tokens would have been without it."""
@@ -42,6 +45,13 @@ def with_quotients(name: str, rows: pa.Table, metric: str) -> pa.Table:
 
 def _platform(rows: list[Record], metric: str) -> Mapping[str, list[Decimal | None]]:
     return {"idle_share": [quotient(row["idle"], row[metric], SHARE_DIGITS) for row in rows]}
+
+
+def _business(rows: list[Record], metric: str) -> Mapping[str, list[Decimal | None]]:
+    """At the ledger's last digit; null without a useful outcome, and without a cost."""
+    return {
+        "cost_per_useful": [quotient(row[metric], Decimal(row["useful"]), QUANTUM) for row in rows]
+    }
 
 
 def _model(rows: list[Record], metric: str) -> Mapping[str, list[Decimal | None]]:
@@ -82,6 +92,7 @@ def quotient(part: Decimal | None, whole: Decimal | None, digits: Decimal) -> De
 
 
 DERIVED: Mapping[str, Callable[[list[Record], str], Mapping[str, list[Decimal | None]]]] = {
+    "business": _business,
     "platform": _platform,
     "model": _model,
 }

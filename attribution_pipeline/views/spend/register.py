@@ -10,16 +10,24 @@ from typing import NamedTuple
 
 
 class View(NamedTuple):
-    """``keys`` are its grain, beside the currency; ``measures`` what it says beyond costs."""
+    """``keys`` are its grain, beside the currency; ``measures`` what it says beyond costs; ``reads``
+    the daily roll-ups that its SQL reads."""
 
     title: str
     question: str
     keys: tuple[str, ...]
     measures: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ("ledger",)
+    reads: tuple[str, ...] = ("spend_daily",)
 
 
 VIEWS: Mapping[str, View] = {
+    "business": View(
+        "Business",
+        "What did a useful outcome cost, of which kind, in which feature, for which tenant?",
+        ("kind", "feature", "tenant_id"),
+        ("outcomes", "useful", "unmatched", "value", "not_useful_cost", "cost_per_useful"),
+        ("outcomes_daily", "outcome_costs_daily"),
+    ),
     "product": View(
         "Product",
         "Which features and tenants consume what is shared and what is metered?",
@@ -31,7 +39,7 @@ VIEWS: Mapping[str, View] = {
         "What does a task or an agent cost, how often does it try again, how deep are its chains?",
         ("workflow_id", "task", "agent"),
         ("calls", "retries", "retry_cost", "traces", "longest_chain"),
-        ("ledger", "operations", "operation_costs"),
+        ("spend_daily", "calls_daily"),
     ),
     "model": View(
         "Model",
@@ -44,6 +52,7 @@ VIEWS: Mapping[str, View] = {
         "Which shared pools cost what, and how much of that stood idle?",
         ("surface", "pool", "service", "resource_id"),
         ("idle", "idle_share"),
+        ("resources_daily",),
     ),
     "governance": View(
         "Governance",
@@ -56,6 +65,7 @@ VIEWS: Mapping[str, View] = {
         "What would be attributed if somebody labelled it, dearest first?",
         ("unallocated_reason", "service", "resource_id", "model", "pool"),
         ("charges",),
+        ("resources_daily",),
     ),
 }
 """Name -> view. Grain: the keys and ``billing_currency``."""

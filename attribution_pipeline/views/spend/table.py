@@ -31,7 +31,7 @@ CENT, SMALL = Decimal("0.01"), Decimal("0.000001")
 
 
 def spend_view(db: Session, name: str, metric: str) -> pa.Table:
-    """A view of the relations that are open in ``db``, dearest first.
+    """A view of the roll-ups that are open in ``db`` (``views.daily``), dearest first.
 
     Columns: its keys, its measures, ``billing_currency``, then the tail: ``billed_cost``,
     ``effective_cost``; of ``metric`` what is metered, allocated, estimated, unallocated and

@@ -1,6 +1,6 @@
 -- What the operations that have an outcome cost, on the day they ended and on days before.
 -- in:  published, links, operation_costs, ledger
--- out: costs (grain: operation, currency)
+-- out: costs (grain: operation, how sure its cost is, currency)
 create table costs as
 with linked as (
     select distinct p.charge_date, p.operation_number, p.operation_key
@@ -21,9 +21,11 @@ found as (
     from linked n
     join operation_costs c on c.operation_key = n.operation_key and c.charge_date <> n.charge_date
 )
-select f.charge_date, f.operation_number, l.billing_currency,
+select f.charge_date, f.operation_number, l.confidence, l.settlement, l.policy_version,
+       l.billing_currency,
        cast(sum(f.billed_cost) as decimal(38, 12)) as billed_cost,
        cast(sum(f.effective_cost) as decimal(38, 12)) as effective_cost
 from found f
 join ledger l on l.charge_date = f.cost_date and l.attribution_id = f.attribution_id
-group by f.charge_date, f.operation_number, l.billing_currency
+group by f.charge_date, f.operation_number, l.confidence, l.settlement, l.policy_version,
+         l.billing_currency

@@ -1,13 +1,13 @@
 -- What nobody can be charged for, by what one would have to mend. Overhead rides on other costs and
 -- goes with them, so it is left out.
--- in:  ledger
+-- in:  resources_daily
 -- out: grain: reason, service, resource, model, pool, currency
 select
     unallocated_reason, service, resource_id, model, pool,
-    count(distinct charge_id) as charges,
+    cast(sum(charges) as bigint) as charges,
     billing_currency,
     {tail}
-from ledger
+from resources_daily
 where unallocated_reason is not null and unallocated_reason <> 'rounding'
   and component <> 'overhead'
 group by unallocated_reason, service, resource_id, model, pool, billing_currency

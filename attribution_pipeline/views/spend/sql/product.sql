@@ -1,5 +1,5 @@
 -- Features and tenants, component by component.
--- in:  ledger
+-- in:  spend_daily
 -- out: grain: feature, tenant, currency
 select
     feature, tenant_id,
@@ -10,6 +10,6 @@ select
     cast(coalesce(sum(case when component = 'overhead' then {metric} end), 0) as decimal(38, 12)) as overhead,
     billing_currency,
     {tail}
-from ledger
+from spend_daily
 group by feature, tenant_id, billing_currency
 order by {order}, feature nulls last, tenant_id nulls last, billing_currency

@@ -1,0 +1,15 @@
+-- Features and tenants, component by component.
+-- in:  ledger
+-- out: grain: feature, tenant, currency
+select
+    feature, tenant_id,
+    cast(coalesce(sum(case when component = 'direct' then {metric} end), 0) as decimal(38, 12)) as direct,
+    cast(coalesce(sum(case when component = 'workload' then {metric} end), 0) as decimal(38, 12)) as workload,
+    cast(coalesce(sum(case when component = 'shared' then {metric} end), 0) as decimal(38, 12)) as shared,
+    cast(coalesce(sum(case when component = 'idle' then {metric} end), 0) as decimal(38, 12)) as idle,
+    cast(coalesce(sum(case when component = 'overhead' then {metric} end), 0) as decimal(38, 12)) as overhead,
+    billing_currency,
+    {tail}
+from ledger
+group by feature, tenant_id, billing_currency
+order by {order}, feature nulls last, tenant_id nulls last, billing_currency
