@@ -7,9 +7,7 @@ Belongs here: its keys, defaults and paths. Does not: reading what it points to 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,8 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.model.strict import Day, Duration, Name, Strict, Text, refuse, validated
+from attribution_pipeline.buckets.place import Bucket, is_bucket_url, parse
+from attribution_pipeline.buckets.settings import S3, located, plain
+from attribution_pipeline.config_alerts import Channel, DagsterUi
+from attribution_pipeline.config_alerts import named_apart as channels_apart
+from attribution_pipeline.config_pull import PullEntry, named_apart, require_account, require_filled
+from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline.model.strict import Day, Name, Strict, Text, refuse, validated
 from attribution_pipeline.model.yaml_lines import Document, read_document
 
 if TYPE_CHECKING:
@@ -34,8 +37,6 @@ VARIABLE = "ATTRIBUTION_CONFIG"
 """Names the deployment file where a command has no ``--config``."""
 FILE_NAME = "attribution.yaml"
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
-
 
 def _absolute(value: Any, info: ValidationInfo) -> Any:
     """A path of the file, made absolute from the file's own folder."""
@@ -43,10 +44,7 @@ def _absolute(value: Any, info: ValidationInfo) -> Any:
         return value
     scheme, separator, _ = value.partition("://")
     if separator:
-        raise refuse(
-            f"{scheme}:// cannot be used: this version reads and writes folders",
-            "give a folder, for example a copy kept in step with the bucket",
-        )
+        raise refuse(f"{scheme}:// cannot be used here", "give a folder")
     if not value.strip():
         return value
     folder = (info.context or {}).get("folder", Path.cwd())
@@ -59,21 +57,52 @@ Folder = Annotated[
 """A folder as absolute text."""
 
 
+def _located(value: Any, info: ValidationInfo) -> Any:
+    """A place in a bucket as it is, or a path of the file, made absolute."""
+    if isinstance(value, str) and "://" in value:
+        return located(value)
+    return _absolute(value, info)
+
+
+Location = Annotated[
+    str, StringConstraints(min_length=1, max_length=4096), BeforeValidator(_located)
+]
+"""A folder as absolute text, or ``s3://bucket/prefix``."""
+
+
 class Source(Strict):
-    """Where evidence of one kind lands: a folder, read recursively, or one file."""
+    """Where evidence of one kind lands: a folder, read recursively, or one file; or the same in a
+    bucket, ``s3://bucket/prefix``."""
 
     name: Annotated[Name, Field(examples=["main"])]
-    uri: Annotated[Folder, Field(examples=["./billing"])]
+    uri: Annotated[Location, Field(examples=["./billing"])]
+    s3: S3 | None = None
+    """How this source's bucket is reached, where that is not as the deployment's ``s3`` says."""
+
+    @model_validator(mode="after")
+    def _is_in_a_bucket(self) -> Source:
+        if self.s3 is not None and not is_bucket_url(self.uri):
+            raise refuse("`s3` says how a bucket is reached, and `uri` is a folder",
+                         "leave it out, or name s3://bucket/prefix", at=("s3",))  # fmt: skip
+        return self
 
 
 class BillingSource(Source):
     """FOCUS exports. ``replace``: the newest complete delivery of a period stands alone.
 
-    ``format``: the layout; ``focus`` recognises AWS's and Azure's by their manifests.
+    ``format``: the layout; ``focus`` recognises AWS's and Azure's by their manifests. ``openai`` and
+    ``anthropic``: pages of these vendors' cost and usage APIs, which do not say whose they are.
     """
 
-    format: Literal["focus", "aws", "azure", "gcp", "oci"] = "focus"
+    format: Literal["focus", "aws", "azure", "gcp", "oci", "openai", "anthropic"] = "focus"
     delivery: Literal["replace", "append"] = "replace"
+    account: Text | None = None
+    """BillingAccountId of what an API answers: the organization's id."""
+
+    @model_validator(mode="after")
+    def _account_where_no_page_has_it(self) -> BillingSource:
+        require_account(self.format, self.account)
+        return self
 
 
 class OpenCostSource(Source):
@@ -113,6 +142,8 @@ def _apart(sources: list[Source]) -> list[Source]:
 
 
 def _within(inner: str, outer: str) -> bool:
+    if is_bucket_url(inner) != is_bucket_url(outer):
+        return False
     return Path(inner).is_relative_to(outer)
 
 
@@ -171,54 +202,11 @@ class SparkEngine(Strict):
         return self
 
 
-def _variable(value: str) -> str:
-    """The name of an environment variable. What stands there instead may be a secret: not repeated."""
-    if not _VARIABLE.fullmatch(value):
-        raise refuse(
-            "does not name an environment variable",
-            "put the URL into an environment variable, and its name here",
-        )
-    return value
-
-
-def _web(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or any(letter.isspace() for letter in value):
-        raise refuse(f"{value!r} is no web address", "write one like https://dagster.example.com")
-    return value.rstrip("/")
-
-
-class DagsterUi(Strict):
-    """Where people open Dagster: what links lead to."""
-
-    base_url: Annotated[Text, AfterValidator(_web), Field(examples=["http://127.0.0.1:3000"])]
-
-
-class Channel(Strict):
-    """One receiver of alerts: an Apprise URL, kept in an environment variable."""
-
-    name: Annotated[Name, Field(examples=["on-call"])]
-    url_env: Annotated[Text, AfterValidator(_variable), Field(examples=["ALERTS_SLACK_URL"])]
-    severities: Annotated[list[Literal["error", "warning"]], Field(min_length=1)] = [
-        "error", "warning",
-    ]  # fmt: skip
-    """``error``: blocking checks and failed runs. ``warning``: alerting checks, budgets, stale days."""
-    repeat_after: Duration = timedelta(hours=24)
-    """How long the same finding is not sent again."""
-
-
-def _named_apart(channels: list[Channel]) -> list[Channel]:
-    names = [channel.name for channel in channels]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise refuse(f"the name `{name}` is used twice", "name the channels apart",
-                         at=(index, "name"))  # fmt: skip
-    return channels
-
-
 class Deployment(Strict):
     """One deployment: its file, validated, all paths absolute."""
 
-    storage: Annotated[Folder, Field(examples=["./lake"])]
+    storage: Annotated[Location, AfterValidator(plain), Field(examples=["./lake"])]
+    """A folder, or ``s3://bucket/prefix``."""
     first_day: Annotated[Day, Field(examples=["2026-10-01"])]
     policies: Annotated[Folder, Field(examples=["./policies"])]
     keys: Folder | None = None
@@ -228,13 +216,24 @@ class Deployment(Strict):
     audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
     """What an envelope must be meant for to be verified; any, where this is not given."""
     sources: Annotated[Sources, Field(examples=["{billing: [{name: main, uri: ./billing}]}"])]
+    s3: S3 = Field(default_factory=S3)
+    """How ``s3://`` is reached: one address for storage and sources."""
+    scratch: Folder | None = None
+    """Where work and copies lie while storage is a bucket; not given, a folder of this user's under
+    the system's temporary one. A fast disk of this machine."""
     compute: ComputeLimits = Field(default_factory=ComputeLimits)
     engine: Literal["duckdb", "spark"] = "duckdb"
     """Where planes and whole days are computed; their results are the same, digit by digit."""
     spark: SparkEngine | None = None
     dagster: DagsterUi | None = None
-    alerts: Annotated[list[Channel], AfterValidator(_named_apart)] = []
+    alerts: Annotated[list[Channel], AfterValidator(channels_apart)] = []
     """Who is told of failed and warning checks, budgets and stale days; see ``docs/alerts.md``."""
+    pull: Annotated[list[PullEntry], AfterValidator(named_apart)] = []
+    """Which APIs fill folders of sources; see ``docs/how-to/live-sources.md``."""
+
+    scheduled_workflows: list[Text] = []
+    """Workflows that run by clock and not because somebody asked, as names or patterns (`nightly-*`):
+    where no outcome says that their output was used, the highlights say so. Moves no money."""
 
     _document: Document = PrivateAttr(default_factory=lambda: Document("", {}, {}))
 
@@ -243,6 +242,11 @@ class Deployment(Strict):
         if self.engine == "spark" and self.spark is None:
             raise refuse("the engine is spark, and nothing says where it is",
                          "add `spark: {master: spark://host:7077}`, or `remote`", at=("engine",))  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _pulls_fill_sources(self) -> Deployment:
+        require_filled(self.pull, self.sources)
         return self
 
     @model_validator(mode="after")
@@ -267,8 +271,22 @@ class Deployment(Strict):
 
     @property
     def storage_folder(self) -> Path:
-        """``storage`` as a path."""
+        """``storage`` as a path, where it is a folder; ``place`` is for both."""
+        if is_bucket_url(self.storage):
+            raise Broken(f"{self.storage} is no folder")
         return Path(self.storage)
+
+    @property
+    def place(self) -> Path | Bucket:
+        """``storage`` as the lake takes it."""
+        return self._place_of(self.storage, self.s3)
+
+    def source_place(self, source: Source) -> Path | Bucket:
+        """A source's ``uri`` as landing takes it."""
+        return self._place_of(source.uri, source.s3 or self.s3)
+
+    def _place_of(self, uri: str, s3: S3) -> Path | Bucket:
+        return parse(uri, s3.access(), self.scratch or "") if is_bucket_url(uri) else Path(uri)
 
     @property
     def policies_folder(self) -> Path:
@@ -323,6 +341,8 @@ class Deployment(Strict):
                 remedy="write one with `attribution envelope keygen`, or correct `keys`",
             )
         for kind, index, source in self.sources.each():
+            if is_bucket_url(source.uri):
+                continue  # asked when it is listed
             if kind != "closes" and not Path(source.uri).exists():
                 raise Refusal(
                     f"source `{source.name}`: there is no {source.uri}",

@@ -6,8 +6,9 @@ not: what a row means or how it came about (``attribution``), when it runs (``or
 Reading order: ``store`` (the seam to storage), ``files`` (content-addressed files), ``manifest`` (what
 a recorded day names), ``shapes`` (which tables there are), ``log``, ``adoption`` and ``checkpoints``
 (Delta's log, sealed), ``delta`` (one table), ``states``, ``recorder`` (the order of commits),
-``evidence``, ``policies``, ``tables`` (the ``Lake``), ``landed`` (landed objects). ``crash`` is for
-tests.
+``evidence``, ``policies``, ``tables`` (the ``Lake``), ``landed`` (landed objects). ``formats`` says which
+versions are read; ``custody``, ``pruning``, ``pruned`` and ``copying`` are for who keeps the place.
+``crash`` is for tests.
 """
 
 from attribution_pipeline.lake.evidence import DayEvidence, KeptPlane

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.lake.files import sha256_of
+from attribution_pipeline.lake.files import hashed
 from attribution_pipeline.lake.log import Entry, refused
 from attribution_pipeline.lake.manifest import canonical
 from attribution_pipeline.lake.store import Store, log_entry
@@ -111,8 +111,8 @@ class Adoption:
             raise self._unbelievable(entry)
         name = f"{self._table}/{said['path']}"
         try:
-            path = self._store.fetch(name)
-            whole = sha256_of(path) == found[2]
+            path, digest = hashed(self._store, name, found[2])
+            whole = digest == found[2]
         except FileNotFoundError:
             whole = False
         if not whole:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,14 +98,33 @@ def place(store: Store, staged: Path, folder: str) -> StoredFile:
     return StoredFile(name, digest, size, rows)
 
 
+def hashed(
+    store: Store, name: str, expected: str, digest: Callable[[Path], str] = sha256_of
+) -> tuple[Path, str]:
+    """A local file with an object's content, and its sha256. Raises FileNotFoundError.
+
+    Where that is not the expected one, the object is read again, whole: a bucket's local copy may
+    have rotted, and not what it is a copy of.
+    """
+    path = store.fetch(name)
+    found = digest(path)
+    if found != expected:
+        path = store.fetch(name, "whole")
+        found = sha256_of(path)
+    return path, found
+
+
 def verified(store: Store, stored: StoredFile, *, anew: bool = False) -> Path:
     """A local file with the recorded bytes; raises Refusal naming one that is missing or differs.
 
-    ``anew``: hashed whatever was seen of it a moment ago.
+    ``anew``: every byte is read from storage again, whatever was seen of it a moment ago.
     """
     try:
-        path = store.fetch(stored.path)
-        found = sha256_of(path) if anew else recent_sha256_of(path)
+        if anew:
+            path = store.fetch(stored.path, "whole")
+            found = sha256_of(path)
+        else:
+            path, found = hashed(store, stored.path, stored.sha256, recent_sha256_of)
     except FileNotFoundError:
         raise Refusal(
             "a recorded file is missing", where=store.where(stored.path), remedy=_REMEDY
@@ -118,10 +138,14 @@ def verified(store: Store, stored: StoredFile, *, anew: bool = False) -> Path:
     return path
 
 
-def damage(store: Store, stored: StoredFile) -> list[str]:
-    """What is wrong with a recorded file, in words; empty when it is as recorded."""
+def damage(store: Store, stored: StoredFile, *, anew: bool = True) -> list[str]:
+    """What is wrong with a recorded file, in words; empty when it is as recorded.
+
+    ``anew``: hashed whatever was seen of it a moment ago.
+    """
+    digest = sha256_of if anew else recent_sha256_of
     try:
-        found = sha256_of(store.fetch(stored.path))
+        _, found = hashed(store, stored.path, stored.sha256, digest)
     except FileNotFoundError:
         return [f"{stored.path} is missing"]
     if found != stored.sha256:

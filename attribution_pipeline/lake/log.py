@@ -22,6 +22,7 @@ from typing import Any
 
 from attribution_pipeline.lake.checked import said_by, with_digest
 from attribution_pipeline.lake.crash import crash_point
+from attribution_pipeline.lake.formats import require_known
 from attribution_pipeline.lake.store import LOG, Store, create_once, log_entry
 from attribution_pipeline.model.errors import Refusal
 
@@ -109,8 +110,11 @@ class SealedLog:
         with self._lock:
             if self.version < 0:
                 self._require_no_gap()
-            while self.version != until and self._next(check or self._check):
-                pass
+            try:
+                while self.version != until and self._next(check or self._check):
+                    pass
+            finally:
+                self._store.expect(())
 
     def require_nothing_else(self) -> None:
         """Raise Refusal where the log's folder holds what no run of ours puts there, or the seals
@@ -191,6 +195,7 @@ class SealedLog:
         name = seal_name(self._table, version)
         said = unsealed(self._store, name, found)
         wanted = unsealed(self._store, name, expected)
+        require_known("seal", said.get("schema"), self._store.where(name))
         if any(said.get(key) != wanted[key] for key in ("schema", "table", "version", "previous")):
             raise refused(self._store, name, "a seal of Delta's log does not follow the one before")
         raise self._damaged(
@@ -208,6 +213,13 @@ class SealedLog:
     def _require_no_gap(self) -> None:
         """A missing entry would end the log in silence, with its seal gone, too."""
         found = {version for _, version in versions_in(self._store, f"{self._table}/{LOG}")}
+        self._store.expect(
+            [
+                name
+                for version in sorted(found)
+                for name in (seal_name(self._table, version), log_entry(self._table, version))
+            ]
+        )
         for version in range(len(found)):
             # a listing may miss what appears while it is made
             if version not in found and not self._store.exists(log_entry(self._table, version)):

@@ -16,6 +16,7 @@ from typing import Any
 from attribution_pipeline.lake import manifest as manifests
 from attribution_pipeline.lake.delta import Commit, DayTable
 from attribution_pipeline.lake.files import StoredFile, read_verified
+from attribution_pipeline.lake.formats import require_known
 from attribution_pipeline.lake.store import Store
 from attribution_pipeline.model.errors import Refusal
 
@@ -146,6 +147,7 @@ def _document(store: Store, file: StoredFile, identity: str) -> dict[str, Any]:
             remedy="restore the file from a copy, or run the day again",
         )
     loaded: dict[str, Any] = json.loads(text)
+    require_known("manifest", loaded.get("schema"), store.where(file.path))
     return loaded
 
 

@@ -22,13 +22,14 @@ from attribution_pipeline.lake.delta import DayTable
 from attribution_pipeline.lake.evidence import DayEvidence
 from attribution_pipeline.lake.files import StoredFile
 from attribution_pipeline.lake.files import verified as verified_path
+from attribution_pipeline.lake.places import Place, open_store
 from attribution_pipeline.lake.policies import FrozenPolicies
 from attribution_pipeline.lake.reading import no_rows, rows_of_day
 from attribution_pipeline.lake.recorder import CommitReceipt, DayFiles, Recorder
 from attribution_pipeline.lake.shapes import LEDGER, TABLES, schema_of
 from attribution_pipeline.lake.soundness import differences, verify
 from attribution_pipeline.lake.states import Published, States, require_true
-from attribution_pipeline.lake.store import FolderStore, Store
+from attribution_pipeline.lake.store import Store
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -36,18 +37,18 @@ if TYPE_CHECKING:
 
 
 class Lake:
-    """Tables under one storage folder. Cheap to make; holds no lock and no open file. What it has
+    """Tables in a folder or under a prefix of a bucket. Cheap to make; holds no lock and no open file. What it has
     read of a log it does not read again, so keep it while you work."""
 
     def __init__(
         self,
-        storage: Path,
+        storage: Place,
         *,
         store: Store | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.storage = Path(storage)
-        self.store = store or FolderStore(self.storage)
+        self.storage = storage
+        self.store = store or open_store(storage)
         self.evidence = DayEvidence(self.store)
         self.policies = FrozenPolicies(self.store)
         self._tables = {name: self._table(name) for name in TABLES}
@@ -57,7 +58,7 @@ class Lake:
     # -- recording ---------------------------------------------------------------------------
 
     def staging(self, day: date) -> contextlib.AbstractContextManager[Path]:
-        """A scratch folder on the storage's device, removed at the end."""
+        """A local scratch folder, on the storage's device where it is one; removed at the end."""
         return self.store.scratch(day.isoformat())
 
     def commit_day(self, day: date, files: DayFiles, manifest: Mapping[str, Any]) -> CommitReceipt:

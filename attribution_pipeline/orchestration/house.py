@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attribution_pipeline.lake.store import Store
     from attribution_pipeline.model.policy import PolicyBook
     from attribution_pipeline.sources.landing import Source
+    from attribution_pipeline.sources.pull.run import Pull
 
 
 def utc_now() -> datetime:
@@ -39,7 +40,7 @@ class House:
     clock: Callable[[], datetime] = utc_now
     """What time it is: states carry it, and periods settle by it."""
     store: Store | None = None
-    """How storage is reached; None: the folder of the deployment file."""
+    """How storage is reached; None: as the deployment file says."""
 
     @property
     def _store(self) -> dict[str, Any]:
@@ -49,17 +50,24 @@ class House:
         """The present instant in UTC, whole seconds."""
         return self.clock().astimezone(UTC).replace(microsecond=0)
 
+    @property
+    def own_folder(self) -> Path:
+        """A local folder for files that people ask for: the storage's own, or with a lake in a
+        bucket the one in which the deployment file lies."""
+        place = self.deployment.place
+        return place if isinstance(place, Path) else self.deployment.path.absolute().parent
+
     @cached_property
     def lake(self) -> Lake:
         """The recorded days."""
-        return Lake(self.deployment.storage_folder, clock=self.clock, **self._store)
+        return Lake(self.deployment.place, clock=self.clock, **self._store)
 
     @cached_property
     def landed(self) -> LandedStore:
         """Landed evidence."""
         from attribution_pipeline.lake.landed import LandedStore
 
-        return LandedStore(self.deployment.storage_folder, clock=self.clock, **self._store)
+        return LandedStore(self.deployment.place, clock=self.clock, **self._store)
 
     @cached_property
     def policies(self) -> PolicyBook:
@@ -99,13 +107,21 @@ class House:
             Source(
                 kind=kind,
                 name=source.name,
-                uri=source.uri,
+                uri=self.deployment.source_place(source),
                 format=getattr(source, "format", ""),
                 delivery=getattr(source, "delivery", ""),
                 cluster=getattr(source, "cluster", None),
+                account=getattr(source, "account", None) or "",
             )
             for kind, _, source in self.deployment.sources.each()
         ]
+
+    @property
+    def pulls(self) -> list[Pull]:
+        """The deployment file's live sources, as pulling takes them."""
+        from attribution_pipeline.orchestration.pulling import pulls_of
+
+        return pulls_of(self.deployment)
 
     @property
     def facts(self) -> SourceFacts:

@@ -7,14 +7,18 @@ handed in), which objects count for a day (``attribution``).
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.buckets import Bucket
+from attribution_pipeline.model.errors import Overtaken, Refusal
+from attribution_pipeline.sources.bucket_objects import is_empty
 from attribution_pipeline.sources.evidence_store import EvidenceStore
-from attribution_pipeline.sources.landing_run import Reader, Run
+from attribution_pipeline.sources.landing_run import VENDOR_FORMATS, Reader, Run
 from attribution_pipeline.sources.objects import Listing, folder_of, list_objects
 from attribution_pipeline.sources.report import LandingProgress, LandingReport, SourceReport
 
@@ -24,6 +28,9 @@ KINDS = (
     "billing", "opencost", "spans", "kubernetes", "usage", "reservations", "outcomes", "controls",
     "closes",
 )  # fmt: skip
+
+TRIES, LONGEST_PAUSE_S = 8, 2.0
+"""Times that a source is begun anew because another machine was faster, and the pauses between."""
 
 NOT_THERE_YET = "folder_not_there_yet"
 """Counted for a ``closes`` source without a folder: the first `attribution close` makes it."""
@@ -36,13 +43,15 @@ class Source:
     kind: str
     """One of ``KINDS``."""
     name: str
-    uri: str | Path
+    uri: str | Path | Bucket
     format: str = ""
     """Billing: the layout (``focus``, ``aws``, ...). Else unused: formats are told by content."""
     delivery: str = ""
     """Billing: ``replace`` or ``append``."""
     cluster: str | None = None
     """OpenCost: the cluster's name, over what its answers say."""
+    account: str = ""
+    """Billing of a vendor's API: the organization that its pages are of."""
 
 
 def land(
@@ -62,23 +71,57 @@ def land(
     """
     listings = [(source, listing_of(source)) for source in deployment_sources]
     report = LandingReport()
+    reader_of = partial(_reader, keep_attributes=frozenset(keep_attributes))
     with landed.exclusive():
         for source, listing in listings:
-            run = Run(source, landed, _reader(source, frozenset(keep_attributes)), progress)
-            report.sources.append(run.land(listing))
+            report.sources.append(_land(source, listing, landed, reader_of(source), progress))
     return report
+
+
+def _land(
+    source: Source,
+    listing: Listing,
+    landed: EvidenceStore,
+    reader: Reader,
+    progress: Callable[[LandingProgress], None] | None,
+) -> SourceReport:
+    """One source. Where a run on another machine lands at the same moment, no lock keeps them apart:
+    who comes second looks at what the first landed, and lands what is left."""
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return Run(source, landed, reader, progress).land(listing)
+        except Overtaken:
+            if not left:
+                raise
+            time.sleep(random.uniform(0, LONGEST_PAUSE_S))
+            landed.refresh()
+    raise AssertionError("a source was never landed")
 
 
 def listing_of(source: Source) -> Listing:
     """What lies there now. Raises Refusal where a source is not there, or can't be listed."""
-    if source.kind == "closes" and not folder_of(source.name, source.uri).exists():
+    if source.kind == "closes" and not _is_there(source):
         return Listing([], {NOT_THERE_YET: 1})
     return list_objects(source.name, source.uri)
 
 
+def _is_there(source: Source) -> bool:
+    if not isinstance(source.uri, Bucket):
+        return folder_of(source.name, source.uri).exists()
+    try:
+        return not is_empty(source.uri)
+    except OSError:
+        return True  # its listing says what is wrong
+
+
 def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
-    """The reader of a kind. Imported here: nobody pays for the formats that they do not have."""
+    """The reader of a kind. Imported here: nobody pays for the formats that they do not have. None is a
+    lambda: readers are handed to other processes."""
     match source.kind:
+        case "billing" if source.format in VENDOR_FORMATS:
+            from attribution_pipeline.sources import vendor_costs
+
+            return partial(vendor_costs.read, format=source.format, account=source.account)
         case "billing":
             from attribution_pipeline.sources import focus
 
@@ -86,13 +129,10 @@ def _reader(source: Source, keep_attributes: frozenset[str]) -> Reader:
         case "opencost":
             from attribution_pipeline.sources import opencost
 
-            return lambda data, obj, object_id: opencost.read(
-                data, obj, object_id, cluster=source.cluster
-            )
+            return partial(opencost.read, cluster=source.cluster)
         case "spans":
             from attribution_pipeline.sources import otlp
 
-            # not a lambda: it is handed to other processes
             return partial(otlp.read, keep_attributes=keep_attributes)
         case "usage":
             from attribution_pipeline.sources.tables import read_usage

@@ -6,12 +6,13 @@ counts of it. Does not: which sources there are and which reader reads them (``l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.sources import isolation
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.evidence_store import EvidenceStore, Record, Writer
 from attribution_pipeline.sources.landing_workers import processes_for, read_ahead
@@ -42,6 +43,9 @@ SLOW = (
 UNREADABLE = "unreadable_object"
 """Reason of an object whose reader gave no word of its own."""
 
+VENDOR_FORMATS = ("openai", "anthropic")
+"""Billing formats that are pages of a vendor's own API (``vendor_costs``); the others are FOCUS."""
+
 Reader = Callable[[bytes | BinaryIO, SourceObject, str], Iterator[Batch]]
 Progress = Callable[[LandingProgress], None]
 
@@ -51,6 +55,16 @@ class Refused(NamedTuple):
 
     reason: str
     detail: str
+
+
+class _Incomplete(Exception):
+    """A file of a delivery can't be had now."""
+
+    def __init__(self, delivery: str, reason: str, note: str) -> None:
+        super().__init__(note)
+        self.delivery = delivery
+        self.reason = reason
+        self.note = note
 
 
 class Run:
@@ -63,10 +77,15 @@ class Run:
         self.reader = reader
         self.progress = progress
         self.landed = landed
-        self.report = SourceReport(source.kind, source.name)
         # a bill's rows carry their delivery, and the newest delivery alone stands: what a vendor
         # sends again unchanged in a newer one must be landed as part of that one
         self.by_delivery = source.kind == "billing" and source.delivery != "append"
+        self._begin()
+
+    def _begin(self) -> None:
+        """As if nothing of this run had been read."""
+        source, landed = self.source, self.landed
+        self.report = SourceReport(source.kind, source.name)
         self.newest = dict(landed.newest(source.kind, source.name))
         self.seen = {
             self._content_key(r.object_id, r.delivery): r
@@ -74,8 +93,31 @@ class Run:
         }
 
     def land(self, listing: Listing) -> SourceReport:
+        """Land what is new. A delivery of which a file can't be had now waits as a whole: the rest of
+        it would supersede the older delivery, and be half a bill."""
+        waiting: dict[str, _Incomplete] = {}
+        while True:
+            try:
+                self._land(listing, waiting)
+            except _Incomplete as left:
+                if left.delivery in waiting:
+                    raise RuntimeError(
+                        f"delivery {left.delivery} was set aside, and read"
+                    ) from left
+                waiting[left.delivery] = left
+                self._begin()
+            else:
+                return self.report
+
+    def _land(self, listing: Listing, waiting: Mapping[str, _Incomplete]) -> None:
         self.report.skipped = dict(listing.skipped)
-        objects = self._deliveries(listing.objects)
+        objects = []
+        for obj in self._deliveries(listing.objects):
+            if self.by_delivery and obj.delivery in waiting and not self._is_unchanged(obj):
+                self.report.awaiting[waiting[obj.delivery].reason] += 1
+            else:
+                objects.append(obj)
+        self.report.notes += [left.note for left in waiting.values()]
         with closing(self._told(objects)) as told, self.landed.open_batch() as writer:
             for done, obj in enumerate(objects, start=1):
                 if self._is_unchanged(obj):
@@ -92,7 +134,6 @@ class Run:
             writer.commit()
         if self.source.kind == "spans" and self.report.new:
             self._tell_of_slowness()
-        return self.report
 
     def _tell_of_slowness(self) -> None:
         from attribution_pipeline.sources.otlp import scanning
@@ -118,12 +159,19 @@ class Run:
         """A bill is read by delivery; what its manifest does not vouch for yet waits."""
         if self.source.kind != "billing":
             return objects
-        from attribution_pipeline.sources.focus import discover
-
         by_path = {obj.path: obj for obj in objects}
-        found = discover(
-            objects, lambda path: _content(by_path[path]), self.source.format or "focus"
-        )
+
+        def read_bytes(path: str) -> bytes:
+            return _content(by_path[path])
+
+        if self.source.format in VENDOR_FORMATS:
+            from attribution_pipeline.sources import vendor_costs
+
+            found = vendor_costs.discover(objects, read_bytes)
+        else:
+            from attribution_pipeline.sources import focus
+
+            found = focus.discover(objects, read_bytes, self.source.format or "focus")
         for held in found.held:
             if held.reason == "not_billing_data":
                 skipped = self.report.skipped
@@ -145,14 +193,16 @@ class Run:
         return object_id, delivery if self.by_delivery else ""
 
     def _land_object(self, obj: SourceObject, writer: Writer) -> None:
-        moved, refused = Decimal(0), None
+        moved, refused, apart = Decimal(0), None, False
         try:
             with open_object(obj) as opened:
                 object_id = opened.object_id
                 seen = self.seen.get(self._content_key(object_id, obj.delivery))
                 if seen is None:
                     try:
-                        moved = self._read(opened, obj, writer)
+                        apart = isolation.is_read_apart(opened.data) and bool(obj.size)
+                        if not apart:
+                            moved = self._read(opened, obj, writer)
                     except UNREADABLE_CONTENT as error:
                         refused = refusal_of(error, obj)
         except StillChanging:
@@ -160,7 +210,12 @@ class Run:
         except OSError as error:
             self._leave(obj, writer, "out_of_reach", str(error.strerror))
         else:
-            self._record(obj, object_id, seen, refused, moved, writer)
+            if apart:
+                with isolation.told_of(self.reader, obj, self.source.kind) as told:
+                    told.object_id = told.object_id or object_id
+                    self._land_told(obj, told, writer)
+            else:
+                self._record(obj, object_id, seen, refused, moved, writer)
 
     def _land_told(self, obj: SourceObject, told: Told, writer: Writer) -> None:
         """The same for an object that another process has read."""
@@ -243,10 +298,14 @@ class Run:
         writer.add_rejected(self.source.kind, self.source.name, object_id, obj.uri, rejected)
 
     def _leave(self, obj: SourceObject, writer: Writer, reason: str, detail: str) -> None:
-        """Not now: nothing of it is recorded, so the next run meets it anew."""
+        """Not now: nothing of it is recorded, so the next run meets it anew. A file of a delivery
+        takes the delivery along: raises _Incomplete."""
         writer.discard_object()
+        note = f"{obj.path}: {reason}, {detail}"
+        if self.by_delivery:
+            raise _Incomplete(obj.delivery, reason, f"{note}; its delivery {obj.delivery} waits")
         self.report.awaiting[reason] += 1
-        self.report.notes.append(f"{obj.path}: {reason}, {detail}")
+        self.report.notes.append(note)
 
 
 def read_batches(

@@ -23,6 +23,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from attribution_pipeline.sources.batch import Batch
+from attribution_pipeline.sources.isolation import BOUNDED
 from attribution_pipeline.sources.landing_run import (
     UNREADABLE_CONTENT,
     Reader,
@@ -33,6 +34,15 @@ from attribution_pipeline.sources.landing_run import (
 from attribution_pipeline.sources.objects import SourceObject, StillChanging, open_object
 
 READY = "ready"
+
+DATA_BYTES_MAX = 4 << 30
+"""Memory of a process that reads apart, where it is bounded: a row group of the largest bills is some
+hundred megabytes."""
+CPU_SECONDS_MAX = 3_600
+"""For all that it reads; the next object has a new process."""
+
+OUT_OF_MEMORY = "parser_memory"
+"""Reason of an object that needed more than that."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,10 @@ def _read(job: Job) -> Told:
             try:
                 for batch in read_batches(job.reader, opened, job.obj, job.kind):
                     _write(batch, stream)
+            except MemoryError:
+                told.refused = Refused(
+                    OUT_OF_MEMORY, f"{job.obj.uri}: needs more memory than a parser may have"
+                )
             except UNREADABLE_CONTENT as error:
                 told.refused = refusal_of(error, job.obj)
     except StillChanging:
@@ -103,8 +117,24 @@ def _write(batch: Batch, stream: BinaryIO) -> None:
     pickle.dump(whole, stream, pickle.HIGHEST_PROTOCOL)
 
 
+def _bound_itself() -> None:
+    """Limits that the process cannot lift again."""
+    import resource
+
+    for limit, most in (
+        (resource.RLIMIT_DATA, DATA_BYTES_MAX),
+        (resource.RLIMIT_CPU, CPU_SECONDS_MAX),
+        (resource.RLIMIT_CORE, 0),  # a core would be a copy of evidence that nobody looks after
+    ):
+        hard = resource.getrlimit(limit)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (most, most))
+
+
 def main() -> None:
     """Jobs from stdin until it ends, what became of each to stdout; prints go to stderr."""
+    if BOUNDED in sys.argv[1:]:
+        _bound_itself()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run is told, and stops its workers
     jobs = sys.stdin.buffer
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:

@@ -62,8 +62,8 @@ def read_ahead(
     """
     from attribution_pipeline.sources.landing_worker import Job
 
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    workers = [_Worker() for _ in range(processes)]
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    workers = [Worker() for _ in range(processes)]
     for worker in workers:
         idle.put(worker)
 
@@ -98,10 +98,11 @@ def read_ahead(
                 worker.stop()
 
 
-class _Worker:
+class Worker:
     """One process, started when there is something to read, and anew after it died."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -141,11 +142,12 @@ class _Worker:
         # the same modules as here, and none from the folder that somebody happens to stand in
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "attribution_pipeline.sources.landing_worker"],
+            [sys.executable, "-P", "-m", "attribution_pipeline.sources.landing_worker",
+             *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-        )
+        )  # fmt: skip
         assert process.stdout is not None
         try:
             pickle.load(process.stdout)

@@ -1,8 +1,8 @@
 """Objects of a source: what lies in a folder, and the plain bytes of one of them.
 
 Belongs here: listing in one order, what is not an object, fingerprints, digests, opening within
-limits. Does not: decompression itself (``compression``), billing deliveries
-(``focus.deliveries``), any record format, what was landed before (``landing``).
+limits. Does not: decompression itself (``compression``), requests to a bucket
+(``bucket_objects``), billing deliveries (``focus.deliveries``), any record format, what was landed before (``landing``).
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from attribution_pipeline.buckets import Bucket
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.sources import bucket_objects
 from attribution_pipeline.sources.compression import (
     LIMITS,
     MAGIC_BYTES,
@@ -57,11 +59,15 @@ class SourceObject:
     size: int
     """Raw bytes."""
     fingerprint: str
-    """Cheap change detector: size and mtime in nanoseconds."""
+    """Cheap change detector: size and mtime in nanoseconds; in a bucket its ETag, too."""
     delivery: str = ""
     """Billing: the delivery this object is part of (manifest run, else its folder); else empty."""
     delivery_order: str = ""
     """Text that sorts after every older delivery; else the path."""
+    bucket: Bucket | None = None
+    """Where ``path`` begins, for an object in a bucket."""
+    etag: str = ""
+    """In a bucket: names the content that was listed."""
 
 
 @dataclass(frozen=True)
@@ -99,27 +105,29 @@ class OpenedObject:
         return _plain(self._raw, self._obj, self._limits)
 
 
-def folder_of(source: str, uri: str | Path) -> Path:
-    """The local folder or file behind ``uri``. Refuses what this version cannot list."""
+def folder_of(source: str, uri: str | Path | Bucket) -> Path:
+    """The local folder or file behind ``uri``. Refuses what is none."""
     text = str(uri)
     scheme = _SCHEME.match(text)
     if scheme and scheme[1].lower() != "file":
         name = scheme[1].lower()
         raise Refusal(
-            f"this version reads folders, not {name}:// (issue Production brings them)",
+            f"a folder is needed here, not {name}://",
             where=f"source {source}, uri {text}",
-            remedy="copy the objects into a folder and name that",
+            remedy="name a folder",
         )
     return Path(text.removeprefix("file://")) if scheme else Path(text)
 
 
-def list_objects(source: str, uri: str | Path) -> Listing:
-    """Every object under ``uri`` (a folder, or a single file), sorted by path.
+def list_objects(source: str, uri: str | Path | Bucket) -> Listing:
+    """Every object under ``uri`` (a folder or a prefix of a bucket, or a single object), by path.
 
     Hidden and temporary names, completion markers, links that lead out of the folder and anything
     that is no regular file are passed over and counted. Raises Refusal when there is nothing at
     ``uri``, or when it may not be read.
     """
+    if isinstance(uri, Bucket):
+        return _in_bucket(source, uri)
     root = folder_of(source, uri)
     where = f"source {source}, uri {root}"
     found: list[SourceObject] = []
@@ -146,6 +154,25 @@ def list_objects(source: str, uri: str | Path) -> Listing:
             f"cannot be listed: {error.strerror}", where=where, remedy="grant read access"
         ) from error
     found.sort(key=lambda listed: listed.path)
+    return Listing(found, dict(sorted(skipped.items())))
+
+
+def _in_bucket(source: str, place: Bucket) -> Listing:
+    listed, skipped, begin = bucket_objects.listed(source, place, _not_an_object)
+    found = [
+        SourceObject(
+            source=source,
+            uri=one.uri,
+            path=one.path,
+            size=one.size,
+            fingerprint=one.fingerprint,
+            delivery_order=one.path,
+            bucket=begin,
+            etag=one.etag,
+        )
+        for one in listed
+    ]
+    found.sort(key=lambda obj: obj.path)
     return Listing(found, dict(sorted(skipped.items())))
 
 
@@ -210,6 +237,10 @@ def open_object(obj: SourceObject, limits: Limits = LIMITS) -> Iterator[OpenedOb
 
     Raises StillChanging (come back later), OSError (cannot be reached now).
     """
+    if obj.bucket is not None:
+        with _opened_in(obj.bucket, obj, limits) as opened:
+            yield opened
+        return
     with open(obj.uri, "rb") as file:
         _require_unchanged(obj, file)
         raw, object_id = _hashed(file, obj.size, limits)
@@ -220,6 +251,19 @@ def open_object(obj: SourceObject, limits: Limits = LIMITS) -> Iterator[OpenedOb
             _require_unchanged(obj, file)  # half of a file that is being written is no evidence
             raise
         _require_unchanged(obj, file)
+
+
+@contextmanager
+def _opened_in(place: Bucket, obj: SourceObject, limits: Limits) -> Iterator[OpenedObject]:
+    from attribution_pipeline.buckets.client import Replaced
+
+    asked = (obj.path, obj.size, obj.etag, limits.in_memory_bytes, limits.object_bytes)
+    with ExitStack() as held:
+        try:
+            raw, object_id = held.enter_context(bucket_objects.opened(place, *asked))
+        except Replaced:
+            raise StillChanging(obj.uri) from None
+        yield OpenedObject(obj, raw, object_id, limits)
 
 
 def _require_unchanged(obj: SourceObject, file: BinaryIO) -> None:

@@ -15,19 +15,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from attribution_pipeline.sources.batch import Rejected
+from attribution_pipeline.sources.parquet_guard import MAGIC, BoundedFile, open_bounded
 from attribution_pipeline.sources.rejection import ObjectRefused
 
-PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = MAGIC
 FIELD_BYTES_MAX = 4 << 20
 """One CSV field: etcd refuses objects beyond 1.5 MiB, so no label or annotation is longer."""
 LINE_BYTES_MAX = 16 << 20
 """One JSON line."""
-PARQUET_ROWS_MAX = 100_000_000
-"""A 228 kB Parquet file can claim 50 M rows (facts/reliability.md, threat 8); reading is by batch,
-and this bounds the time."""
 _PARQUET_BATCH_ROWS = 8_192
 _PEEK_BYTES = 64
 
@@ -178,25 +175,16 @@ def _parquet(data: bytes | BinaryIO, where: str) -> Records:
             remedy="deliver the Parquet file as it is",
         )
     try:
-        file = pq.ParquetFile(
-            pa.BufferReader(data) if isinstance(data, bytes) else data,
-            page_checksum_verification=True,
-        )
+        file = open_bounded(io.BytesIO(data) if isinstance(data, bytes) else data, where)
+        columns = tuple(file.names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _broken_parquet(error, where) from None
-    if file.metadata.num_rows > PARQUET_ROWS_MAX:
-        raise ObjectRefused(
-            "object_too_large",
-            f"has more than {PARQUET_ROWS_MAX} rows",
-            where=where,
-            remedy="deliver it in smaller objects",
-        )
-    return Records("parquet", tuple(file.schema_arrow.names), _parquet_rows(file, where))
+    return Records("parquet", columns, _parquet_rows(file, where))
 
 
-def _parquet_rows(file: pq.ParquetFile, where: str) -> Iterator[Record]:
+def _parquet_rows(file: BoundedFile, where: str) -> Iterator[Record]:
     position = 0
-    batches = file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, use_threads=False)
+    batches = file.batches(_PARQUET_BATCH_ROWS)
     while True:
         try:
             batch = next(batches, None)

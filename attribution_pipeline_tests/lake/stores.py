@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from attribution_pipeline.lake.store import FolderStore
+from attribution_pipeline.lake.places import Place, open_store
 
 Act = Callable[[], object]
+
+HOOKED = ("read", "create", "replace", "place", "create_table", "commit")
 
 
 class Killed(BaseException):
     """A kill, as far as Python code can tell."""
 
 
-class HookedStore(FolderStore):
+class HookedStore:
     """``before[call, name]`` and ``after[call, name]`` are called around ``call`` on ``name``.
 
     Each acts once; ``locks=False`` lets everyone in, as if each writer had a machine of its own.
     """
 
-    def __init__(self, root: Path, *, locks: bool = True) -> None:
-        super().__init__(root)
+    def __init__(self, root: Place, *, locks: bool = True) -> None:
+        self.inner: Any = open_store(root)
         self.before: dict[tuple[str, str], Act] = {}
         self.after: dict[tuple[str, str], Act] = {}
         self._locks = locks
 
-    def __getattribute__(self, call: str) -> Any:
-        made = super().__getattribute__(call)
-        if call not in ("read", "create", "replace", "place", "create_table", "commit"):
+    def __getattr__(self, call: str) -> Any:
+        made = getattr(self.inner, call)
+        if call not in HOOKED:
             return made
 
         def hooked(*arguments: Any) -> Any:
@@ -44,7 +45,7 @@ class HookedStore(FolderStore):
 
     @contextlib.contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        with super().exclusive(name) if self._locks else contextlib.nullcontext():
+        with self.inner.exclusive(name) if self._locks else contextlib.nullcontext():
             yield
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,21 +14,22 @@ from attribution_pipeline.lake import Lake, shapes
 from attribution_pipeline.lake.adoption import sworn
 from attribution_pipeline.lake.checked import own_digest, said_by, with_digest
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline_tests.buckets.paths import Root, copied, standing
 from attribution_pipeline_tests.lake.days import DAY, amounts_of, record
 from attribution_pipeline_tests.lake.stores import HookedStore, Killed, raising
 
 BITS = 8
 
 
-def log_of(storage: Path, table: str) -> list[Path]:
+def log_of(storage: Root, table: str) -> list[Root]:
     return sorted((storage / table / "_delta_log").iterdir())
 
 
-def seals_of(storage: Path, table: str) -> list[Path]:
+def seals_of(storage: Root, table: str) -> list[Root]:
     return sorted((storage / "seals" / table).iterdir())
 
 
-def flip(path: Path, at: int, bit: int = 3) -> None:
+def flip(path: Root, at: int, bit: int = 3) -> None:
     content = bytearray(path.read_bytes())
     content[at % len(content)] ^= 1 << bit
     path.write_bytes(content)
@@ -51,12 +51,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def storage(recorded: Path, tmp_path: Path) -> Path:
+def storage(recorded: Path, root: Root) -> Root:
     """A day with three states, to be damaged."""
-    return Path(shutil.copytree(recorded, tmp_path / "storage"))
+    return copied(recorded, root / "storage")
 
 
-def test_every_commit_of_every_table_has_a_seal_that_follows_the_one_before(storage: Path) -> None:
+def test_every_commit_of_every_table_has_a_seal_that_follows_the_one_before(storage: Root) -> None:
     for table in shapes.TABLES:
         entries, seals = log_of(storage, table), seals_of(storage, table)
         assert [path.name for path in entries] == [path.name for path in seals]
@@ -68,17 +68,17 @@ def test_every_commit_of_every_table_has_a_seal_that_follows_the_one_before(stor
             previous = _sha256(seal)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Root) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("place", [0.0, 0.2, 0.5, 0.8, 1.0])
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_flipped_bit_of_an_entry_is_refused_by_its_name_whoever_reads(
-    storage: Path, version: int, place: float
+    storage: Root, version: int, place: float
 ) -> None:
     path = log_of(storage, "ledger")[version]
-    flip(path, int(place * (path.stat().st_size - 1)))
+    flip(path, int(place * (len(path.read_bytes()) - 1)))
     for act in (
         lambda: Lake(storage).head(DAY),
         lambda: Lake(storage).read("ledger", DAY, DAY),
@@ -88,7 +88,7 @@ def test_a_flipped_bit_of_an_entry_is_refused_by_its_name_whoever_reads(
         assert refusal_of(act).startswith(f"{path}: an entry of Delta's log was changed")
 
 
-def test_every_bit_of_a_seal_counts(storage: Path) -> None:
+def test_every_bit_of_a_seal_counts(storage: Root) -> None:
     path = seals_of(storage, "ledger")[2]
     whole = path.read_bytes()
     for at in range(len(whole)):
@@ -98,7 +98,7 @@ def test_every_bit_of_a_seal_counts(storage: Path) -> None:
     assert Lake(storage).days() == [DAY]
 
 
-def test_a_seal_of_another_table_or_version_is_no_seal(storage: Path) -> None:
+def test_a_seal_of_another_table_or_version_is_no_seal(storage: Root) -> None:
     seals = seals_of(storage, "ledger")
     whole = seals[2].read_bytes()
     for stranger in (seals[1], seals_of(storage, "variances")[2]):
@@ -117,7 +117,7 @@ def test_a_seal_of_another_table_or_version_is_no_seal(storage: Path) -> None:
         (["seals/ledger/1"], "a seal of Delta's log is missing"),
     ],
 )
-def test_what_is_missing_from_the_log_is_named(storage: Path, gone: list[str], named: str) -> None:
+def test_what_is_missing_from_the_log_is_named(storage: Root, gone: list[str], named: str) -> None:
     for name in gone:
         folder, version = name.rsplit("/", 1)
         (storage / folder / f"{int(version):020d}.json").unlink()
@@ -125,16 +125,16 @@ def test_what_is_missing_from_the_log_is_named(storage: Path, gone: list[str], n
 
 
 def test_a_strange_file_in_the_log_is_refused_because_other_readers_would_take_it(
-    storage: Path,
+    storage: Root,
 ) -> None:
     strange = storage / "operations" / "_delta_log" / "00000000000000000003.compacted.json"
     strange.write_text("{}")
     assert "is no file of Delta's log of ours" in refusal_of(lambda: Lake(storage).verify(DAY, DAY))
-    strange.rename(strange.with_name("_commit_1.json.tmp"))  # what a killed writer leaves
+    strange.rename(strange.parent / "_commit_1.json.tmp")  # what a killed writer leaves
     Lake(storage).verify(DAY, DAY)
 
 
-def test_an_open_lake_reads_no_entry_twice(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_lake_reads_no_entry_twice(storage: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(storage)
     lake.days()
     reads: list[str] = []
@@ -151,7 +151,7 @@ def test_an_open_lake_reads_no_entry_twice(storage: Path, monkeypatch: pytest.Mo
 # -- commits without a seal ---------------------------------------------------------------------
 
 
-def unsealed(storage: Path, table: str) -> Path:
+def unsealed(storage: Root, table: str) -> Root:
     """Take the newest seal away, as if the writer had died before it wrote one."""
     seal = seals_of(storage, table)[-1]
     seal.unlink()
@@ -160,7 +160,7 @@ def unsealed(storage: Path, table: str) -> Path:
 
 @pytest.mark.parametrize("table", shapes.TABLES)
 def test_a_commit_whose_writer_died_before_its_seal_is_read_and_sealed_by_the_next(
-    storage: Path, table: str
+    storage: Root, table: str
 ) -> None:
     seal = unsealed(storage, table)
     lake = Lake(storage)
@@ -174,7 +174,7 @@ def test_a_commit_whose_writer_died_before_its_seal_is_read_and_sealed_by_the_ne
 
 
 def test_running_the_day_again_seals_what_was_left_though_nothing_is_recorded(
-    storage: Path,
+    storage: Root,
 ) -> None:
     seals = [unsealed(storage, table) for table in shapes.TABLES]
     assert record(Lake(storage), DAY, ["3"], revisions=["3"], variances=["3"]).unchanged
@@ -184,15 +184,15 @@ def test_running_the_day_again_seals_what_was_left_though_nothing_is_recorded(
 
 @pytest.mark.parametrize("table", shapes.TABLES)
 def test_a_table_whose_creator_died_before_the_first_seal_is_taken_over(
-    tmp_path: Path, table: str
+    root: Root, table: str
 ) -> None:
-    store = HookedStore(tmp_path)
+    store = HookedStore(root)
     store.after["create_table", table] = raising(Killed())
     with pytest.raises(Killed):
-        record(Lake(tmp_path, store=store), DAY, ["1"], revisions=["r"], variances=["v"])
-    assert not (tmp_path / "seals" / table).exists()
-    assert record(Lake(tmp_path), DAY, ["1"], revisions=["r"], variances=["v"]).state == 1
-    Lake(tmp_path).verify(DAY, DAY)
+        record(Lake(root, store=store), DAY, ["1"], revisions=["r"], variances=["v"])
+    assert not (root / "seals" / table).exists()
+    assert record(Lake(root), DAY, ["1"], revisions=["r"], variances=["v"]).state == 1
+    Lake(root).verify(DAY, DAY)
 
 
 def edited(entry: Path, kind: str, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
@@ -235,7 +235,7 @@ FORGERIES: dict[str, tuple[str, Callable[[dict], object]]] = {  # type: ignore[t
 
 @pytest.mark.parametrize("forgery", sorted(FORGERIES))
 def test_a_commit_without_a_seal_is_taken_only_when_all_that_it_says_is_so(
-    storage: Path, forgery: str
+    storage: Root, forgery: str
 ) -> None:
     unsealed(storage, "ledger")
     edited(log_of(storage, "ledger")[-1], *FORGERIES[forgery])
@@ -247,12 +247,12 @@ def test_a_commit_without_a_seal_is_taken_only_when_all_that_it_says_is_so(
     assert len(log_of(storage, "ledger")) == 4
 
 
-def test_a_commit_without_a_seal_over_a_damaged_file_or_manifest_is_refused(storage: Path) -> None:
+def test_a_commit_without_a_seal_over_a_damaged_file_or_manifest_is_refused(storage: Root) -> None:
     lake = Lake(storage)
     ((_, file),) = lake.file_paths("ledger", DAY, DAY)
     manifest = storage / lake.states()[-1].manifest_file.path
     unsealed(storage, "ledger")
-    for path in (file, manifest):
+    for path in (standing(storage, file), manifest):
         whole = path.read_bytes()
         flip(path, len(whole) // 2)
         assert refusal_of(lambda: Lake(storage).days()).startswith(str(path))
@@ -260,36 +260,36 @@ def test_a_commit_without_a_seal_over_a_damaged_file_or_manifest_is_refused(stor
     assert Lake(storage).days() == [DAY]
 
 
-def test_a_seal_that_was_written_and_not_acknowledged_is_no_error(tmp_path: Path) -> None:
-    store = HookedStore(tmp_path)
+def test_a_seal_that_was_written_and_not_acknowledged_is_no_error(root: Root) -> None:
+    store = HookedStore(root)
     name = f"seals/ledger/{1:020d}.json"
     store.after["create", name] = raising(TimeoutError("no answer"))
-    assert record(Lake(tmp_path, store=store), DAY, ["1"]).state == 1
-    Lake(tmp_path).verify(DAY, DAY)
+    assert record(Lake(root, store=store), DAY, ["1"]).state == 1
+    Lake(root).verify(DAY, DAY)
 
 
 def test_a_seal_that_cannot_be_written_fails_the_run_and_a_rerun_makes_up_for_it(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    store = HookedStore(tmp_path)
+    store = HookedStore(root)
     name = f"seals/ledger/{1:020d}.json"
     store.before["create", name] = raising(OSError(28, "no space left on device"))
-    lake = Lake(tmp_path, store=store)
+    lake = Lake(root, store=store)
     with pytest.raises(OSError, match="no space"):
         record(lake, DAY, ["1"])
-    assert amounts_of(Lake(tmp_path), DAY) == ["1"]  # it was published
+    assert amounts_of(Lake(root), DAY) == ["1"]  # it was published
     assert record(lake, DAY, ["1"]).unchanged
-    assert (tmp_path / name).exists()
+    assert (root / name).exists()
 
 
-def test_two_machines_seal_one_commit_alike(tmp_path: Path) -> None:
+def test_two_machines_seal_one_commit_alike(root: Root) -> None:
     """The second commits while the first has not sealed yet: it seals for both."""
-    store = HookedStore(tmp_path, locks=False)
-    other = Lake(tmp_path, store=HookedStore(tmp_path, locks=False))
+    store = HookedStore(root, locks=False)
+    other = Lake(root, store=HookedStore(root, locks=False))
     next_day = DAY + timedelta(days=1)
     store.after["commit", "ledger"] = lambda: record(other, next_day, ["2"])
-    assert record(Lake(tmp_path, store=store), DAY, ["1"]).state == 1
-    lake = Lake(tmp_path)
+    assert record(Lake(root, store=store), DAY, ["1"]).state == 1
+    lake = Lake(root)
     assert lake.days() == [DAY, next_day]
     lake.verify(DAY, next_day)
 

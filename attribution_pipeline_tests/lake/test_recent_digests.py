@@ -10,7 +10,7 @@ import pytest
 
 from attribution_pipeline.lake import files
 from attribution_pipeline.lake.files import StoredFile, recent_sha256_of, sha256_of, verified
-from attribution_pipeline.lake.store import FolderStore
+from attribution_pipeline.lake.folder_store import FolderStore
 from attribution_pipeline.model.errors import Refusal
 
 LONG_AGO_NS = 10**18

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +12,7 @@ import pytest
 
 from attribution_pipeline.lake import DayMoved, Lake
 from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline_tests.buckets.paths import Root, delta, standing
 from attribution_pipeline_tests.lake.days import (
     DAY,
     RARE,
@@ -43,12 +43,12 @@ def read_as_of(lake: Lake, instant: datetime) -> list[str]:
 # -- as of ----------------------------------------------------------------------------------------
 
 
-def test_every_state_is_read_as_it_stood_between_its_commit_and_the_next(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, clock=ticking(NOON, NOON + HOUR, NOON + 2 * HOUR))
+def test_every_state_is_read_as_it_stood_between_its_commit_and_the_next(root: Root) -> None:
+    lake = Lake(root, clock=ticking(NOON, NOON + HOUR, NOON + 2 * HOUR))
     record(lake, DAY, ["1"])
     record(lake, NEXT, ["7"])
     record(lake, DAY, ["2", "3"])
-    lake = Lake(tmp_path)  # from the log, not from memory
+    lake = Lake(root)  # from the log, not from memory
     moment = timedelta(microseconds=1)
     assert read_as_of(lake, NOON - moment) == []
     assert read_as_of(lake, NOON) == ["1"]
@@ -67,10 +67,10 @@ def test_every_state_is_read_as_it_stood_between_its_commit_and_the_next(tmp_pat
     assert older != newer
 
 
-def test_an_instant_in_another_zone_is_the_same_instant(tmp_path: Path) -> None:
+def test_an_instant_in_another_zone_is_the_same_instant(root: Root) -> None:
     from datetime import timezone
 
-    lake = Lake(tmp_path, clock=ticking(NOON.astimezone(timezone(timedelta(hours=-7)))))
+    lake = Lake(root, clock=ticking(NOON.astimezone(timezone(timedelta(hours=-7)))))
     record(lake, DAY, ["1"])
     (state,) = lake.states()
     assert (state.published_at, state.published_at.tzinfo) == (NOON, UTC)
@@ -78,9 +78,9 @@ def test_an_instant_in_another_zone_is_the_same_instant(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_goes_back_never_makes_a_state_older_than_the_one_before(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    lake = Lake(tmp_path, clock=ticking(NOON, NOON - HOUR))
+    lake = Lake(root, clock=ticking(NOON, NOON - HOUR))
     record(lake, DAY, ["1"])
     record(lake, DAY, ["2"])
     assert [state.published_at for state in lake.states(DAY)] == [NOON, NOON]
@@ -88,11 +88,11 @@ def test_a_clock_that_goes_back_never_makes_a_state_older_than_the_one_before(
     assert read_as_of(lake, NOON) == ["2"]
 
 
-def test_a_commit_says_what_it_was_computed_from_and_when(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, clock=ticking(NOON))
+def test_a_commit_says_what_it_was_computed_from_and_when(root: Root) -> None:
+    lake = Lake(root, clock=ticking(NOON))
     inputs = {name: {"digest": f"digest of {name}", "files": {}} for name in ("billing", "usage")}
     record(lake, DAY, ["1"], inputs=inputs, run_id="run 7", kernel="8")
-    (state,) = Lake(tmp_path).states(DAY)
+    (state,) = Lake(root).states(DAY)
     assert state.inputs == {"billing": "digest of billing", "usage": "digest of usage"}
     assert (state.recorded_at, state.published_at) == (RECORDED_AT, NOON)
     assert (state.run_id, state.kernel) == ("run 7", "8")
@@ -100,8 +100,8 @@ def test_a_commit_says_what_it_was_computed_from_and_when(tmp_path: Path) -> Non
     assert (document["schema"], document["run_id"]) == (2, "run 7")
 
 
-def test_another_digest_of_any_input_is_another_state(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_another_digest_of_any_input_is_another_state(root: Root) -> None:
+    lake = Lake(root)
     inputs = {name: {"digest": "same", "files": {}} for name in ("billing", "usage")}
     record(lake, DAY, ["1"], inputs=inputs)
     assert record(lake, DAY, ["1"], inputs=inputs).unchanged
@@ -137,10 +137,9 @@ def add_operations(lake: Lake, keys: list[str], content: str) -> None:
         )
 
 
-def test_late_files_stand_beside_the_base_and_are_read_in_the_tables_order(tmp_path: Path) -> None:
-    from deltalake import DeltaTable
+def test_late_files_stand_beside_the_base_and_are_read_in_the_tables_order(root: Root) -> None:
 
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     record(lake, DAY, ["1", "2", "3"])  # op-0, op-1, op-2
     add_operations(lake, ["op-00", "op-1a", "op-9"], "late")
     keys = ["op-0", "op-1", "op-2", "op-00", "op-1a", "op-9"]  # by number
@@ -152,7 +151,7 @@ def test_late_files_stand_beside_the_base_and_are_read_in_the_tables_order(tmp_p
     assert len(lake.manifest(DAY)["files"]["operations"]) == 2
     assert lake.differences(DAY) == []
     lake.verify(DAY, DAY)
-    theirs = DeltaTable(str(tmp_path / "operations")).to_pyarrow_table()
+    theirs = delta(root / "operations").to_pyarrow_table()
     assert sorted(theirs["operation_key"].to_pylist()) == sorted(keys)
     first, _ = lake.states(DAY)
     assert lake.read("operations", DAY, DAY, as_of=first.published_at).num_rows == 3
@@ -162,24 +161,24 @@ def test_late_files_stand_beside_the_base_and_are_read_in_the_tables_order(tmp_p
 
 
 def test_a_kept_file_that_was_damaged_is_refused_before_anything_is_committed(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     record(lake, DAY, ["1"])
     ((_, path),) = lake.file_paths("operation_costs", DAY, DAY)
-    path.write_bytes(b"")
+    standing(root, path).write_bytes(b"")
     with pytest.raises(Refusal, match="was changed"):
         add_operations(lake, ["op-9"], "late")
     assert len(lake.states()) == 1
-    path.unlink()
+    standing(root, path).unlink()
     with pytest.raises(Refusal, match="is missing"):
         add_operations(lake, ["op-9"], "late")
 
 
-def test_revisions_add_up_and_tables_without_rows_have_no_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_revisions_add_up_and_tables_without_rows_have_no_file(root: Root) -> None:
+    lake = Lake(root)
     record(lake, DAY, ["1"])
-    assert not (tmp_path / "ledger_revisions").exists()
+    assert not (root / "ledger_revisions").exists()
     for table, schema in RARE.items():
         assert lake.read(table, DAY, DAY).schema == schema
         assert lake.file_paths(table, DAY, DAY) == []
@@ -196,8 +195,8 @@ def test_revisions_add_up_and_tables_without_rows_have_no_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_day_has_exactly_one_ledger_file(tmp_path: Path, count: int) -> None:
-    lake = Lake(tmp_path)
+def test_a_day_has_exactly_one_ledger_file(root: Root, count: int) -> None:
+    lake = Lake(root)
     with lake.staging(DAY) as folder:
         files = day_files(folder, ["1"], RECORDED_AT)
         files["ledger"] = files["ledger"] * count
@@ -210,8 +209,8 @@ def test_a_day_has_exactly_one_ledger_file(tmp_path: Path, count: int) -> None:
 # -- mending, receipts ----------------------------------------------------------------------------
 
 
-def test_a_day_is_mended_from_the_same_files_and_only_from_them(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_a_day_is_mended_from_the_same_files_and_only_from_them(root: Root) -> None:
+    lake = Lake(root)
     first = record(lake, DAY, ["1"])
     for table in SCHEMAS:
         ((_, path),) = lake.file_paths(table, DAY, DAY, check=False)
@@ -228,19 +227,19 @@ def test_a_day_is_mended_from_the_same_files_and_only_from_them(tmp_path: Path) 
 
 
 def test_recording_the_same_state_over_damaged_files_heals_them_and_adds_no_state(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     record(lake, DAY, ["1"])
     ((_, path),) = lake.file_paths("ledger", DAY, DAY)
-    path.write_bytes(b"")
+    standing(root, path).write_bytes(b"")
     assert record(lake, DAY, ["1"]).unchanged
     assert len(lake.states()) == 1
     assert lake.differences(DAY) == []
 
 
-def test_a_receipt_of_what_stands_says_so(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_a_receipt_of_what_stands_says_so(root: Root) -> None:
+    lake = Lake(root)
     first = record(lake, DAY, ["1"])
     head = lake.head(DAY)
     assert head is not None
@@ -248,8 +247,8 @@ def test_a_receipt_of_what_stands_says_so(tmp_path: Path) -> None:
     assert (receipt.manifest_id, receipt.unchanged) == (first.manifest_id, True)
 
 
-def test_states_are_found_among_many_days(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_states_are_found_among_many_days(root: Root) -> None:
+    lake = Lake(root)
     for offset in range(12):
         record(lake, DAY + timedelta(days=11 - offset), [str(offset)])
     assert lake.days() == [DAY + timedelta(days=offset) for offset in range(12)]
@@ -259,9 +258,9 @@ def test_states_are_found_among_many_days(tmp_path: Path) -> None:
 
 
 def test_who_computed_from_an_older_state_is_told_and_the_others_tables_stand(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     first = record(lake, DAY, ["1"])
     record(lake, DAY, ["2"])
     with pytest.raises(DayMoved, match="run the day again"):

@@ -6,15 +6,20 @@ import errno
 import multiprocessing
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from attribution_pipeline.lake import store as stores
-from attribution_pipeline.lake.store import FolderStore, create_once
+from attribution_pipeline.lake import folder_store as stores
+from attribution_pipeline.lake.folder_store import FolderStore
+from attribution_pipeline.lake.places import open_store
+from attribution_pipeline.lake.store import create_once
+from attribution_pipeline_tests.buckets.paths import Root
 from attribution_pipeline_tests.lake.stores import HookedStore, raising
 
+RACERS = 8
 PROCESSES = multiprocessing.get_context("forkserver")
 
 
@@ -24,8 +29,8 @@ def staged(folder: Path, content: bytes) -> Path:
     return path
 
 
-def test_objects_are_named_relative_to_the_folder(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path)
+def test_objects_are_named_relative_to_the_place(root: Root, tmp_path: Path) -> None:
+    store = open_store(root)
     store.create("a/b/one", b"1")
     store.replace("a/b/two", b"2")
     store.place(staged(tmp_path, b"3"), "a/three")
@@ -34,39 +39,69 @@ def test_objects_are_named_relative_to_the_folder(tmp_path: Path) -> None:
     assert (store.names("a"), store.names("a/b")) == (["b", "three"], ["one", "two"])
     assert store.exists("a/b/one")
     assert not store.exists("a/b")
-    assert store.where("a/b/one") == str(tmp_path / "a" / "b" / "one")
+    assert store.where("a/b/one") == str(root / "a/b/one")
     assert not (tmp_path / "staged").exists()
 
 
-def test_what_is_not_there_is_said_so_and_nothing_is_made_by_asking(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path / "none")
+def test_what_is_not_there_is_said_so_and_nothing_is_made_by_asking(root: Root) -> None:
+    store = open_store(root / "none")
     assert store.names("a") == []
     assert not store.exists("a")
     for call in (store.read, store.fetch):
         with pytest.raises(FileNotFoundError, match="a"):
             call("a")
-    assert not (tmp_path / "none").exists()
+    assert not (root / "none").exists()
 
 
-def test_an_object_is_created_once_and_never_changed(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path)
+def test_an_object_is_created_once_and_never_changed(root: Root) -> None:
+    store = open_store(root)
     store.create("one", b"1")
     with pytest.raises(FileExistsError):
         store.create("one", b"2")
     assert store.read("one") == b"1"
-    assert os.listdir(tmp_path) == ["one"]
+    assert store.names("") == ["one"]
 
 
-def test_creating_once_more_what_stands_is_no_error_and_something_else_is(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path)
+def test_of_many_who_create_one_object_exactly_one_does(root: Root) -> None:
+    store = open_store(root)
+
+    def create(writer: int) -> int | None:
+        try:
+            store.create("one", str(writer).encode())
+        except FileExistsError:
+            return None
+        return writer
+
+    with ThreadPoolExecutor(RACERS) as racers:
+        winners = [one for one in racers.map(create, range(10 * RACERS)) if one is not None]
+    assert [store.read("one")] == [str(one).encode() for one in winners]
+
+
+def test_objects_that_are_expected_are_read_as_they_stand_then(root: Root) -> None:
+    store = open_store(root)
+    names = [f"log/{number}" for number in range(20)]
+    for name in names:
+        store.create(name, name.encode())
+    store.expect([*names, "log/none"])
+    assert [store.read(name) for name in names] == [name.encode() for name in names]
+    with pytest.raises(FileNotFoundError):
+        store.read("log/none")
+    store.expect(names)
+    store.expect(())  # forgotten: what stands later is read later
+    (root / "log/0").write_bytes(b"changed")
+    assert store.read("log/0") == b"changed"
+
+
+def test_creating_once_more_what_stands_is_no_error_and_something_else_is(root: Root) -> None:
+    store = open_store(root)
     create_once(store, "one", b"1")
     create_once(store, "one", b"1")
     with pytest.raises(FileExistsError):
         create_once(store, "one", b"2")
 
 
-def test_a_lost_answer_is_looked_up_and_a_failure_stays_one(tmp_path: Path) -> None:
-    store = HookedStore(tmp_path)
+def test_a_lost_answer_is_looked_up_and_a_failure_stays_one(root: Root) -> None:
+    store = HookedStore(root)
     store.after["create", "one"] = raising(TimeoutError("lost"))
     create_once(store, "one", b"1")
     store.before["create", "two"] = raising(TimeoutError("never sent"))
@@ -75,12 +110,13 @@ def test_a_lost_answer_is_looked_up_and_a_failure_stays_one(tmp_path: Path) -> N
     assert store.names("") == ["one"]
 
 
-def test_a_placed_file_may_be_placed_again_which_heals_it(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path)
+def test_a_placed_file_may_be_placed_again_which_heals_it(root: Root, tmp_path: Path) -> None:
+    store = open_store(root)
     store.place(staged(tmp_path, b"1"), "one")
-    (tmp_path / "one").write_bytes(b"rotten")
+    (root / "one").write_bytes(b"rotten")
+    assert store.fetch("one").read_bytes() == b"rotten"
     store.place(staged(tmp_path, b"1"), "one")
-    assert store.read("one") == b"1"
+    assert store.read("one") == store.fetch("one").read_bytes() == b"1"
 
 
 def test_a_file_from_another_device_is_copied(

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from attribution_pipeline.lake import DayMoved, Lake, shapes
 from attribution_pipeline.lake.delta import PROPERTIES
 from attribution_pipeline.lake.manifest import manifest_id
 from attribution_pipeline.model.errors import Broken, Refusal
+from attribution_pipeline_tests.buckets.paths import Root, content, delta, standing
 from attribution_pipeline_tests.lake.days import (
     DAY,
     RECORDED_AT,
@@ -30,8 +30,8 @@ from attribution_pipeline_tests.lake.stores import HookedStore, Killed, raising
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "storage")
+def lake(root: Root) -> Lake:
+    return Lake(root / "storage")
 
 
 def test_a_lake_without_days_reads_as_empty_tables(lake: Lake) -> None:
@@ -67,7 +67,7 @@ def test_other_engines_read_the_delta_tables_as_they_stand(lake: Lake) -> None:
     record(lake, DAY, ["4"])
     for table in SCHEMAS:
         ours = lake.read(table, DAY, DAY + timedelta(days=1))
-        theirs = DeltaTable(str(lake.storage / table)).to_pyarrow_table()
+        theirs = delta(lake.storage / table).to_pyarrow_table()
         key = ours.schema.names[0] if table != "operations" else "operation_number"
         order = [("charge_date", "ascending"), (key, "ascending")]
         assert theirs.select(ours.schema.names).sort_by(order) == ours.sort_by(order)
@@ -85,7 +85,7 @@ def test_recording_a_day_again_replaces_it_and_chains_its_manifest(lake: Lake) -
         second.manifest_id,
     ]
     older = lake.states()[0]
-    assert lake.storage.joinpath(older.manifest_file.path).is_file()
+    assert (lake.storage / older.manifest_file.path).is_file()
 
 
 def test_the_manifest_names_every_file_by_its_sha256(lake: Lake) -> None:
@@ -98,7 +98,7 @@ def test_the_manifest_names_every_file_by_its_sha256(lake: Lake) -> None:
         data = (lake.storage / entry["path"]).read_bytes()
         assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
         assert entry["rows"] == 2
-    head = DeltaTable(str(lake.storage / "manifests")).to_pyarrow_table()
+    head = delta(lake.storage / "manifests").to_pyarrow_table()
     assert manifest_id(head["document"][0].as_py()) == receipt.manifest_id
 
 
@@ -107,7 +107,7 @@ def test_the_same_state_again_writes_nothing(lake: Lake) -> None:
     again = record(lake, DAY, ["1"], recorded_at=RECORDED_AT + timedelta(hours=1))
     assert again.unchanged
     assert again.manifest_id == first.manifest_id
-    assert DeltaTable(str(lake.storage / "ledger")).version() == first.ledger_version
+    assert delta(lake.storage / "ledger").version() == first.ledger_version
     assert lake.read("ledger", DAY, DAY)["recorded_at"].to_pylist() == [RECORDED_AT]
 
 
@@ -129,26 +129,26 @@ def test_another_rule_engine_or_evidence_is_another_state(
 @pytest.mark.parametrize("error", [TimeoutError("no answer"), CommitFailedError("reset")])
 @pytest.mark.parametrize("table", shapes.TABLES)
 def test_a_commit_that_was_made_but_not_acknowledged_is_not_doubled(
-    tmp_path: Path, table: str, error: Exception
+    root: Root, table: str, error: Exception
 ) -> None:
-    store = HookedStore(tmp_path)
-    lake = Lake(tmp_path, store=store)
+    store = HookedStore(root)
+    lake = Lake(root, store=store)
     record(lake, DAY, ["1"])
-    before = {name: len(list((tmp_path / name).rglob("0*.json"))) for name in shapes.TABLES}
+    before = {name: len(list((root / name).rglob("0*.json"))) for name in shapes.TABLES}
     store.after["commit", table] = raising(error)
     receipt = record(lake, DAY, ["1", "2"], revisions=["r"], variances=["v"])
     assert (receipt.state, receipt.unchanged) == (2, False)
     assert len(lake.states()) == 2
     for name in shapes.TABLES:
-        made = len(list((tmp_path / name).rglob("0*.json"))) - before[name]
+        made = len(list((root / name).rglob("0*.json"))) - before[name]
         assert made == (2 if name in ("ledger_revisions", "variances") else 1), name  # and created
     assert lake.differences(DAY) == []
     lake.verify(DAY, DAY)
 
 
-def test_a_failed_commit_that_nobody_else_won_is_an_error_not_a_loop(tmp_path: Path) -> None:
-    store = HookedStore(tmp_path)
-    lake = Lake(tmp_path, store=store)
+def test_a_failed_commit_that_nobody_else_won_is_an_error_not_a_loop(root: Root) -> None:
+    store = HookedStore(root)
+    lake = Lake(root, store=store)
     store.before["commit", "ledger"] = raising(CommitFailedError("no space left on device"))
     with pytest.raises(Refusal, match="Delta's log cannot be written: no space left"):
         record(lake, DAY, ["1"])
@@ -163,32 +163,30 @@ def test_a_run_that_began_before_another_recorded_the_day_is_told_so(lake: Lake)
     assert amounts_of(lake, DAY) == ["1"]
 
 
-def test_two_first_recordings_of_one_day_never_both_stand(tmp_path: Path) -> None:
+def test_two_first_recordings_of_one_day_never_both_stand(root: Root) -> None:
     """delta-rs's own conflict check lets both first files in: the case that its retries miss."""
-    store = HookedStore(tmp_path, locks=False)
-    store.before["commit", "manifests"] = lambda: record(_alone(tmp_path), DAY, ["7"])
+    store = HookedStore(root, locks=False)
+    store.before["commit", "manifests"] = lambda: record(_alone(root), DAY, ["7"])
     with pytest.raises(DayMoved):
-        record(Lake(tmp_path, store=store), DAY, ["1", "2"])
-    lake = Lake(tmp_path)
+        record(Lake(root, store=store), DAY, ["1", "2"])
+    lake = Lake(root)
     assert amounts_of(lake, DAY) == ["7"]
-    assert DeltaTable(str(tmp_path / "ledger")).to_pyarrow_table().num_rows == 1
+    assert delta(root / "ledger").to_pyarrow_table().num_rows == 1
     assert lake.differences(DAY) == []  # the loser gave back the side tables that it had taken
 
 
-def _alone(storage: Path) -> Lake:
+def _alone(storage: Root) -> Lake:
     """A lake on a machine of its own, which no lock keeps waiting."""
     return Lake(storage, store=HookedStore(storage, locks=False))
 
 
 @pytest.mark.parametrize("same_day", [False, True])
-def test_a_commit_that_loses_the_race_for_a_version_looks_again(
-    tmp_path: Path, same_day: bool
-) -> None:
+def test_a_commit_that_loses_the_race_for_a_version_looks_again(root: Root, same_day: bool) -> None:
     """Between opening the table and committing to it, another machine commits (no shared lock)."""
     other_day = DAY if same_day else DAY + timedelta(days=1)
-    store = HookedStore(tmp_path, locks=False)
-    store.before["commit", "ledger"] = lambda: record(_alone(tmp_path), other_day, ["7"])
-    lake = Lake(tmp_path, store=store)
+    store = HookedStore(root, locks=False)
+    store.before["commit", "ledger"] = lambda: record(_alone(root), other_day, ["7"])
+    lake = Lake(root, store=store)
     if same_day:
         with pytest.raises(DayMoved):
             record(lake, DAY, ["1", "2"])
@@ -199,31 +197,31 @@ def test_a_commit_that_loses_the_race_for_a_version_looks_again(
     assert amounts_of(lake, other_day) == ["7"]
 
 
-def test_what_is_asked_before_a_commit_is_asked_of_the_version_below_it(tmp_path: Path) -> None:
+def test_what_is_asked_before_a_commit_is_asked_of_the_version_below_it(root: Root) -> None:
     """Another machine commits while this one looks at the day: it looks again."""
     seen: list[int] = []
 
     def unless() -> bool:
-        seen.append(len(Lake(tmp_path).states(DAY)))
+        seen.append(len(Lake(root).states(DAY)))
         if len(seen) == 1:
-            record(_alone(tmp_path), DAY, ["7"])
+            record(_alone(root), DAY, ["7"])
         return len(seen) > 1 and seen[-1] == 1
 
-    lake = _alone(tmp_path)
+    lake = _alone(root)
     ledger = lake._tables["ledger"]
     record(lake, DAY + timedelta(days=1), ["1"])
     assert ledger.replace_day(DAY, [], note=dict, unless=unless) is None
     assert seen == [0, 1]
-    assert amounts_of(Lake(tmp_path), DAY) == ["7"]
+    assert amounts_of(Lake(root), DAY) == ["7"]
 
 
-def test_a_twin_that_records_the_same_state_first_is_recognised(tmp_path: Path) -> None:
+def test_a_twin_that_records_the_same_state_first_is_recognised(root: Root) -> None:
     later = RECORDED_AT + timedelta(seconds=1)
-    store = HookedStore(tmp_path, locks=False)
+    store = HookedStore(root, locks=False)
     store.before["commit", "manifests"] = lambda: record(
-        _alone(tmp_path), DAY, ["1"], recorded_at=later
+        _alone(root), DAY, ["1"], recorded_at=later
     )
-    lake = Lake(tmp_path, store=store)
+    lake = Lake(root, store=store)
     assert record(lake, DAY, ["1"]).unchanged
     assert [state.recorded_at for state in lake.states()] == [later]
     assert lake.differences(DAY) == []
@@ -231,10 +229,10 @@ def test_a_twin_that_records_the_same_state_first_is_recognised(tmp_path: Path) 
 
 @pytest.mark.parametrize("dies_before", ["operations", "manifests", "ledger"])
 def test_a_crash_before_the_ledger_commit_leaves_the_old_state_and_a_rerun_converges(
-    tmp_path: Path, dies_before: str
+    root: Root, dies_before: str
 ) -> None:
-    store = HookedStore(tmp_path)
-    lake = Lake(tmp_path, store=store)
+    store = HookedStore(root)
+    lake = Lake(root, store=store)
     record(lake, DAY, ["1"])
     store.before["commit", dies_before] = raising(Killed())
     with pytest.raises(Killed):
@@ -248,10 +246,10 @@ def test_a_crash_before_the_ledger_commit_leaves_the_old_state_and_a_rerun_conve
 
 
 def test_side_tables_left_ahead_are_brought_back_by_a_rerun_of_the_old_state(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    store = HookedStore(tmp_path)
-    lake = Lake(tmp_path, store=store)
+    store = HookedStore(root)
+    lake = Lake(root, store=store)
     record(lake, DAY, ["1"])
     store.before["commit", "ledger"] = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -266,7 +264,7 @@ def test_a_changed_file_is_refused_by_name_before_it_is_parsed(lake: Lake) -> No
     ((_, path),) = lake.file_paths("ledger", DAY, DAY)
     flipped = bytearray(path.read_bytes())
     flipped[len(flipped) // 3] ^= 0x10
-    path.write_bytes(flipped)
+    standing(lake.storage, path).write_bytes(flipped)
     with pytest.raises(Refusal, match=f"{path.name}: a recorded file was changed"):
         lake.read("ledger", DAY, DAY)
     with pytest.raises(Refusal, match="was changed"):
@@ -278,8 +276,10 @@ def test_a_changed_file_is_refused_by_name_before_it_is_parsed(lake: Lake) -> No
 def test_a_changed_manifest_is_refused(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     path = lake.storage / lake.states()[0].manifest_file.path
-    rows = pq.read_table(path)
-    pq.write_table(rows.set_column(0, "manifest_id", pa.array(["0" * 64])), path)
+    rows = pq.read_table(content(path))
+    changed = pa.BufferOutputStream()
+    pq.write_table(rows.set_column(0, "manifest_id", pa.array(["0" * 64])), changed)
+    path.write_bytes(changed.getvalue().to_pybytes())
     with pytest.raises(Refusal, match="was changed"):
         lake.manifest(DAY)
 
@@ -287,7 +287,7 @@ def test_a_changed_manifest_is_refused(lake: Lake) -> None:
 def test_running_a_day_again_heals_a_file_that_rotted(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     ((_, path),) = lake.file_paths("ledger", DAY, DAY)
-    path.unlink()
+    standing(lake.storage, path).unlink()
     with pytest.raises(Refusal, match="a recorded file is missing"):
         lake.read("ledger", DAY, DAY)
     record(lake, DAY, ["1"])
@@ -337,7 +337,7 @@ def test_evidence_is_kept_under_its_digest_and_checked(lake: Lake, tmp_path: Pat
     record(lake, DAY, ["1"], inputs={"billing_exports": kept.as_input()})
     ((path,),) = lake.evidence.paths(lake.manifest(DAY)["inputs"]["billing_exports"]).values()
     assert path.stem == kept.files["charges"][0].sha256
-    path.write_bytes(b"other")
+    standing(lake.storage, path, 4).write_bytes(b"other")
     assert lake.evidence.find("billing_exports", DAY, "b") is None
     with pytest.raises(Refusal, match="was changed"):
         lake.evidence.paths(kept.as_input())
@@ -351,7 +351,7 @@ def test_tables_keep_their_history_for_replay(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     record(lake, DAY, ["2"])
     for table in (*SCHEMAS, shapes.MANIFESTS):
-        found = DeltaTable(str(lake.storage / table))
+        found = delta(lake.storage / table)
         assert found.metadata().configuration == PROPERTIES
         with pytest.raises(DeltaError, match="greater than 876000 hours"):
             found.vacuum(retention_hours=24, dry_run=True)
@@ -360,15 +360,17 @@ def test_tables_keep_their_history_for_replay(lake: Lake) -> None:
 def test_states_survive_a_checkpoint_of_the_log(lake: Lake) -> None:
     record(lake, DAY, ["1"])
     record(lake, date(2026, 10, 6), ["2"])
-    DeltaTable(str(lake.storage / "ledger")).create_checkpoint()
+    delta(lake.storage / "ledger").create_checkpoint()
     record(lake, DAY, ["3"])
     assert Lake(lake.storage).days() == [DAY, date(2026, 10, 6)]
     assert amounts_of(Lake(lake.storage), DAY) == ["3"]
 
 
 def test_scratch_folders_are_gone_after_the_run(lake: Lake) -> None:
+    with lake.staging(DAY) as folder:
+        beside = folder.parent
     record(lake, DAY, ["1"])
-    assert list((lake.storage / ".staging").iterdir()) == []
+    assert list(beside.iterdir()) == []
 
 
 def test_a_file_may_hold_amounts_in_fewer_digits_and_every_reader_widens_them(lake: Lake) -> None:
@@ -390,7 +392,7 @@ def test_a_file_may_hold_amounts_in_fewer_digits_and_every_reader_widens_them(la
             files["operation_costs"].append(path)
         lake.commit_day(DAY, files, manifest("a", RECORDED_AT))
     ours = lake.read("operation_costs", DAY, DAY)["billed_cost"]
-    theirs = DeltaTable(str(lake.storage / "operation_costs")).to_pyarrow_table()["billed_cost"]
+    theirs = delta(lake.storage / "operation_costs").to_pyarrow_table()["billed_cost"]
     for column in (ours, theirs):
         assert column.type == pa.decimal128(38, 12)
         assert sorted(column.to_pylist()) == sorted(amounts.values())

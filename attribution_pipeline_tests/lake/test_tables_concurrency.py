@@ -7,11 +7,9 @@ import os
 import signal
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
-
-from deltalake import DeltaTable
 
 from attribution_pipeline.lake import DayMoved, Lake
+from attribution_pipeline_tests.buckets.paths import Root, delta
 from attribution_pipeline_tests.lake.days import DAY, amounts_of, record
 from attribution_pipeline_tests.lake.stores import HookedStore
 
@@ -20,7 +18,7 @@ DAYS_PER_WRITER = 4
 ROUNDS = 2
 
 
-def _record_days(storage: Path, writer: int) -> list[str]:
+def _record_days(storage: Root, writer: int) -> list[str]:
     """A writer's own days, each recorded twice with other amounts; returns what it acknowledged."""
     lake = Lake(storage)
     acknowledged = []
@@ -32,14 +30,14 @@ def _record_days(storage: Path, writer: int) -> list[str]:
     return acknowledged
 
 
-def _record_alone(storage: Path, writer: int) -> list[int]:
+def _record_alone(storage: Root, writer: int) -> list[int]:
     """A writer's own days, as if each writer had a machine of its own; the tries of each."""
     lake = Lake(storage, store=HookedStore(storage, locks=False))
     days = [DAY + timedelta(days=writer * DAYS_PER_WRITER + n) for n in range(DAYS_PER_WRITER)]
     return [record(lake, day, [str(writer), "1"]).tries for day in days]
 
 
-def _record_one_day(storage: Path, writer: int) -> str | None:
+def _record_one_day(storage: Root, writer: int) -> str | None:
     """Everyone wants the same day, each with another result; None for who was told to run again.
 
     Without the lock of one machine, as if each writer had its own.
@@ -51,15 +49,15 @@ def _record_one_day(storage: Path, writer: int) -> str | None:
         return None
 
 
-def _run(function, storage: Path) -> list:  # type: ignore[no-untyped-def, type-arg]
+def _run(function, storage: Root) -> list:  # type: ignore[no-untyped-def, type-arg]
     # spawn: delta-rs has threads, and a forked child would wait for them for ever
     with multiprocessing.get_context("spawn").Pool(WRITERS) as pool:
         return pool.starmap(function, [(storage, writer) for writer in range(WRITERS)])
 
 
-def test_eight_processes_record_thirty_two_days_and_lose_none(tmp_path: Path) -> None:
-    acknowledged = [one for many in _run(_record_days, tmp_path) for one in many]
-    lake = Lake(tmp_path)
+def test_eight_processes_record_thirty_two_days_and_lose_none(root: Root) -> None:
+    acknowledged = [one for many in _run(_record_days, root) for one in many]
+    lake = Lake(root)
     assert len(lake.days()) == WRITERS * DAYS_PER_WRITER
     assert sorted(state.manifest_id for state in lake.states()) == sorted(acknowledged)
     for offset, day in enumerate(lake.days()):
@@ -69,30 +67,30 @@ def test_eight_processes_record_thirty_two_days_and_lose_none(tmp_path: Path) ->
         assert lake.manifest(day)["state"] == ROUNDS
         assert lake.differences(day) == []
     for table in ("ledger", "operation_costs", "operations"):
-        rows = DeltaTable(str(tmp_path / table)).to_pyarrow_table().num_rows
+        rows = delta(root / table).to_pyarrow_table().num_rows
         assert rows == 2 * WRITERS * DAYS_PER_WRITER
 
 
-def test_eight_machines_without_a_common_lock_record_thirty_two_days(tmp_path: Path) -> None:
-    tries = [one for many in _run(_record_alone, tmp_path) for one in many]
+def test_eight_machines_without_a_common_lock_record_thirty_two_days(root: Root) -> None:
+    tries = [one for many in _run(_record_alone, root) for one in many]
     assert max(tries) > 1, "nobody met anybody: nothing was tested"
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     assert len(lake.days()) == WRITERS * DAYS_PER_WRITER == len(lake.states())
     assert [lake.differences(day) for day in lake.days() if lake.differences(day)] == []
     lake.verify(lake.days()[0], lake.days()[-1])
 
 
-def test_of_eight_processes_that_want_one_day_exactly_one_records_it(tmp_path: Path) -> None:
-    answers = _run(_record_one_day, tmp_path)
+def test_of_eight_processes_that_want_one_day_exactly_one_records_it(root: Root) -> None:
+    answers = _run(_record_one_day, root)
     winners = [answer for answer in answers if answer is not None]
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     assert len(winners) == 1
     assert [state.manifest_id for state in lake.states()] == winners
     assert len(amounts_of(lake, DAY)) == 1
     assert lake.days() == [date(2026, 10, 5)]
 
 
-def _die_at_the_commit_point(storage: Path) -> None:
+def _die_at_the_commit_point(storage: Root) -> None:
     """Record other rows for the day, and be killed when only the ledger's commit is missing."""
     store = HookedStore(storage)
     store.before["commit", "ledger"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
@@ -100,12 +98,12 @@ def _die_at_the_commit_point(storage: Path) -> None:
 
 
 def test_a_writer_killed_at_the_commit_point_leaves_the_old_state_and_no_lock(
-    tmp_path: Path,
+    root: Root,
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = Lake(root)
     record(lake, DAY, ["1"])
     context = multiprocessing.get_context("spawn")
-    writer = context.Process(target=_die_at_the_commit_point, args=(tmp_path,))
+    writer = context.Process(target=_die_at_the_commit_point, args=(root,))
     writer.start()
     writer.join()
     assert writer.exitcode == -signal.SIGKILL

@@ -13,6 +13,7 @@ import pytest
 from attribution_pipeline.lake import Lake, checkpoints
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.policy import parse_policy
+from attribution_pipeline_tests.buckets.paths import Root, standing
 from attribution_pipeline_tests.lake.days import DAY, record
 
 NEXT = DAY + timedelta(days=1)
@@ -20,10 +21,10 @@ POLICY = "policy: p\nversion: 1\neffective_from: 2026-01-01\n"
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def lake(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """Two days, the first with two states, evidence of two files, its policy and checkpoints."""
     monkeypatch.setattr(checkpoints, "EVERY", 2)
-    lake = Lake(tmp_path / "storage")
+    lake = Lake(root / "storage")
     parts = []
     for name in ("base", "late"):
         parts.append(tmp_path / f"{name}.parquet")
@@ -68,7 +69,7 @@ def test_each_file_of_a_day_is_named_when_a_bit_of_it_is_flipped(lake: Lake) -> 
     lake.verify(DAY, NEXT)
 
 
-def _data_of_first_states(lake: Lake) -> list[Path]:
+def _data_of_first_states(lake: Lake) -> list[Root]:
     """Files that only the first state of the day names."""
     first, second = (lake.document(state)["files"] for state in lake.states(DAY))
     newer = {entry["path"] for entries in second.values() for entry in entries}
@@ -77,7 +78,7 @@ def _data_of_first_states(lake: Lake) -> list[Path]:
     return [lake.storage / path for path in (*older, manifest) if path not in newer]
 
 
-def _is_newest_seal(path: Path) -> bool:
+def _is_newest_seal(path: Root) -> bool:
     """As if its writer had died before it: made up for, not refused. A checkpoint's, too."""
     return path.name.endswith(".checkpoint.json") or not any(
         other.name > path.name for other in path.parent.glob("?" * 20 + ".json")
@@ -86,13 +87,13 @@ def _is_newest_seal(path: Path) -> bool:
 
 def test_only_the_days_asked_for_are_hashed_and_of_them_the_state_asked_for(lake: Lake) -> None:
     ((_, path),) = lake.file_paths("ledger", NEXT, NEXT)
-    path.write_bytes(b"")
+    standing(lake.storage, path).write_bytes(b"")
     lake.verify(DAY, DAY)
     with pytest.raises(Refusal, match="was changed"):
         lake.verify(DAY, NEXT)
     first, second = lake.states(DAY)
     ((_, path),) = lake.file_paths("ledger", DAY, DAY, as_of=first.published_at)
-    path.unlink()
+    standing(lake.storage, path).unlink()
     lake.verify(DAY, DAY)
     with pytest.raises(Refusal, match="is missing"):
         lake.verify(DAY, DAY, as_of=first.published_at)

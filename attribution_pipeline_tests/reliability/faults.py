@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attribution_pipeline.lake.store import FolderStore
+from attribution_pipeline.lake.folder_store import FolderStore
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline_tests.reliability import inspection, real_day
 from attribution_pipeline_tests.reliability.faulty_store import FaultyStore, applies

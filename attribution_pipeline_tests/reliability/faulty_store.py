@@ -21,7 +21,7 @@ HELD = frozenset({"scratch", "exclusive"})
 """Context managers: what goes wrong goes wrong as they are entered."""
 DELTA = frozenset({"open_table", "create_table", "commit", "checkpoint"})
 """Calls into delta-rs, which has an error of its own."""
-PURE = frozenset({"where"})
+PURE = frozenset({"where", "expect"})
 
 KINDS = ("error", "no_space", "timeout_before", "timeout_after", "short_answer")
 

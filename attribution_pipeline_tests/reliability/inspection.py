@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from attribution_pipeline.lake import Lake
 from attribution_pipeline.lake.landed import KIND_OF_TABLE, LandedStore
 from attribution_pipeline.lake.shapes import LEDGER, SIDE_TABLES
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline_tests.buckets.paths import Root, delta
 
 OF_A_DAY = (LEDGER, *SIDE_TABLES)
 
@@ -39,7 +38,7 @@ class Standing:
         yield from _differing("landed", self.landed, other.landed)
 
 
-def standing(storage: Path) -> Standing:
+def standing(storage: Root) -> Standing:
     """Read everything again, through a lake that has seen nothing yet; each file is hashed."""
     lake = Lake(storage)
     states: dict[str, str] = {}
@@ -64,7 +63,7 @@ def old_or_new(found: Standing, old: Standing, new: Standing) -> Iterator[str]:
         yield f"landed {object_id} is lost"
 
 
-def whole(storage: Path) -> Iterator[str]:
+def whole(storage: Root) -> Iterator[str]:
     """After a rerun: all verifies, side tables stand where the ledger does, other engines see what
     the manifests say."""
     yield from verifies(storage)
@@ -74,7 +73,7 @@ def whole(storage: Path) -> Iterator[str]:
     yield from other_engines_differ(storage)
 
 
-def verifies(storage: Path) -> Iterator[str]:
+def verifies(storage: Root) -> Iterator[str]:
     """What verification refuses: every table's log and seals, every file of every newest state.
     (Those of older states are hashed where ``standing`` reads them.)"""
     lake = Lake(storage)
@@ -85,7 +84,7 @@ def verifies(storage: Path) -> Iterator[str]:
         yield refusal.line()
 
 
-def other_engines_differ(storage: Path) -> Iterator[str]:
+def other_engines_differ(storage: Root) -> Iterator[str]:
     """Where a plain Delta reader sees other rows than the manifests name, table by table."""
     lake = Lake(storage)
     days = lake.days()
@@ -95,8 +94,8 @@ def other_engines_differ(storage: Path) -> Iterator[str]:
         ours = lake.read(table, days[0], days[-1])
         folder = storage / table
         theirs = ours.slice(0, 0)
-        if folder.is_dir():
-            theirs = DeltaTable(str(folder)).to_pyarrow_table().select(ours.schema.names)
+        if folder.exists():
+            theirs = delta(folder).to_pyarrow_table().select(ours.schema.names)
         if digest(theirs) != digest(ours):
             yield f"{table}: other engines see {digest(theirs)}, manifests say {digest(ours)}"
 
@@ -109,7 +108,7 @@ def digest(rows: pa.Table) -> str:
     return f"{len(texts)} rows {hashlib.sha256(whole_text.encode()).hexdigest()[:16]}"
 
 
-def each_state_once(storage: Path) -> Iterator[str]:
+def each_state_once(storage: Root) -> Iterator[str]:
     """States are numbered 1, 2, 3 and none stands twice."""
     keys: dict[date, list[str]] = {}
     numbers: dict[date, list[int]] = {}
@@ -123,15 +122,15 @@ def each_state_once(storage: Path) -> Iterator[str]:
             yield f"{day}: its states are numbered {numbers[day]}"
 
 
-def landed_rows(storage: Path) -> Counter[str]:
+def landed_rows(storage: Root) -> Counter[str]:
     """Object -> its landed rows; each file is hashed first."""
     store = LandedStore(storage)
     rows: Counter[str] = Counter()
     for table in KIND_OF_TABLE:
         files = store.files(table)
         store.verify(files)
-        for file in files:
-            found = pq.read_table(storage / file.path, columns=["object_id"], partitioning=None)
+        for path in store.local(files):
+            found = pq.read_table(path, columns=["object_id"], partitioning=None)
             rows.update(found["object_id"].to_pylist())
     return rows
 

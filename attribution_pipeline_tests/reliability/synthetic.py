@@ -20,6 +20,7 @@ from attribution_pipeline.lake.landed import LandedStore
 from attribution_pipeline.lake.shapes import LEDGER, SIDE_TABLES, schema_of
 from attribution_pipeline.model.evidence import USAGE
 from attribution_pipeline.model.policy import parse_policy
+from attribution_pipeline_tests.buckets.paths import Root
 from attribution_pipeline_tests.lake.days import manifest
 from attribution_pipeline_tests.model.policies import DESIGN
 
@@ -131,7 +132,7 @@ def land(store: LandedStore, day: int, step: int) -> str:
     return object_id
 
 
-def perform(storage: Path, task: str, day: int, step: int) -> str:
+def perform(storage: Root, task: str, day: int, step: int) -> str:
     """Do a task, for the first time or again; returns what the lake answered."""
     if task == "land":
         return land(LandedStore(storage), day, step)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from attribution_pipeline.lake.store import FolderStore, Store
+from attribution_pipeline.lake.folder_store import FolderStore
+from attribution_pipeline.lake.store import Store
 from attribution_pipeline_tests.reliability import inspection, real_day
 from attribution_pipeline_tests.reliability.faults import LAKE, FaultTally, Sweep
 from attribution_pipeline_tests.reliability.faulty_store import (

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from attribution_pipeline.lake import crash
-from attribution_pipeline.lake.store import FolderStore
+from attribution_pipeline.lake.folder_store import FolderStore
 from attribution_pipeline_tests.reliability.faulty_store import KINDS, FaultyStore
 
 CRASH_SHARE, FAULT_SHARE = 0.2, 0.2

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attribution_pipeline.lake.checked import own_digest, said_by, with_digest
+from attribution_pipeline.lake.formats import require_known
 from attribution_pipeline.lake.landed.records import LandedFile, ObjectRecord
 from attribution_pipeline.lake.store import Store, create_once
 from attribution_pipeline.model.errors import Refusal
@@ -89,6 +90,7 @@ def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
         raise _damaged(
             store, ordinal, "was changed: its digest is not the one that it names"
         ) from None
+    require_known("landing index", entry.get("schema"), store.where(_path(ordinal)))
     if (entry["ordinal"], entry["previous"]) != (ordinal, previous):
         raise _damaged(store, ordinal, "does not follow the one before: one of them was replaced")
     return Landing(
@@ -103,6 +105,7 @@ def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
 def _require_no_gap(store: Store) -> None:
     """A missing file would end the index in silence."""
     found = {int(name[:ORDINAL_DIGITS]) for name in store.names(FOLDER) if _NAME.match(name)}
+    store.expect([_path(ordinal) for ordinal in sorted(found)])
     for ordinal in range(1, len(found) + 1):
         # a listing may miss what appears while it is made
         if ordinal not in found and not store.exists(_path(ordinal)):

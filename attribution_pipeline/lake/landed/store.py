@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from attribution_pipeline.lake.landed.index import Landing
 from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
 from attribution_pipeline.lake.landed.standing import Standing
 from attribution_pipeline.lake.landed.writer import LandingWriter
-from attribution_pipeline.lake.store import FolderStore, Store
-from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.lake.places import Place, open_store
+from attribution_pipeline.lake.store import Look, Store
+from attribution_pipeline.model.errors import Overtaken, Refusal
 
 FOLDER = "landed"
 
@@ -27,7 +28,7 @@ FOLDER = "landed"
 class LandedView:
     """Landed evidence up to one index file. Reads only."""
 
-    def __init__(self, storage: Path, store: Store, landings: Sequence[Landing]) -> None:
+    def __init__(self, storage: Place, store: Store, landings: Sequence[Landing]) -> None:
         self.storage = storage
         self.store = store
         self._landings = list(landings)
@@ -92,8 +93,21 @@ class LandedView:
     def paths(
         self, table: str, day_from: date | None = None, day_to: date | None = None
     ) -> list[str]:
-        """``files`` as absolute paths, in one order."""
-        return [str(self.storage / file.path) for file in self.files(table, day_from, day_to)]
+        """``files`` as absolute local paths, in one order."""
+        return self.local(self.files(table, day_from, day_to))
+
+    def local(self, files: Iterable[LandedFile]) -> list[str]:
+        """Absolute paths of files on this machine, one for each; ``verify`` them first.
+
+        Raises Refusal naming one that is missing.
+        """
+        found = []
+        for file in files:
+            try:
+                found.append(str(self.store.fetch(file.path, "recent")))
+            except FileNotFoundError:
+                raise self._damaged(file) from None
+        return found
 
     def days(self, table: str) -> tuple[date, date] | None:
         """First and last day that landed rows of ``table`` touch."""
@@ -124,15 +138,15 @@ class LandedView:
         return {key: dict(sorted(found.items())) for key, found in sorted(counts.items())}
 
     def rejected_paths(self) -> list[str]:
-        """Absolute paths of the rejected rows: kind, source, object_id, uri, position, reason,
+        """Absolute local paths of the rejected rows: kind, source, object_id, uri, position, reason,
         detail.
         """
-        return [
-            str(self.storage / file.path)
+        return self.local(
+            file
             for landing in self._landings
             for file in landing.files
             if file.table == REJECTED_TABLE
-        ]
+        )
 
     def verify(self, files: list[LandedFile]) -> None:
         """Raise Refusal naming the first file whose bytes are not the recorded ones.
@@ -141,25 +155,31 @@ class LandedView:
         to it: a run over a year of days asks for the same bills with every day.
         """
         for file in files:
-            path, seen = self._look(file)
-            if path is not None and self._verified.get(file.path) == seen:
+            path, seen = self._look(file, "recent")
+            if self._verified.get(file.path) == seen:
                 continue
-            if path is None or sha256_of(path) != file.sha256:
-                raise Refusal(
-                    "a file of landed evidence is missing or was changed",
-                    where=self.store.where(file.path),
-                    remedy="restore it from a copy: what was landed is not read a second time",
-                )
+            if sha256_of(path) != file.sha256:
+                # a bucket's local copy may have rotted, and not what it is a copy of
+                path, seen = self._look(file, "whole")
+                if sha256_of(path) != file.sha256:
+                    raise self._damaged(file)
             self._verified[file.path] = seen
 
-    def _look(self, file: LandedFile) -> tuple[Path | None, tuple[int, int, int]]:
-        """The file and what tells that it was written to, or None where it is missing."""
+    def _look(self, file: LandedFile, look: Look) -> tuple[Path, tuple[int, int, int]]:
+        """The file and what tells that it was written to. Raises Refusal where it is missing."""
         try:
-            path = self.store.fetch(file.path)
+            path = self.store.fetch(file.path, look)
             stat = path.stat()
         except FileNotFoundError:
-            return None, (0, 0, 0)
+            raise self._damaged(file) from None
         return path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    def _damaged(self, file: LandedFile) -> Refusal:
+        return Refusal(
+            "a file of landed evidence is missing or was changed",
+            where=self.store.where(file.path),
+            remedy="restore it from a copy: what was landed is not read a second time",
+        )
 
     def _stands(self, table: str) -> Standing:
         found = self._standing.get(table)
@@ -173,13 +193,12 @@ class LandedStore(LandedView):
 
     def __init__(
         self,
-        storage: Path,
+        storage: Place,
         *,
         store: Store | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        storage = Path(storage)
-        super().__init__(storage, store or FolderStore(storage), [])
+        super().__init__(storage, store or open_store(storage), [])
         self._clock = clock
         self._locked = False
         self.refresh()
@@ -232,7 +251,7 @@ class LandedStore(LandedView):
         try:
             landing = index.create(self.store, previous, landed_at, files, objects)
         except FileExistsError:
-            raise Refusal(
+            raise Overtaken(
                 "another run landed objects at the same moment, so nothing of this one was landed",
                 where=self.store.where(index.FOLDER),
                 remedy="run again: what is left lands then",

@@ -154,6 +154,11 @@ def _resolve(manifest: Manifest, files: dict[str, SourceObject]) -> tuple[list[s
         parts.append(path)
         if size is not None and files[path].size != size:
             faults.append(f"says that {name} has {size} bytes; {files[path].size} are there")
+        if manifest.written is not None:
+            # OVERWRITE_REPORT: the vendor writes the manifest last, so this file is of the next run
+            written = manifests.modified(files[path].fingerprint)
+            if written is not None and written > manifest.written:
+                faults.append(f"is older than {name}: the next run is being written over this one")
     return parts, faults
 
 

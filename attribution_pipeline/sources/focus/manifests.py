@@ -24,7 +24,7 @@ AWS_MANIFEST = re.compile(
 )
 AZURE_MANIFEST = re.compile(r"(?:^|/)(?:_?manifest)\.json$", re.IGNORECASE)
 
-_FINGERPRINT = re.compile(r"^\d+-(?P<modified>\d+)$")
+_FINGERPRINT = re.compile(r"^\d+-(?P<modified>\d+)(?:-|$)")
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*/")
 
 
@@ -42,6 +42,9 @@ class Manifest:
     """Sorts after older runs of the same export."""
     files: tuple[tuple[str, int | None], ...]
     """Name as the vendor wrote it, and its size in bytes where the manifest says one."""
+    written: int | None = None
+    """Where every run writes over the last one: when the manifest was written, in nanoseconds. A file
+    that is newer is of a run whose manifest is still to come."""
 
 
 def is_manifest(path: str, format: str) -> bool:
@@ -58,7 +61,7 @@ def parse(path: str, content: bytes, fingerprint: str) -> Manifest | None:
     """
     try:
         document = json.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable("is not JSON, perhaps still being written") from error
     aws = AWS_MANIFEST.search(path)
     if aws:
@@ -75,15 +78,22 @@ def _aws(path: str, document: Any, fingerprint: str, period: str, run: str | Non
     root = path[: path.index("metadata/BILLING_PERIOD=")]
     # CREATE_NEW_REPORT: run folders start with their time. OVERWRITE_REPORT: one place for every
     # run, and nothing in the manifest that sorts, so the time at which it was written decides.
-    written = _FINGERPRINT.match(fingerprint)
-    order = run or (written["modified"].zfill(20) if written else fingerprint)
+    written = modified(fingerprint)
+    order = run or (fingerprint if written is None else f"{written:020}")
     name = run or document.get("executionId") or order
     return Manifest(
         path,
         f"{root}BILLING_PERIOD={period}/{name}",
         order,
         tuple((name, None) for name in files),
+        None if run else written,
     )
+
+
+def modified(fingerprint: str) -> int | None:
+    """When an object was written, in nanoseconds; null where its fingerprint does not say."""
+    found = _FINGERPRINT.match(fingerprint)
+    return int(found["modified"]) if found else None
 
 
 def _azure(path: str, document: dict[str, Any]) -> Manifest:

@@ -9,26 +9,23 @@ from collections.abc import Iterator
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from attribution_pipeline.sources.focus.plain import HALF_WRITTEN
+from attribution_pipeline.sources.parquet_guard import MAGIC, BoundedFile, open_bounded
 from attribution_pipeline.sources.rejection import ObjectRefused
 
-MAGIC = b"PAR1"
+__all__ = ["MAGIC", "open_file", "require_whole", "stretches"]
 
 ROWS_AT_A_TIME = 65_536
-
-ROWS_MAX = 100_000_000
-"""A small file can claim as many rows as it likes (facts/reliability.md, threat 8)."""
 
 _FAULTS = (pa.ArrowException, OSError, ValueError)
 
 
-def open_file(stream: IO[bytes], where: str) -> pq.ParquetFile:
+def open_file(stream: IO[bytes], where: str) -> BoundedFile:
     """The open file, its footer read. Refuses a file without one: it was not written to its end."""
     try:
-        file = pq.ParquetFile(stream, page_checksum_verification=True)
-        file.schema_arrow.names  # noqa: B018 - names that are no UTF-8 raise here
+        file = open_bounded(stream, where)
+        file.names  # noqa: B018 - names that are no UTF-8 raise here
     except _FAULTS as error:
         raise ObjectRefused(
             "broken_parquet",
@@ -36,17 +33,10 @@ def open_file(stream: IO[bytes], where: str) -> pq.ParquetFile:
             where=where,
             remedy=HALF_WRITTEN,
         ) from error
-    if file.metadata.num_rows > ROWS_MAX:
-        raise ObjectRefused(
-            "object_too_large",
-            f"claims {file.metadata.num_rows} rows, more than the limit {ROWS_MAX}",
-            where=where,
-            remedy="deliver it in smaller files",
-        )
     return file
 
 
-def require_whole(file: pq.ParquetFile, where: str) -> None:
+def require_whole(file: BoundedFile, where: str) -> None:
     """Decode every page once, so that damage shows before the first row lands.
 
     Decoding takes any bytes for text; only a full validation finds what is not UTF-8.
@@ -58,15 +48,15 @@ def require_whole(file: pq.ParquetFile, where: str) -> None:
             raise _damaged(where) from error
 
 
-def stretches(file: pq.ParquetFile, where: str) -> Iterator[list[pa.Array]]:
+def stretches(file: BoundedFile, where: str) -> Iterator[list[pa.Array]]:
     """The file's columns, row group by row group, in stretches that fit in memory."""
     for batch in _batches(file, where):
         yield batch.columns
 
 
-def _batches(file: pq.ParquetFile, where: str) -> Iterator[pa.RecordBatch]:
+def _batches(file: BoundedFile, where: str) -> Iterator[pa.RecordBatch]:
     try:
-        yield from file.iter_batches(batch_size=ROWS_AT_A_TIME, use_threads=False)
+        yield from file.batches(ROWS_AT_A_TIME)
     except _FAULTS as error:
         raise _damaged(where) from error
 

@@ -55,7 +55,7 @@ def _understood(stream: IO[bytes], where: str) -> tuple[columns.Columns, Iterato
     stream.seek(0)
     if start == parquet_file.MAGIC:
         file = parquet_file.open_file(stream, where)
-        found = columns.match(file.schema_arrow.names, where)
+        found = columns.match(file.names, where)
         parquet_file.require_whole(file, where)
         return found, parquet_file.stretches(file, where)
     names = csv_file.names(stream, where)

@@ -1,0 +1,20 @@
+"""Where a lake can stand: a folder, or a prefix of a bucket.
+
+Belongs here: the choice of the store for a place. Does not: the stores.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attribution_pipeline.buckets import Bucket
+from attribution_pipeline.lake.bucket_store import BucketStore
+from attribution_pipeline.lake.folder_store import FolderStore
+from attribution_pipeline.lake.store import Store
+
+Place = Path | Bucket
+
+
+def open_store(place: Place) -> Store:
+    """Storage at a place. Nothing is looked up or made there yet."""
+    return BucketStore(place) if isinstance(place, Bucket) else FolderStore(Path(place))
