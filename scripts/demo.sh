@@ -20,6 +20,6 @@ cat <<TEXT
 Who caused it, tenant by tenant:
   $(command -v attribution | sed "s|^$PWD/||") ledger --config $folder/attribution.yaml --by tenant_id,component
 
-The same days in Dagster, with their checks:
-  make ui        then open http://127.0.0.1:3000/assets/attribution_ledger
+The same days to click through, and in Dagster with their checks:
+  make ui        then open http://127.0.0.1:3001 and http://127.0.0.1:3000/assets/attribution_ledger
 TEXT

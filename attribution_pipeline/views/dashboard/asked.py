@@ -1,0 +1,137 @@
+"""What pages ask: spend of a place by some columns, by day, its calls, a call's charges.
+
+Belongs here: filling the queries of ``sql/``. Does not: opening files (``books``), layout (``sheets``).
+Everything is Arrow with exact decimals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution.requests import operation_rows
+from attribution_pipeline.proof.relations import quoted
+from attribution_pipeline.views.dashboard.books import Books, sql_text
+from attribution_pipeline.views.dashboard.place import NARROWING, Place
+from attribution_pipeline.views.spend.table import tail
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAY = timedelta(days=1)
+
+
+def currencies(books: Books, place: Place) -> list[str]:
+    """Of the period, by name. Currencies are never added, so a page shows one."""
+    rows = books.spend(
+        "select distinct billing_currency from spend "
+        f"where day between date '{place.first}' and date '{place.last}' order by billing_currency"
+    )
+    return [name for name in rows["billing_currency"].to_pylist() if name is not None]
+
+
+def spend_by(books: Books, place: Place, columns: Sequence[str]) -> pa.Table:
+    """Grain: ``columns``; then both costs and the tail, dearest first, nulls last among equals."""
+    metric = books.metric
+    order = ", ".join([f"sum({metric}) desc", *(f"{name} nulls last" for name in columns)])
+    return books.spend(
+        sql_text("by").format(
+            columns=", ".join(columns), tail=tail(metric), metric=metric, where=where(place),
+            order=order,
+        )
+    )  # fmt: skip
+
+
+def spend_total(books: Books, place: Place) -> dict[str, Any] | None:
+    """One record with both costs and the tail; None where the place costs nothing at all."""
+    rows = spend_by(books, place, ["billing_currency"]).to_pylist()
+    return rows[0] if rows else None
+
+
+def spend_daily(books: Books, place: Place) -> pa.Table:
+    """Grain: day, of those with cost."""
+    metric = books.metric
+    return books.spend(
+        sql_text("daily").format(tail=tail(metric), metric=metric, where=where(place))
+    )
+
+
+def calls(books: Books, place: Place, day: date) -> pa.Table:
+    """Grain: call that has a part of the place's cost of ``day``; dearest first."""
+    return books.of_days(
+        [day],
+        sql_text("calls").format(metric=books.metric, where=_inside(place)),
+        ("ledger", "operation_costs", "operations"),
+    )
+
+
+def other_costs(books: Books, place: Place, day: date) -> pa.Table:
+    """Grain: component, resource, charge: what the place costs on ``day`` beside calls."""
+    metric = books.metric
+    return books.of_days(
+        [day],
+        sql_text("other").format(metric=metric, tail=tail(metric), where=_inside(place)),
+        ("ledger",),
+    )
+
+
+def call(books: Books, day: date, number: int) -> dict[str, Any] | None:
+    """One published call with its key; None where the day has no such number."""
+    query = operation_rows(f"(select * from operations where operation_number = {number})")
+    found = books.of_days([day], query, ("operations",)).to_pylist()
+    return found[0] if found else None
+
+
+def call_rows(books: Books, day: date, call: Mapping[str, Any]) -> pa.Table:
+    """Grain: ledger row that a call has a part of, also of the day before: a call may run over midnight,
+    and is named by its key there."""
+    import pyarrow as pa
+
+    def of(one: date, wanted: str) -> pa.Table:
+        text = sql_text("call_rows").format(metric=books.metric, call=wanted)
+        return books.of_days([one], text, ("ledger", "operation_costs"))
+
+    here = of(day, f"c.operation_number = {call['operation_number']}")
+    before = of(day - DAY, f"c.operation_key = {quoted(call['operation_key'])}")
+    return pa.concat_tables([before, here])
+
+
+def charge_rows(books: Books, day: date, charge: str) -> pa.Table:
+    """Grain: who has which part of a charge."""
+    return books.of_days(
+        [day], sql_text("charge_rows").format(metric=books.metric, charge=quoted(charge)),
+        ("ledger",),
+    )  # fmt: skip
+
+
+def charge_lines(books: Books, day: date, charge: str) -> list[dict[str, Any]]:
+    """The lines of the bill that are the charge, as they were when the day was computed."""
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = []
+    for path in books.evidence(day, "billing", "charges"):
+        rows += pq.read_table(
+            path, filters=[("charge_id", "=", charge)], partitioning=None
+        ).to_pylist()
+    return rows
+
+
+def where(place: Place) -> str:
+    """SQL: what of ``spend`` is inside a place."""
+    return f"day between date '{place.first}' and date '{place.last}' and {_inside(place)}"
+
+
+def _inside(place: Place) -> str:
+    said = [
+        f"{name} is not distinct from {_literal(place.within[name])}"
+        for name in NARROWING
+        if name in place.within
+    ]
+    if place.currency is not None:
+        said.append(f"billing_currency = {quoted(place.currency)}")
+    return " and ".join(said) or "true"
+
+
+def _literal(value: str | None) -> str:
+    return "null" if value is None else quoted(value)

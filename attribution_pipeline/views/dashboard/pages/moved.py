@@ -1,0 +1,148 @@
+"""Why spend moved: two periods, the parts of the change as a waterfall, and who moved most.
+
+Belongs here: the page. Does not: the method (``views.explain``, docs/explain.md).
+"""
+
+from __future__ import annotations
+
+import shlex
+from datetime import date, timedelta
+from typing import Any
+
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.money import to_decimal
+from attribution_pipeline.views.dashboard import asked, plots
+from attribution_pipeline.views.dashboard.place import day_of, month_before, month_end
+from attribution_pipeline.views.dashboard.sheets import Column, in_currency, sheet
+from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.explain import GROUPS, PARTS, explain, opened, read_period
+from attribution_pipeline.views.explain.observed import observed
+from attribution_pipeline.views.explain.periods import notes
+from attribution_pipeline.views.explain.told import WORDS, Scale, sentence
+
+MOST_DAYS = 7
+"""Days of a period that a page compares: request rows of both are read. More is for the command."""
+
+PERIODS = 2
+
+BY = "by"
+
+
+Days = tuple[date, date]
+"""The first and the last day of a period."""
+
+
+def page(view: View) -> Page:
+    """The newest day against one before, or the periods that the URL names."""
+    periods = _periods(view)
+    title = "Why it moved"
+    if periods is None:
+        return Page("moved.html", title, [], {"now": None})
+    now, before = periods
+    tenant = view.query.get("tenant") or None
+    by = view.query.get(BY, "")
+    if by not in GROUPS:
+        by = "workflow" if tenant is not None else "tenant"
+    key = ("moved", view.books.version, now, before, tenant, by, view.metric, view.place.currency)
+    found = view.books.later(
+        key, lambda: _explained(view, before, now, tenant, by), view.patience_s
+    )
+    sheets, more = found if found is not None else ([], {"told": None})
+    context: dict[str, Any] = {
+        "now": now, "before": before, "choices": _choices(view), "tenants": _tenants(view),
+        "tenant": tenant or "", "groups": list(GROUPS), "by": by,
+        "command_text": _command(view, now, before, tenant),
+    }  # fmt: skip
+    return Page("moved.html", title, sheets, {**context, **more})
+
+
+def _explained(
+    view: View, before: Days, now: Days, tenant: str | None, by: str
+) -> tuple[list[Any], dict[str, Any]]:
+    lake, currency = view.books.lake, view.place.currency
+    then, this = read_period(lake, *before), read_period(lake, *now)
+    with opened(then, this, tenant, view.metric, view.books.compute()) as rows:
+        found = explain(rows)
+    total = found.total(currency)
+    scale = Scale.of(max(abs(total.against), abs(total.now)))
+    seen = observed(found, currency, scale.money)
+    _, _, rounded = scale.rounded(total)
+    moved = sorted((p for p in PARTS if rounded[p]), key=lambda p: -abs(total.parts[p]))
+    moves = [
+        plots.Move(
+            WORDS[part][total.parts[part] < 0], to_decimal(total.parts[part]),
+            scale.spelled(rounded[part], signed=True), seen.get(part, ""),
+        )
+        for part in moved
+    ]  # fmt: skip
+    small = sum(bool(total.parts[part]) and not rounded[part] for part in PARTS)
+    columns = GROUPS[by]
+    table = found.table(columns, view.metric)
+    mine = in_currency(table, currency)
+    groups = sheet(
+        "groups", f"Who moved most, by {by}", mine,
+        [
+            *(Column(name) for name in columns), Column("against_cost", then.name, "money"),
+            Column("cost", this.name, "money"), Column("change", "change", "signed"),
+        ],
+    )  # fmt: skip
+    return [groups], {
+        "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=view.metric),
+        "notes": notes(then, this),
+        "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
+        "small": small,
+        "change": to_decimal(total.change),
+    }
+
+
+def _periods(view: View) -> tuple[Days, Days] | None:
+    """This period and the one before it: from the URL, else the newest day against the same weekday
+    before, or the day before. None where there is nothing to compare."""
+    said = [day_of(view.query.get(name, "")) for name in ("from", "to", "against", "until")]
+    named = [day for day in said if day is not None]
+    if len(named) == len(said):
+        now, before = (named[0], named[1]), (named[2], named[3])
+        _require_comparable(now, before)
+        return now, before
+    days = [day for day in view.books.days() if day <= view.place.last]
+    if len(days) < PERIODS:
+        return None
+    newest, week = days[-1], days[-1] - timedelta(days=7)
+    other = week if week in days else days[-2]
+    return (newest, newest), (other, other)
+
+
+def _require_comparable(now: Days, before: Days) -> None:
+    if now[0] > now[1] or before[0] > before[1]:
+        raise Refusal(
+            "a period ends before it begins", where="from, to, against, until",
+            remedy="give the earlier day first",
+        )  # fmt: skip
+    if max(now[1] - now[0], before[1] - before[0]) >= timedelta(days=MOST_DAYS):
+        raise Refusal(
+            f"a page compares up to {MOST_DAYS} days with {MOST_DAYS}",
+            where=f"{now[0]} to {now[1]} against {before[0]} to {before[1]}",
+            remedy=f"attribution explain --from {now[0]} --to {now[1]} "
+            f"--against {before[0]}..{before[1]}",
+        )
+
+
+def _choices(view: View) -> list[date]:
+    """Days that may be chosen: of the month and the one before."""
+    assert view.place.month is not None
+    start = month_before(view.place.month)
+    return [day for day in view.books.days() if start <= day <= month_end(view.place.month)]
+
+
+def _tenants(view: View) -> list[str]:
+    rows = asked.spend_by(view.books, view.place.on(None), ["tenant_id"]).to_pylist()
+    return [row["tenant_id"] for row in rows if row["tenant_id"] is not None]
+
+
+def _command(view: View, now: Days, before: Days, tenant: str | None) -> str:
+    words = [
+        "attribution", "explain", "--from", str(now[0]), "--to", str(now[1]),
+        "--against", f"{before[0]}..{before[1]}", *(["--tenant", tenant] if tenant else []),
+        "--config", str(view.books.deployment.path),
+    ]  # fmt: skip
+    return shlex.join(words)

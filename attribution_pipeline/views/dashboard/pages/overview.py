@@ -1,0 +1,149 @@
+"""The month: what it cost, that it ties to the bill, where it went, what stands out.
+
+Belongs here: the first page. Does not: the path below it (``spend``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from attribution_pipeline.views import tie_out
+from attribution_pipeline.views.dashboard import asked
+from attribution_pipeline.views.dashboard.pages.spend import by_level, headline, small, trend
+from attribution_pipeline.views.dashboard.place import month_before
+from attribution_pipeline.views.dashboard.sheets import Column, Sheet, in_currency, sheet, where
+from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.reasons import remedy
+
+REASONS_SHOWN = 6
+
+HIGHLIGHTS_SHOWN = 8
+
+FURTHER = {
+    "unallocated": "backlog", "idle": "platform", "anomaly": "explain", "unused_job": "workflow",
+    "outrun": "business",
+}  # fmt: skip
+"""Kind of a highlight -> the page that has more of it."""
+
+PARTS = {
+    "direct": "calls that a provider meters",
+    "workload": "own machines, by the time that calls used",
+    "shared": "what many share, by a driver",
+    "idle": "capacity that stood idle",
+    "overhead": "support, taxes and fees, spread over the rest",
+    "unallocated": "on nobody's account",
+    "not_yet_due": "billed, and due on days that are not recorded yet",
+}
+"""A part of the tie-out in a sentence."""
+
+
+def page(view: View) -> Page:
+    """A month, or a day of it."""
+    total = asked.spend_total(view.books, view.place)
+    more: dict[str, Any] = {
+        "total": headline(view, total),
+        "plot": trend(view, "overview"),
+        "tie": tied(view),
+        "before": _before(view),
+    }
+    sheets: list[Sheet] = []
+    if total is not None:
+        cost = total[view.metric]
+        sheets.append(by_level(view, "feature", cost))
+        more["cuts"] = [
+            cut for column in ("tenant_id", "component", "model", "service")
+            if (cut := small(view, column, cost)) is not None
+        ]  # fmt: skip
+        sheets += more["cuts"]
+        reasons = unattributed(view, cost)
+        sheets.append(reasons)
+        more["reasons"] = reasons
+        more["stands"] = standing_out(view)
+        sheets += [more["stands"]] if more["stands"] is not None else []
+    return Page("overview.html", "Overview", sheets, more)
+
+
+def tied(view: View) -> dict[str, Any] | None:
+    """The tie-out of the place's days in its currency: billed, and its parts, to the last unit."""
+    rows: list[Mapping[str, Any]] = []
+    for day in view.days:
+        head = view.books.head(day)
+        if head is not None:
+            rows += view.books.document(head)["output"]["tie_out"]
+    sums = tie_out.summed(rows)
+    column = sums.get((view.place.currency or "", view.metric))
+    if column is None:
+        return None
+    billed = sums.get((view.place.currency or "", "billed_cost"), column)
+    return {
+        "billed": column["billed"],
+        "invoice": billed["billed"],
+        "difference": column["difference"],
+        "parts": [(name.replace("_", " "), column[name], PARTS[name])
+                  for name in tie_out.PARTS if column[name]],
+        "days": len(view.days),
+    }  # fmt: skip
+
+
+def unattributed(view: View, total: Decimal) -> Sheet:
+    """What could not be attributed, by reason."""
+    import pyarrow as pa
+
+    data = asked.spend_by(view.books, view.place, ["unallocated_reason", "billing_currency"])
+    kept = where(data, lambda row: row["unallocated_reason"] is not None and bool(row[view.metric]))
+    todo = [remedy(reason) for reason in kept["unallocated_reason"].to_pylist()]
+    kept = kept.append_column(pa.field("do", pa.string()), pa.array(todo, pa.string()))
+    return sheet(
+        "unattributed", "What could not be attributed, and why", kept,
+        [Column("unallocated_reason", "reason"), Column(view.metric, "cost", "money")],
+        metric=view.metric, total=total, most=REASONS_SHOWN,
+        href=lambda row: view.place.at("unallocated_reason", row["unallocated_reason"]).url("spend"),
+        empty="Everything is attributed.",
+    )  # fmt: skip
+
+
+def standing_out(view: View) -> Sheet | None:
+    """What somebody should read first, dearest first. None: it is being worked out."""
+    from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
+
+    newest = view.days[-1]
+    scheduled = view.books.deployment.scheduled_workflows
+    rows = view.books.opened_later(
+        view.span, READS,
+        lambda db: as_table(highlights(db, view.metric, newest, scheduled=scheduled)), "highlights",
+        view.patience_s,
+    )  # fmt: skip
+    if rows is None:
+        return None
+    mine = in_currency(rows, view.place.currency)
+    return sheet(
+        "highlights", "What stands out", mine,
+        [Column("says"), Column("cost", "cost", "money")],
+        href=lambda row: _further(view, row["kind"]), most=HIGHLIGHTS_SHOWN,
+        empty="Nothing stands out.",
+    )  # fmt: skip
+
+
+def _further(view: View, kind: str) -> str | None:
+    """Where more of a kind of highlight is."""
+    if kind == "low_confidence":
+        return view.place.at("confidence", "estimated").url("spend")
+    page = FURTHER.get(kind)
+    return view.place.url(page) if page is not None else None
+
+
+def _before(view: View) -> dict[str, Any] | None:
+    """The month before, where it is recorded: what the headline is held against."""
+    assert view.place.month is not None
+    if view.place.day is not None:
+        return None
+    month = month_before(view.place.month)
+    days: Sequence[Any] = [day for day in view.books.days() if day.replace(day=1) == month]
+    if not days:
+        return None
+    total = asked.spend_total(view.books, view.place.in_month(month))
+    if total is None:
+        return None
+    return {"month": month, "cost": total[view.metric], "days": len(days)}

@@ -1,0 +1,183 @@
+"""The drill path: a place's cost by day, by what a step down chooses, and at its end its calls.
+
+Belongs here: what is shown at each step. Does not: a single call (``call``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from attribution_pipeline.model.ledger import CONFIDENCES
+from attribution_pipeline.views.dashboard import amounts, asked, plots
+from attribution_pipeline.views.dashboard.place import LEVELS, Place, word
+from attribution_pipeline.views.dashboard.sheets import Column, Sheet, Tail, sheet
+from attribution_pipeline.views.dashboard.view import Page, View, packet_command
+
+BESIDE_THE_LEVEL = ("component", "model", "service", "confidence")
+"""What else a place may be cut by: small tables beside the step down."""
+
+FEW = 8
+
+CALLS_SHOWN = 25
+
+
+def page(view: View) -> Page:
+    """Total, trend, the step down; calls where the workflow is chosen."""
+    total = asked.spend_total(view.books, view.place)
+    level = view.place.next_level
+    more: dict[str, Any] = {
+        "total": headline(view, total),
+        "plot": trend(view, "spend"),
+        "level": word(level) if level else None,
+    }
+    sheets: list[Sheet] = []
+    if total is not None:
+        if level is not None:
+            sheets.append(by_level(view, level, total[view.metric]))
+        if "workflow_id" in view.place.within:
+            day = call_day(view)
+            if day is not None:
+                sheets += [calls_sheet(view, day), other_sheet(view, day)]
+                more |= _day_of_calls(view, day)
+        more["cuts"] = [
+            cut for column in BESIDE_THE_LEVEL
+            if column not in view.place.within and (cut := small(view, column, total[view.metric]))
+        ]  # fmt: skip
+        sheets += more["cuts"]
+    tenant = view.place.within.get("tenant_id")
+    if tenant is not None and view.days:
+        config = str(view.books.deployment.path)
+        more["packet"] = packet_command(tenant, view.days[0], view.days[-1], config)
+    return Page("spend.html", _title(view.place), sheets, more)
+
+
+def headline(view: View, total: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Both costs of a place and the tail of the one that is settled on."""
+    if total is None:
+        return None
+    return {
+        "cost": total[view.metric],
+        "billed": total["billed_cost"],
+        "effective": total["effective_cost"],
+        "tail": Tail.of(total, view.metric),
+        "currency": total["billing_currency"],
+    }
+
+
+def trend(view: View, page: str) -> plots.Bars | None:
+    """The month's days, stacked by confidence; a bar leads to its day."""
+    place = view.place.on(None)
+    rows = asked.spend_daily(view.books, place).to_pylist()
+    if not rows:
+        return None
+    days = []
+    for row in rows:
+        tail = Tail.of(row, view.metric)
+        said = (
+            f"{amounts.day(row['day'])}: {amounts.money(row[view.metric])} "
+            f"{view.place.currency or ''} ({tail.said}); {tail.settlement}, policy {tail.policy}"
+        )
+        chosen = row["day"] == view.place.day
+        days.append(
+            plots.Day(
+                row["day"], {name: row[name] for name in CONFIDENCES},
+                (place if chosen else place.on(row["day"])).url(page), chosen, said,
+            )
+        )  # fmt: skip
+    return plots.daily(days, place.first, place.last)
+
+
+def by_level(view: View, level: str, total: Decimal) -> Sheet:
+    """The step down: who is below, dearest first."""
+    data = asked.spend_by(view.books, view.place, [level, "billing_currency"])
+    return sheet(
+        f"by_{level}", f"By {word(level)}", data,
+        [Column(level), Column(view.metric, "cost", "money")], metric=view.metric, total=total,
+        href=lambda record: view.place.at(level, record[level]).url("spend"),
+        empty="Nothing was recorded here.",
+    )  # fmt: skip
+
+
+def small(view: View, column: str, total: Decimal, page: str = "spend") -> Sheet | None:
+    """A place cut by one column, the dearest few; None where there is nothing to tell apart."""
+    data = asked.spend_by(view.books, view.place, [column, "billing_currency"])
+    if data.num_rows < 2:
+        return None
+    return sheet(
+        f"by_{column}", f"By {word(column)}", data,
+        [Column(column), Column(view.metric, "cost", "money")], metric=view.metric, total=total,
+        href=lambda record: view.place.at(column, record[column]).url(page), most=FEW,
+    )  # fmt: skip
+
+
+def call_day(view: View) -> date | None:
+    """The day whose calls are listed: the chosen one, else the dearest of the place."""
+    if view.place.day is not None:
+        return view.place.day
+    rows = asked.spend_daily(view.books, view.place).to_pylist()
+    if not rows:
+        return None
+    found: date = max(rows, key=lambda row: (row[view.metric], row["day"]))["day"]
+    return found
+
+
+def calls_sheet(view: View, day: date) -> Sheet:
+    """Calls of a day, dearest first."""
+    data = asked.calls(view.books, view.place, day)
+    on_day = view.place.on(day)
+    note = (
+        f"Calls of {amounts.day(day)}, dearest first. A call's cost is its part of the day's bill."
+    )
+    return sheet(
+        "calls", "Model calls", data,
+        [
+            Column("started_at", "started, UTC", "time"), Column("model"), Column("agent"),
+            Column("input_tokens", "input", "count", "tokens"),
+            Column("cached_tokens", "of it cached", "count", "tokens"),
+            Column("output_tokens", "output", "count", "tokens"),
+            Column(view.metric, "cost", "money"),
+        ],
+        metric=view.metric, note=note, most=CALLS_SHOWN,
+        href=lambda record: on_day.url("call", call=record["operation_number"]),
+        empty="No call of this day has a part of this cost: it is shared, or nobody saw the calls.",
+    )  # fmt: skip
+
+
+def other_sheet(view: View, day: date) -> Sheet:
+    """What no call stands behind: shares of pools, idle, overhead."""
+    data = asked.other_costs(view.books, view.place, day)
+    return sheet(
+        "beside_calls", "Beside the calls", data,
+        [
+            Column("component"), Column("service"), Column("resource_id"),
+            Column("driver", "divided by"), Column(view.metric, "cost", "money"),
+        ],
+        metric=view.metric, most=FEW,
+        note="Shared machines, idle time and overhead: divided by a driver, not by calls.",
+        href=lambda record: view.place.on(day).url("charge", charge=record["charge_id"]),
+        empty="Everything of this day is paid by call.",
+    )  # fmt: skip
+
+
+def _day_of_calls(view: View, day: date) -> dict[str, Any]:
+    """How the day's calls and the rest come to the day's cost, exactly."""
+    metric = view.metric
+    total = asked.spend_total(view.books, view.place.on(day))
+    calls = asked.calls(view.books, view.place, day)
+    others = asked.other_costs(view.books, view.place, day)
+    of_calls = sum(calls[metric].to_pylist(), Decimal(0))
+    beside = sum(others[metric].to_pylist(), Decimal(0))
+    return {
+        "call_day": day,
+        "calls_cost": of_calls,
+        "beside_cost": beside,
+        "day_cost": total[metric] if total else Decimal(0),
+        "calls_count": calls.num_rows,
+    }
+
+
+def _title(place: Place) -> str:
+    chosen = [place.within[name] or "nobody" for name in LEVELS if name in place.within]
+    return " / ".join(chosen) or "Spend"

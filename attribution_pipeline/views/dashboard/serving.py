@@ -1,0 +1,74 @@
+"""Starting the dashboard: a server on loopback, until Ctrl-C.
+
+Belongs here: the server's settings. Does not: the application (``app``), the command line.
+"""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from typing import TYPE_CHECKING
+
+from attribution_pipeline.model.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attribution_pipeline.config import Deployment
+
+LOOPBACK = "127.0.0.1"
+PORT = 3001
+"""Beside Dagster's 3000."""
+
+PATIENCE_S = 0.3
+"""A page comes within a second: what takes longer follows when it is there."""
+
+BROWSER_DELAY_S = 0.8
+
+
+def serve(
+    deployment: Deployment, *, host: str = LOOPBACK, port: int = PORT, dagster: str | None = None,
+    browser: bool = True, told: Callable[[str], None] = lambda _line: None,
+) -> None:  # fmt: skip
+    """Serve until interrupted. Raises Refusal where the address is taken."""
+    import socket
+
+    import uvicorn
+
+    from attribution_pipeline.views.dashboard.app import dashboard, warm
+    from attribution_pipeline.views.dashboard.books import Books
+
+    base = dagster or (deployment.dagster.base_url if deployment.dagster else None)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Refusal(
+            f"cannot listen ({(error.strerror or str(error)).lower()})", where=f"{host}:{port}",
+            remedy="give another --port, or stop what listens there",
+        ) from None  # fmt: skip
+    port = listener.getsockname()[1]
+    books = Books(deployment)
+    app = dashboard(books, dagster=base, hosts=_names(host), patience_s=PATIENCE_S)
+    url = f"http://{'localhost' if host == '0.0.0.0' else host}:{port}/"
+    told(f"dashboard on {url} (Ctrl-C stops it); reads {deployment.storage}, writes nothing")
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, workers=1)
+    )
+    threading.Thread(target=warm, args=[books], name="warm", daemon=True).start()
+    if browser:
+        threading.Timer(BROWSER_DELAY_S, webbrowser.open, [url]).start()
+    try:
+        server.run([listener])
+    except KeyboardInterrupt:
+        pass  # uvicorn ends in order, then tells again
+    finally:
+        books.close()
+        listener.close()
+
+
+def _names(host: str) -> list[str]:
+    """Names that requests may call the server by. Beyond loopback its operator chose to be reached."""
+    return ["127.0.0.1", "localhost", "[::1]"] if host in (LOOPBACK, "localhost", "::1") else ["*"]

@@ -1,0 +1,278 @@
+"""Tables of a page: columns, rows with their links, and the tail that every amount carries.
+
+Belongs here: from an Arrow table to what a template shows; the same Arrow table is what an export
+writes, so nobody exports other figures than he sees. Does not: queries, HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.model.ledger import CONFIDENCES
+from attribution_pipeline.views.dashboard import amounts
+from attribution_pipeline.views.dashboard.place import word
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Record = Mapping[str, Any]
+
+SHOWN = 30
+"""Rows of a table on a page, dearest first; an export has all of them."""
+
+WIDE = 5
+"""Columns from which on a table is set narrower."""
+
+NOBODY = {
+    "feature": "no feature", "tenant_id": "nobody named", "workflow_id": "no workflow",
+    "task": "no task", "agent": "no agent", "model": "no model", "team": "no team",
+    "cost_center": "no cost center", "environment": "no environment", "pool": "no pool",
+    "resource_id": "no resource", "unallocated_reason": "none",
+}  # fmt: skip
+"""What is shown for null, by column."""
+
+EXPLAINED = {
+    "metered": "the bill's own meter, divided by what each call used",
+    "allocated": "shared by a measured driver",
+    "estimated": "shared by evidence that is not complete",
+    "unallocated": "on nobody's account",
+}
+"""Confidence in a sentence."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How sure an amount is, whether it may still move, and by which rule it stands."""
+
+    total: Decimal
+    by_confidence: Mapping[str, Decimal]
+    provisional: Decimal
+    restated: Decimal
+    policy: str
+
+    @staticmethod
+    def of(record: Record, metric: str) -> Tail:
+        """Of a record with the common tail (``views.spend.table.tail``)."""
+        zero = Decimal(0)
+        return Tail(
+            record[metric] if record[metric] is not None else zero,
+            {name: record.get(name) or zero for name in CONFIDENCES},
+            record.get("provisional") or zero,
+            record.get("restated") or zero,
+            record.get("policy_versions") or "",
+        )
+
+    @property
+    def settlement(self) -> str:
+        """``provisional``, ``settled``, ``restated``, or both ends where it is partly one."""
+        if self.restated:
+            return "restated"
+        if not self.provisional:
+            return "settled"
+        return "provisional" if self.provisional == self.total else "partly provisional"
+
+    @property
+    def settlement_said(self) -> str:
+        """For who asks what the word means."""
+        if self.restated:
+            return f"{amounts.money(self.restated)} of it moved after its period was closed"
+        if not self.provisional:
+            return "closed: final"
+        part = amounts.percent(self.provisional, self.total)
+        return f"{part} is of open periods and may still move"
+
+    @cached_property
+    def parts(self) -> list[tuple[str, float, str]]:
+        """(confidence, share for a bar, in words), surest first, of what is there."""
+        whole = sum((abs(part) for part in self.by_confidence.values()), Decimal(0))
+        return [
+            (name, amounts.share(abs(part), whole),
+             f"{name} {amounts.percent(abs(part), whole)}: {EXPLAINED[name]}")
+            for name, part in self.by_confidence.items() if part
+        ]  # fmt: skip
+
+    @cached_property
+    def said(self) -> str:
+        """The bar in words."""
+        shares = ", ".join(text.partition(":")[0] for _, _, text in self.parts)
+        return shares or "nothing"
+
+
+@dataclass(frozen=True)
+class Column:
+    """``kind``: text, money, signed, count, number, share, cover, instant, time, day, yes.
+    ``digits``: of amounts, the same in all rows."""
+
+    name: str
+    title: str = ""
+    kind: str = "text"
+    hint: str = ""
+    digits: Decimal | None = None
+
+    @property
+    def head(self) -> str:
+        """The title, or what people call the column."""
+        return self.title or word(self.name)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether cells stand right."""
+        return self.kind in ("money", "signed", "count", "share", "cover", "number")
+
+    def shown(self, record: Record) -> str:
+        """A cell as text. Templates escape it."""
+        value = record[self.name]
+        match self.kind:
+            case "money" | "signed":
+                text = amounts.aligned(value, self.digits or amounts.CENT)
+                return f"+{text}" if self.kind == "signed" and value and value > 0 else text
+            case "count":
+                return amounts.count(value)
+            case "number":
+                return amounts.NOTHING if value is None else f"{value.normalize():,f}"
+            case "share" | "cover":
+                return amounts.NOTHING if value is None else amounts.percent(value, Decimal(1))
+            case "instant":
+                return amounts.instant(value)
+            case "time":
+                return amounts.NOTHING if value is None else f"{value:%H:%M:%S}"
+            case "day":
+                return amounts.NOTHING if value is None else amounts.day(value)
+            case "yes":
+                return amounts.NOTHING if value is None else "yes" if value else "no"
+        return NOBODY.get(self.name, amounts.NOTHING) if value is None else str(value)
+
+    def exact(self, record: Record) -> str:
+        """Every digit of an amount, for who points at it."""
+        value = record[self.name]
+        return amounts.exact(value) if self.kind in ("money", "signed") else ""
+
+    def is_missing(self, record: Record) -> bool:
+        """Whether the cell stands for a null."""
+        return record[self.name] is None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record, where it leads, its tail and its share of the whole."""
+
+    record: Record
+    href: str | None = None
+    tail: Tail | None = None
+    share: float = 0.0
+    share_said: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a page. ``name`` is its name in an export; ``data`` all its rows and columns."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    data: pa.Table
+    note: str = ""
+    empty: str = ""
+    shares: bool = False
+    tails: bool = True
+    total_rows: int = 0
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes narrow cells to fit."""
+        return len(self.columns) > WIDE
+
+    @property
+    def says_currency(self) -> str | None:
+        """The one column whose head names the currency: every amount beside it is in the same."""
+        money = [column.name for column in self.columns if column.kind == "money"]
+        return money[-1] if money else None
+
+    @property
+    def hidden(self) -> int:
+        """Rows that the page does not show."""
+        return max(0, self.total_rows - len(self.rows))
+
+
+def sheet(
+    name: str, title: str, data: pa.Table, columns: Sequence[Column], *, metric: str | None = None,
+    href: Callable[[Record], str | None] = lambda _record: None, total: Decimal | None = None,
+    note: str = "", empty: str = "Nothing here.", most: int = SHOWN,
+) -> Sheet:  # fmt: skip
+    """A sheet of a table's first rows. ``metric``: its cost column, where rows carry the tail;
+    ``total``: what each row's share is of."""
+    records = data[:most].to_pylist()
+    with_tail = metric is not None and "policy_versions" in data.column_names
+    rows = [
+        Row(
+            record, href(record), Tail.of(record, metric) if with_tail and metric else None,
+            *((amounts.share(record[metric], total), amounts.percent(record[metric], total))
+              if total and metric else ()),
+        )
+        for record in records
+    ]  # fmt: skip
+    columns = [
+        replace(column, digits=_digits(column, columns, records))
+        if column.kind in ("money", "signed") else column
+        for column in columns
+    ]  # fmt: skip
+    return Sheet(
+        name, title, columns, rows, data, note, empty, total is not None, with_tail, data.num_rows,
+    )  # fmt: skip
+
+
+def _digits(column: Column, columns: Sequence[Column], records: Sequence[Record]) -> Decimal:
+    """A change is spelled as the amounts that it is between."""
+    names = [column.name] if column.kind == "money" else [
+        one.name for one in columns if one.kind in ("money", "signed")
+    ]  # fmt: skip
+    return amounts.digits_of(record[name] for record in records for name in names)
+
+
+def where(data: pa.Table, keep: Callable[[Record], bool]) -> pa.Table:
+    """The rows that are kept."""
+    import pyarrow as pa
+
+    return data.filter(pa.array([keep(record) for record in data.to_pylist()], pa.bool_()))
+
+
+def in_currency(data: pa.Table, currency: str | None) -> pa.Table:
+    """What is in the shown currency, and what has no cost in any."""
+    return where(data, lambda record: record["billing_currency"] in (None, currency))
+
+
+def with_word_tail(data: pa.Table, metric: str) -> pa.Table:
+    """Rows that have one confidence and one settlement each, with the common tail's amounts."""
+    import pyarrow as pa
+
+    zero = Decimal(0)
+    records = data.to_pylist()
+    money = pa.decimal128(38, 12)
+    columns = {
+        **{name: ("confidence", name) for name in CONFIDENCES},
+        "provisional": ("settlement", "provisional"),
+        "restated": ("settlement", "restated"),
+    }
+    for name, (of, value) in columns.items():
+        amounts_of = [record[metric] if record[of] == value else zero for record in records]
+        data = data.append_column(pa.field(name, money), pa.array(amounts_of, money))
+    return data
+
+
+def merged_tail(records: Sequence[Record], metric: str) -> Tail:
+    """The tail of several rows together."""
+    zero = Decimal(0)
+
+    def total(name: str) -> Decimal:
+        return sum((record[name] or zero for record in records), zero)
+
+    policies = sorted({record["policy_versions"] for record in records})
+    return Tail(
+        total(metric), {name: total(name) for name in CONFIDENCES}, total("provisional"),
+        total("restated"), ", ".join(policies),
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Amounts keep their meaning when they are rounded, bars their proportion, a waterfall its ends."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution_pipeline.views.dashboard import amounts, plots
+from attribution_pipeline.views.dashboard.sheets import Tail
+
+MONEY = st.decimals(-(10**9), 10**9, places=12, allow_nan=False)
+DAY = date(2026, 10, 5)
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        ("1234567.895", "1,234,567.90"),
+        ("1234567.885", "1,234,567.88"),
+        ("0", "0.00"),
+        ("-2.5", "\N{MINUS SIGN}2.50"),
+        ("0.0123456", "0.0123"),
+        ("0.00000123456", "0.00000123"),
+    ],
+)
+def test_an_amount_is_read_with_as_many_digits_as_it_needs(amount: str, said: str) -> None:
+    assert amounts.money(Decimal(amount)) == said
+
+
+def test_nothing_small_is_shown_as_nothing() -> None:
+    column = [Decimal("1234.5"), Decimal("0.000001"), Decimal("-0.000001"), Decimal(0)]
+    digits = amounts.digits_of(column)
+    assert [amounts.aligned(one, digits) for one in column] == [
+        "1,234.50", "< 0.01", "> \N{MINUS SIGN}0.01", "0.00",
+    ]  # fmt: skip
+    assert amounts.percent(Decimal("0.001"), Decimal(100)) == "< 0.1 %"
+    assert amounts.percent(Decimal("99.9999"), Decimal(100)) == "> 99.9 %"
+    assert amounts.percent(Decimal(1), Decimal(0)) == amounts.NOTHING
+
+
+@given(st.lists(MONEY, min_size=1, max_size=4))
+def test_a_bar_is_as_high_as_its_amount_on_its_axis(parts: list[Decimal]) -> None:
+    kinds = ("metered", "allocated", "estimated", "unallocated")
+    one = plots.Day(DAY, dict(zip(kinds, parts, strict=False)))
+    plot = plots.daily([one], DAY, DAY)
+    (bar,) = plot.bars
+    up = sum(float(part) for part in parts if part > 0)
+    down = sum(float(part) for part in parts if part < 0)
+    top = min((part.y for part in bar.parts), default=plot.zero)
+    foot = max((part.y + part.height for part in bar.parts), default=plot.zero)
+    room = plots.HEIGHT - plots.TOP - plots.BOTTOM
+    whole = (plot.zero - top) + (foot - plot.zero)
+    assert whole <= room + 1e-6
+    if up or down:
+        # the same scale above and below zero
+        assert (plot.zero - top) * -down == pytest.approx(
+            (foot - plot.zero) * up, rel=1e-6, abs=1e-3
+        )
+
+
+def test_days_that_are_not_recorded_have_their_room_and_say_so() -> None:
+    plot = plots.daily(
+        [plots.Day(DAY, {"metered": Decimal(5)})], date(2026, 10, 1), date(2026, 10, 31)
+    )
+    assert len(plot.bars) == 31
+    assert [bool(bar.parts) for bar in plot.bars].count(True) == 1
+    assert plot.bars[0].said.endswith("not recorded")
+    assert [tick.label for tick in plot.ticks] == ["0", "2", "4", "6"]
+
+
+@given(MONEY, st.lists(MONEY.filter(bool), min_size=1, max_size=8))
+def test_a_waterfall_leads_from_one_end_to_the_other(before: Decimal, moves: list[Decimal]) -> None:
+    after = before + sum(moves, Decimal(0))
+    steps = plots.waterfall(
+        before, [plots.Move(str(move), move, str(move)) for move in moves], after
+    )
+    assert [step.kind for step in steps] == [
+        "end", *("more" if move > 0 else "less" for move in moves), "end",
+    ]  # fmt: skip
+    assert all(step.x >= 0 and step.width >= 0 for step in steps)
+    assert all(step.x + step.width <= plots.FALL_WIDTH + plots.THINNEST + 0.01 for step in steps)
+
+
+def _tail(**parts: str) -> Tail:
+    words = ("metered", "allocated", "estimated", "unallocated")
+    found = {name: Decimal(parts.get(name, "0")) for name in words}
+    return Tail(
+        sum(found.values(), Decimal(0)), found, Decimal(parts.get("provisional", "0")),
+        Decimal(parts.get("restated", "0")), "3",
+    )  # fmt: skip
+
+
+def test_a_tail_says_how_sure_and_whether_it_may_move() -> None:
+    assert _tail(metered="3", unallocated="1").said == "metered 75.0 %, unallocated 25.0 %"
+    assert _tail(metered="3").settlement == "settled"
+    assert _tail(metered="3", provisional="3").settlement == "provisional"
+    assert _tail(metered="3", provisional="1").settlement == "partly provisional"
+    assert _tail(metered="3", provisional="1", restated="1").settlement == "restated"
+    assert sum(share for _, share, _ in _tail(metered="3", estimated="-1").parts) == pytest.approx(
+        1
+    )
