@@ -18,15 +18,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from attribution_pipeline.buckets.place import is_bucket_url
+from attribution_pipeline.commands.log_lines import log_line
 from attribution_pipeline.model.errors import Refusal
 
 COMMAND_MODULES = (
     "attribution_pipeline.commands.demo",
     "attribution_pipeline.commands.init",
+    "attribution_pipeline.commands.pull",
     "attribution_pipeline.commands.run",
     "attribution_pipeline.commands.ledger",
     "attribution_pipeline.commands.explain",
     "attribution_pipeline.commands.spend",
+    "attribution_pipeline.commands.dashboard",
     "attribution_pipeline.commands.export",
     "attribution_pipeline.commands.reservations",
     "attribution_pipeline.commands.outcomes",
@@ -40,6 +44,9 @@ COMMAND_MODULES = (
     "attribution_pipeline.commands.envelope",
     "attribution_pipeline.commands.packet",
     "attribution_pipeline.commands.verify",
+    "attribution_pipeline.commands.metrics",
+    "attribution_pipeline.commands.backup",
+    "attribution_pipeline.commands.prune",
     "attribution_pipeline.commands.truth",
 )
 """Each has ``register(app: typer.Typer) -> None``; a new command is a module and a line here."""
@@ -72,6 +79,10 @@ class _OneLine(TyperGroup):
             status = _refused(refusal.line())
         except _UsageError as error:
             status = _refused(_usage(error))
+        except OSError as error:
+            if not is_bucket_url(str(error.filename)):
+                raise
+            status = _refused(f"{error.filename}: {error.strerror}; see that storage answers")
         except typer.Abort:
             status = INTERRUPTED
         if not standalone_mode:
@@ -80,7 +91,7 @@ class _OneLine(TyperGroup):
 
 
 def _refused(line: str) -> int:
-    typer.echo(f"attribution: {line}", err=True)
+    typer.echo(log_line("attribution", line), err=True)
     return REFUSED
 
 

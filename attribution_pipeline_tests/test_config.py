@@ -93,14 +93,34 @@ def test_missing_file_names_every_way_to_give_one(tmp_path: Path) -> None:
     )
 
 
-FOLDERS_ONLY = (
-    "cannot be used: this version reads and writes folders; give a folder, for example a copy "
-    "kept in step with the bucket"
-)
+PLACES_ONLY = "cannot be used; give a folder, or s3://bucket/prefix"
 MISTAKES = [
-    ("storage: ./lake", "storage: s3://bucket/lake", f"1: `storage`: s3:// {FOLDERS_ONLY}"),
+    ("storage: ./lake", "storage: gs://bucket/lake", f"1: `storage`: gs:// {PLACES_ONLY}"),
+    ("storage: ./lake", "storage: s3://b",
+     "1: `storage`: 's3://b' does not name a bucket: write s3://bucket or s3://bucket/prefix; write "
+     "s3://bucket/prefix"),
+    ("storage: ./lake", "storage: s3://me:secret@bucket/lake",
+     "1: `storage`: a place in a bucket may not hold a user; credentials come from the environment"),
+    ("storage: ./lake", "storage: s3://bucket/our lake",
+     "1: `storage`: 's3://bucket/our lake' has a prefix of other letters than A-Z a-z 0-9 . _ = - "
+     "and /; put the lake under another prefix"),
+    ("uri: ./spans", "uri: s3://bucket/a/../b",
+     "12: `sources.spans[1].uri`: 's3://bucket/a/../b' has a prefix with an empty or relative part, "
+     "or an unprintable letter; write s3://bucket/prefix"),
+    ("uri: ./spans", "uri: ./spans, s3: {region: x}",
+     "12: `sources.spans[1].s3`: `s3` says how a bucket is reached, and `uri` is a folder; leave it "
+     "out, or name s3://bucket/prefix"),
+    ("policies: ./policies", "policies: s3://bucket/policies",
+     "3: `policies`: s3:// cannot be used here; give a folder"),
+    ("sources:\n", "s3: {endpoint: 'http://s3.example.com'}\nsources:\n",
+     "5: `s3.endpoint`: the endpoint is not encrypted; use https://, or add `allow_http: true`"),
+    ("sources:\n", "s3: {endpoint: 'https://me:secret@s3.example.com'}\nsources:\n",
+     "5: `s3.endpoint`: is no endpoint; write https://host or https://host:port, nothing else"),
+    ("sources:\n", "s3: {endpoint: 'http://169.254.169.254', allow_http: true}\nsources:\n",
+     "5: `s3.endpoint`: 'http://169.254.169.254' is an address of the machine's own cloud; name the "
+     "server's"),
     ("uri: ./spans", "uri: https://otel.example.com",
-     f"12: `sources.spans[1].uri`: https:// {FOLDERS_ONLY}"),
+     f"12: `sources.spans[1].uri`: https:// {PLACES_ONLY}"),
     ("storage: ./lake", "storage:",
      "1: `storage` must be text, is empty; give it a value or remove the key"),
     ("storage: ./lake", "storage: ''",
@@ -119,7 +139,8 @@ MISTAKES = [
     ("delivery: replace", "delivery: replce",
      "7: `sources.billing[1].delivery` cannot be 'replce'; did you mean `replace`?"),
     ("format: focus", "format: csv",
-     "7: `sources.billing[1].format` cannot be 'csv'; use one of: focus, aws, azure, gcp, oci"),
+     "7: `sources.billing[1].format` cannot be 'csv'; use one of: focus, aws, azure, gcp, oci, "
+     "openai, anthropic"),
     ("name: azure, ", "", "8: `sources.billing[2]`: key `name` is missing; add `name: main`"),
     ("name: azure", "name: az ure", "8: `sources.billing[2].name` cannot be 'az ure'; it must "
      "match ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"),
@@ -138,7 +159,8 @@ MISTAKES = [
     ("storage: ./lake", "storage: ./lake\nkeys: ./keys.yaml\nkeys_env: KEYS",
      "3: `keys_env`: `keys` and `keys_env` both say where the keys are; keep one"),
     ("sources:\n", "sources:\nx:\n", "6: unknown key `x`; use one of: storage, first_day, "
-     "policies, keys, keys_env, audience, sources, compute, engine, spark, dagster, alerts"),
+     "policies, keys, keys_env, audience, sources, s3, scratch, compute, engine, spark, dagster, "
+     "alerts, pull, scheduled_workflows"),
     ("sources:\n", "dagster: {base_url: dagster.example.com}\nsources:\n",
      "5: `dagster.base_url`: 'dagster.example.com' is no web address; write one like "
      "https://dagster.example.com"),

@@ -74,7 +74,7 @@ def _list(deployment: Deployment) -> None:
     from attribution_pipeline.lake import Lake
     from attribution_pipeline.orchestration.alerting.state import ChannelState, load
 
-    state = load(Lake(deployment.storage_folder).store)
+    state = load(Lake(deployment.place).store)
     for channel in deployment.alerts:
         found = state.get(channel.name, ChannelState())
         typer.echo(

@@ -21,6 +21,7 @@ from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.closes import BilledPeriod
+    from attribution_pipeline.buckets import Bucket
     from attribution_pipeline.config import Deployment
     from attribution_pipeline.orchestration.closing import Moved
 
@@ -120,8 +121,8 @@ def _require_text(option: str, value: str | None) -> None:
         raise Refusal("is empty", where=option, remedy="give a name, or leave an account out")
 
 
-def _folder(deployment: Deployment) -> Path:
-    """Where records are written: the folder of the first source."""
+def _folder(deployment: Deployment) -> Path | Bucket:
+    """Where records are written: the place of the first source."""
     sources = deployment.sources.closes
     if not sources:
         raise Refusal(
@@ -130,8 +131,8 @@ def _folder(deployment: Deployment) -> Path:
             remedy="add `closes: [{name: closes, uri: ./closes}]`: a record that is not landed "
             "closes nothing",
         )
-    folder = Path(sources[0].uri)
-    if folder.exists() and not folder.is_dir():
+    folder = deployment.source_place(sources[0])
+    if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
         raise Refusal(
             f"source `{sources[0].name}` is one file, and records are files of their own",
             where=deployment.where("sources", "closes", 0, "uri"),
@@ -216,21 +217,21 @@ def _require_newer(chosen: Sequence[BilledPeriod], now: datetime) -> None:
         )
 
 
-def _write(folder: Path, now: datetime, text: str) -> Path:
-    from attribution_pipeline.lake.store import FolderStore
+def _write(folder: Path | Bucket, now: datetime, text: str) -> str:
+    from attribution_pipeline.lake.places import open_store
 
     content = text.encode()
     digest = hashlib.sha256(content).hexdigest()[:NAME_DIGEST_DIGITS]
     name = f"close-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{digest}.jsonl"
     try:
-        FolderStore(folder).create(name, content)
+        open_store(folder).create(name, content)
     except OSError as error:
         raise Refusal(
             f"cannot be written ({error.strerror or error})",
             where=str(error.filename or folder / name),
             remedy="let this user write there, or name another folder under `closes`",
         ) from None
-    return folder / name
+    return str(folder / name)
 
 
 def _follows(chosen: Sequence[BilledPeriod], moved: Moved, reopen: bool) -> list[str]:

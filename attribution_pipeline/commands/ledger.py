@@ -69,7 +69,7 @@ def ledger(
     from attribution_pipeline.lake import Lake
 
     columns = view.grouping(by) if by is not None else None
-    lake = Lake(deployment.storage_folder)
+    lake = Lake(deployment.place)
     span = recorded_span(lake, first, last, as_of)
     if out is not None:
         # what leaves the house is believed elsewhere: everything that it stands on is hashed first

@@ -45,7 +45,7 @@ def replay(
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the comparison goes. Default: a folder under "
-                     "`comparisons` in the storage."),
+                     "`comparisons` in the storage, or beside the deployment file."),
     ] = None,
     config: Config = None,
 ) -> None:  # fmt: skip
@@ -210,7 +210,7 @@ def _folder(
 ) -> Path:
     when = "today" if as_of is None else as_of.strftime("as-of-%Y%m%dT%H%M%SZ")
     days = f"{states[0].day}_{states[-1].day}"
-    return house.lake.storage / "comparisons" / f"{days}_version-{version}_{when}"
+    return house.own_folder / "comparisons" / f"{days}_version-{version}_{when}"
 
 
 def _tenants(house: House, files: Sequence[Path], folder: Path, metric: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from attribution_pipeline.commands.log_lines import log_line
 from attribution_pipeline.commands.options import Config, From, To, ordered
 from attribution_pipeline.model.errors import Refusal
 
@@ -59,9 +60,9 @@ def run(
         for line in tie_out.lines(report.tie_out):
             typer.echo(line)
     for alert in report.alerts:
-        typer.echo(f"alert: {alert}", err=True)
+        typer.echo(log_line("alert", alert), err=True)
     for failure in report.failures:
-        typer.echo(f"failed: {failure}", err=True)
+        typer.echo(log_line("failed", failure), err=True)
     if report.failures:
         raise typer.Exit(CHECK_FAILED)
 

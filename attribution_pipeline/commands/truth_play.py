@@ -72,7 +72,7 @@ def play(directory: Path, faults: Sequence[str], size: Size) -> Accuracy:
         # a new deployment each time, as a schedule would have it
         deployment = load_deployment(directory / "attribution.yaml")
         failures = run_days(deployment, first, last, progress=None).failures
-    ledger = Lake(Path(deployment.storage)).read("ledger", first, last)
+    ledger = Lake(deployment.place).read("ledger", first, last)
     found = measured(ledger, directory)
     return replace(found, failures=[*failures, *found.failures])
 

@@ -19,14 +19,16 @@ from attribution_pipeline.orchestration.assets.evidence import evidence_assets
 from attribution_pipeline.orchestration.assets.export import export_asset
 from attribution_pipeline.orchestration.assets.landing import landed_objects
 from attribution_pipeline.orchestration.assets.ledger import ledger_assets
-from attribution_pipeline.orchestration.assets.outcomes import outcomes_asset
 from attribution_pipeline.orchestration.assets.policies import policy_versions
+from attribution_pipeline.orchestration.assets.pull import pull_assets, pull_schedule
 from attribution_pipeline.orchestration.assets.replay import replay_asset
 from attribution_pipeline.orchestration.assets.reservations import reservations_asset
 from attribution_pipeline.orchestration.assets.score import scorecard_asset, triage_asset
+from attribution_pipeline.orchestration.assets.views import views_assets
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
 from attribution_pipeline.orchestration.checks.replay import replay_checks
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions_check
+from attribution_pipeline.orchestration.logs import use_chosen_format
 from attribution_pipeline.orchestration.partitions import charge_days
 from attribution_pipeline.orchestration.replay_schedule import replay_schedule
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -41,16 +43,18 @@ def compose(
     deployment: Deployment, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
     """Everything that Dagster knows of ``deployment``."""
+    use_chosen_format()
     days = charge_days(deployment.first_day)
     return dg.Definitions(
         assets=[
+            *(pull_assets() if deployment.pull else []),
             landed_objects,
             policy_versions,
             evidence_digests,
             *evidence_assets(days),
             ledger_assets(days),
             completeness_asset(days),
-            outcomes_asset(days),
+            views_assets(days),
             replay_asset(days),
             export_asset(days),
             reservations_asset(),
@@ -60,9 +64,10 @@ def compose(
         asset_checks=[ledger_checks(days), stale_partitions_check, replay_checks(days)],
         # a schedule and a sensor bring their jobs
         schedules=[
-            daily_schedule(jobs.daily_job(), deployment.first_day),
+            daily_schedule(jobs.daily_job(pulls=bool(deployment.pull)), deployment.first_day),
             replay_schedule(),
             score_schedule(jobs.score_job()),
+            *([pull_schedule()] if deployment.pull else []),
         ],
         sensors=[
             new_objects_sensor(jobs.landing_job(stale_partitions_check)),

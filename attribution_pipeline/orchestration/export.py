@@ -70,12 +70,41 @@ def export_focus(
     return Exported(states, datasets, tally)
 
 
+FOLDER = "exports"
+"""Under the storage, a folder a day."""
+
+
+def export_day(house: House, day: date, wanted: Wanted) -> tuple[Exported, dict[str, str]]:
+    """A recorded day's export, put under the storage; and where each version's metadata lies there.
+
+    In a folder an older export of the day is replaced as a whole. In a bucket its files are written
+    over one by one, the metadata last. Raises as ``export_focus`` does.
+    """
+    from attribution_pipeline.export.statement import FILE
+
+    place = house.deployment.place
+    if isinstance(place, Path):
+        done = export_focus(house, day, day, wanted, place / FOLDER / day.isoformat())
+        return done, {one.version: str(one.folder / FILE) for one in done.datasets}
+    found = {}
+    with house.lake.staging(day) as scratch:
+        out = scratch / FOLDER
+        out.mkdir()
+        done = export_focus(house, day, day, wanted, out)
+        for one in done.datasets:
+            folder = f"{FOLDER}/{day.isoformat()}/{one.folder.name}"
+            for file in [*one.files, one.folder / FILE]:
+                house.lake.store.place(file, f"{folder}/{file.name}")
+            found[one.version] = house.lake.store.where(f"{folder}/{FILE}")
+    return done, found
+
+
 def landed_bills(house: House, state: Published) -> list[str]:
     """The bill's landed files that ``state`` may have read, hashed."""
     view = house.landed.as_of(state.landed)
     files = view.files("billing", None, state.day)
     view.verify(files)
-    return [str(view.storage / file.path) for file in files]
+    return view.local(files)
 
 
 def _asked(wanted: Wanted, first: date, last: date, as_of: datetime | None) -> dict[str, Any]:

@@ -13,11 +13,14 @@ import dagster as dg
 from attribution_pipeline.orchestration.assets.completeness import COMPLETENESS
 from attribution_pipeline.orchestration.assets.export import FOCUS_EXPORT
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
-from attribution_pipeline.orchestration.assets.outcomes import OUTCOMES
+from attribution_pipeline.orchestration.assets.pull import PULLED
 from attribution_pipeline.orchestration.assets.reservations import RESERVATIONS
 from attribution_pipeline.orchestration.assets.score import SCORECARD, TRIAGE
+from attribution_pipeline.orchestration.assets.views import OUTCOMES, ROLLUPS, asset_of
 from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
+from attribution_pipeline.orchestration.pods import LANDING_POD, SCORE_POD
 from attribution_pipeline.orchestration.replay_schedule import replay_selection
+from attribution_pipeline.views.spend.register import VIEWS
 
 LANDING = "landing"
 LATE_DAYS = "late_days"
@@ -25,7 +28,8 @@ DAILY = "daily"
 SCORE = "score"
 
 LANDED_ASSETS = ("landed_objects", "policy_versions", "evidence_digests")
-DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER, COMPLETENESS, OUTCOMES)
+VIEW_ASSETS = (OUTCOMES, *ROLLUPS, *map(asset_of, VIEWS))
+DAY_ASSETS = (*ASSET_OF_PLANE.values(), OPERATION_COSTS, LEDGER, COMPLETENESS, *VIEW_ASSETS)
 
 
 Job = Any
@@ -39,6 +43,7 @@ def landing_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
         selection=dg.AssetSelection.assets(*LANDED_ASSETS).without_checks()
         | dg.AssetSelection.assets(RESERVATIONS)
         | dg.AssetSelection.checks(stale_partitions),
+        tags=LANDING_POD,
         description="Lands what is new, and says which recorded days are stale by it and which budgets "
         "are over.",
     )
@@ -55,13 +60,15 @@ def late_days_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
     )
 
 
-def daily_job() -> Job:
+def daily_job(*, pulls: bool = False) -> Job:
     """Everything, for one day, but replays and scores, which cost a day and more each and have jobs of
     their own, and exports, which are made when somebody wants them."""
-    scores = dg.AssetSelection.assets(SCORECARD, TRIAGE, FOCUS_EXPORT)
+    apart = [SCORECARD, TRIAGE, FOCUS_EXPORT]
+    if pulls:
+        apart.append(PULLED)  # a vendor that is down fails no day
     return dg.define_asset_job(
         DAILY,
-        selection=dg.AssetSelection.all() - replay_selection() - scores,
+        selection=dg.AssetSelection.all() - replay_selection() - dg.AssetSelection.assets(*apart),
         description="Lands what is new, then computes, records and checks one day.",
     )
 
@@ -71,5 +78,6 @@ def score_job() -> Job:
     return dg.define_asset_job(
         SCORE,
         selection=dg.AssetSelection.assets(SCORECARD, TRIAGE),
+        tags=SCORE_POD,
         description="Scores the last recorded days, and says what to mend first.",
     )

@@ -1,7 +1,7 @@
 """Outcomes of some days, taken from a deployment.
 
 Belongs here: opening the view with a deployment's lake, landed rows and limits. Does not: the view
-(``views.outcomes``), Dagster (``assets.outcomes``).
+(``views.outcomes``), Dagster (``assets.views``).
 """
 
 from __future__ import annotations

@@ -118,11 +118,10 @@ def _late(
         return None
     from attribution_pipeline.attribution.late_plane import late_operation_plane
 
-    storage = house.deployment.storage_folder
     return late_operation_plane(
         as_plane(house, newest),
         landed_of(house, house.landed, files),
-        [str(storage / file.path) for file in late],
+        house.landed.local(late),
         day,
         policy,
         out=out,
@@ -263,11 +262,8 @@ def landed_of(house: House, landed: LandedView, files: Mapping[str, list[LandedF
     """Landed files as the engine takes them."""
     from attribution_pipeline.attribution.day import Landed
 
-    storage = house.deployment.storage_folder
     return Landed(
-        files={
-            table: [str(storage / file.path) for file in found] for table, found in files.items()
-        },
+        files={table: landed.local(found) for table, found in files.items()},
         current_objects={table: landed.current_objects(table) for table in files},
     )
 

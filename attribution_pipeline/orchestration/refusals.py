@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from attribution_pipeline.buckets.place import is_bucket_url
 from attribution_pipeline.model.errors import Refusal
 
 
@@ -29,8 +30,12 @@ def shown_as_failures() -> Iterator[None]:
 
 def unusable(error: OSError) -> Refusal:
     """What an operating system's refusal is to a person: the path, its word, what to look at."""
+    where = str(error.filename or "the deployment's folders")
+    remedy = "see that the folder exists, may be written and has space"
+    if is_bucket_url(where):
+        remedy = "see that storage answers, and that this user may read and write there"
     return Refusal(
         (error.strerror or str(error)).lower(),
-        where=str(error.filename or "the deployment's folders"),
-        remedy="nothing was recorded; see that the folder exists, may be written and has space",
+        where=where,
+        remedy=f"nothing was recorded; {remedy}",
     )

@@ -135,7 +135,7 @@ def _operations_then(house: House, day: date, policy: Policy, ordinal: int, scra
     landed.verify(spans)
     return operation_plane(
         Landed(
-            files={"spans": [str(landed.storage / file.path) for file in spans]},
+            files={"spans": landed.local(spans)},
             current_objects={"spans": landed.current_objects("spans")},
         ),
         day,

@@ -227,13 +227,13 @@ def _check(found: dg.AssetCheckEvaluation) -> CheckOutcome:
 
 
 def _undisclosed(result: dg.ExecuteInProcessResult, day: date) -> str:
-    """Why a recorded day has no completeness, or no outcomes; nothing where it has, or where a
-    blocking check that failed stopped it."""
+    """Why a recorded day has no completeness, or its views are not whole; nothing where they are, or
+    where a blocking check that failed stopped it."""
     from attribution_pipeline.orchestration.assets.completeness import STEP
-    from attribution_pipeline.orchestration.assets.outcomes import OUTCOMES
+    from attribution_pipeline.orchestration.assets.views import STEP as VIEWED
 
     failed = {event.step_key for event in result.all_events if event.is_step_failure}
-    said = {STEP: "its completeness is not disclosed", OUTCOMES: "its outcomes are not joined"}
+    said = {STEP: "its completeness is not disclosed", VIEWED: "its views are not whole"}
     return "; ".join(
         f"{day} is recorded, {what}: {_failure(result, step).error}"
         for step, what in said.items()

@@ -202,7 +202,7 @@ def _bill(landed: LandedView) -> Landed:
     found = landed.files("billing")
     landed.verify(found)
     return Landed(
-        files={"billing": [str(landed.storage / file.path) for file in found]},
+        files={"billing": landed.local(found)},
         current_objects={"billing": landed.current_objects("billing")},
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from attribution_pipeline.config import Channel
-from attribution_pipeline.lake.store import FolderStore
+from attribution_pipeline.config_alerts import Channel
+from attribution_pipeline.lake.folder_store import FolderStore
 from attribution_pipeline.orchestration.alerting import message
 from attribution_pipeline.orchestration.alerting.decide import decide
 from attribution_pipeline.orchestration.alerting.deliver import (

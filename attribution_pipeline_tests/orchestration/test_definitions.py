@@ -18,6 +18,7 @@ from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.checks.replay import GATE_OF_MONTH, REPLAY_VARIANCE
+from attribution_pipeline.orchestration.checks.rollups import QUESTIONS as ROLLED
 from attribution_pipeline.orchestration.checks.staleness import STALE_PARTITIONS
 from attribution_pipeline_tests.cases import REPOSITORY
 
@@ -32,6 +33,17 @@ DAY_ASSETS = {
     "attribution_ledger",
     "completeness",
     "outcomes",
+    "spend_daily",
+    "resources_daily",
+    "calls_daily",
+    "outcomes_daily",
+    "spend_business",
+    "spend_product",
+    "spend_workflow",
+    "spend_model",
+    "spend_platform",
+    "spend_governance",
+    "spend_backlog",
 }
 PROOF_ASSETS = {"replay", "focus_export"}
 OTHER_ASSETS = {
@@ -133,7 +145,7 @@ def test_a_late_day_is_made_from_what_is_landed(repository: dg.RepositoryDefinit
     layer = repository.get_job("late_days").asset_layer
     assert {key.to_user_string() for key in layer.executable_asset_keys} == DAY_ASSETS
     asked = {key.name for key in layer.asset_graph.asset_check_keys}
-    assert asked == {*BLOCKING, *ALERTING, *DISCLOSED}
+    assert asked == {*BLOCKING, *ALERTING, *DISCLOSED, *ROLLED}
 
 
 def test_the_schedule_skips_days_before_the_first(repository: dg.RepositoryDefinition) -> None:

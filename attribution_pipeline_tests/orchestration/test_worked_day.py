@@ -13,6 +13,7 @@ import pytest
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
+from attribution_pipeline.orchestration.checks.rollups import QUESTIONS as ROLLED
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.cases import WORKED_DAY
@@ -37,7 +38,7 @@ def test_a_run_reports_landing_days_checks_and_the_tie_out(deployment_file: Path
     assert report.landing[0].startswith("billing bill: objects 1 new")
     (outcome,) = report.days
     assert outcome.status == "recorded"
-    assert {check.name for check in outcome.checks} == {*BLOCKING, *ALERTING, *DISCLOSED}
+    assert {check.name for check in outcome.checks} == {*BLOCKING, *ALERTING, *DISCLOSED, *ROLLED}
     assert all(check.passed for check in outcome.checks if check.blocking)
     assert report.failures == []
     rows = {row["cost"]: row for row in report.tie_out}

@@ -20,7 +20,7 @@ from attribution_pipeline.orchestration.alerting.found import Finding
 from attribution_pipeline.orchestration.alerting.state import ChannelState, Message
 
 if TYPE_CHECKING:
-    from attribution_pipeline.config import Channel
+    from attribution_pipeline.config_alerts import Channel
 
 
 def decide(

@@ -21,7 +21,7 @@ from attribution_pipeline.orchestration.alerting.message import RESOLVED
 from attribution_pipeline.orchestration.alerting.state import ChannelState, Message, State, Told
 
 if TYPE_CHECKING:
-    from attribution_pipeline.config import Channel
+    from attribution_pipeline.config_alerts import Channel
 
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """After the first, second, third and every further failure."""

@@ -7,8 +7,7 @@ which states (``orchestration.export``).
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -17,13 +16,7 @@ from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 
-if TYPE_CHECKING:
-    from attribution_pipeline.orchestration.house import House
-
 FOCUS_EXPORT = "focus_export"
-
-FOLDER = "exports"
-"""Under the storage, a folder a day."""
 
 
 def export_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -49,29 +42,22 @@ def export_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     )
     def exported_day(context: dg.AssetExecutionContext, deployment: DeploymentFile) -> Any:
         from attribution_pipeline.export.focus import Wanted
-        from attribution_pipeline.export.statement import FILE
-        from attribution_pipeline.orchestration.export import export_focus
+        from attribution_pipeline.orchestration.export import export_day
 
         day = date.fromisoformat(context.partition_key)
         with shown_as_failures():
-            house = deployment.house()
-            done = export_focus(house, day, day, Wanted(), place_of(house, day))
+            done, found = export_day(deployment.house(), day, Wanted())
         return dg.MaterializeResult(
             metadata={
                 "rows": done.tally.rows,
                 "lines_of_the_bill": done.tally.lines,
                 "rows_of_undivided_lines": done.tally.lines_as_they_are,
                 **{
-                    f"focus_{one.version}": dg.MetadataValue.path(str(one.folder / FILE))
-                    for one in done.datasets
+                    f"focus_{version}": dg.MetadataValue.path(where)
+                    for version, where in found.items()
                 },
             },
             data_version=dg.DataVersion(done.states[0].manifest_id),
         )
 
     return exported_day
-
-
-def place_of(house: "House", day: date) -> Path:
-    """Where a day's export stands."""
-    return house.lake.storage / FOLDER / day.isoformat()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from attribution_pipeline.orchestration import metadata as shown
+from attribution_pipeline.orchestration import verdicts
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.metadata import Metadata
@@ -64,6 +65,7 @@ def replay_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         with shown_as_failures():
             house = deployment.house()
             verdict = replayed(house, required_head(house, day))
+            verdicts.keep(house, verdict)
         context.log.info(verdict.line())
         return dg.MaterializeResult(
             metadata=verdict_metadata(verdict),

@@ -119,8 +119,8 @@ def controls(landed: LandedView, hider: Hider, first: date, last: date) -> list[
         (source, one) for source, ids in landed.current_objects("controls").items() for one in ids
     }
     rows: list[Record] = []
-    for file in files:
-        table: pa.Table = pq.ParquetFile(landed.storage / file.path).read()
+    for path in landed.local(files):
+        table: pa.Table = pq.ParquetFile(path).read()
         rows += [
             row
             for row in table.to_pylist()

@@ -45,7 +45,7 @@ class Spans:
         around = timedelta(days=LOOKBACK_DAYS)
         files = landed.files("spans", day - around, day + around)
         landed.verify(files)
-        self.files = [str(landed.storage / file.path) for file in files]
+        self.files = landed.local(files)
         self.rows: list[Record] = self._rows(trace) if self.files else []
 
     def _rows(self, trace: Traced) -> list[Record]:

@@ -103,8 +103,7 @@ def _by_shape(
     import pyarrow.parquet as pq
 
     shapes: dict[str, list[str]] = {}
-    for file in files:
-        path = str(landed.storage / file.path)
+    for path in landed.local(files):
         there = set(pq.read_schema(path).names)
         names = ", ".join(
             name if name in there else f"cast(null as {type_}) as {name}"
