@@ -159,10 +159,9 @@ def _serve(house: House, host: str, port: int) -> None:
         ) from None  # fmt: skip
     # as a container's first process nothing else would end it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
         typer.echo(f"metrics on http://{host}:{server.server_port}{METRICS} (Ctrl-C stops it)")
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+        server.serve_forever()
 
 
 def application(registry: CollectorRegistry) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:

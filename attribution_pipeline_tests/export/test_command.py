@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from attribution_pipeline.definitions import build_defs
-from attribution_pipeline.orchestration.assets.export import FOCUS_EXPORT, place_of
+from attribution_pipeline.orchestration.assets.export import FOCUS_EXPORT
+from attribution_pipeline.orchestration.export import FOLDER
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline_tests.export.conftest import FullDay
 from attribution_pipeline_tests.export.deployments import DAY
@@ -70,4 +71,4 @@ def test_the_asset_exports_its_day_and_is_in_no_daily_run(full_day: FullDay, own
     (event,) = result.get_asset_materialization_events()
     assert event.materialization.metadata["rows"].value == len(full_day.rows("1.4"))
     name = f"focus-1.3/cost-and-usage-{DAY}.parquet"
-    assert (place_of(own, DAY) / name).read_bytes() == (full_day.out / name).read_bytes()
+    assert (own.deployment.storage_folder / FOLDER / str(DAY) / name).read_bytes() == (full_day.out / name).read_bytes()

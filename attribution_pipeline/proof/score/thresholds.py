@@ -57,6 +57,10 @@ THRESHOLDS: Mapping[str, Threshold] = {
         "tolerance.breaches",
         f"{_CHECKS}::test_a_table_that_another_engine_rewrote_trips_recorded_files",
     ),
+    "rollups_sum_to_the_ledger": Threshold(
+        "tolerance.breaches",
+        "orchestration/test_views.py::test_a_rollup_that_is_not_its_ledgers_fails_the_check",
+    ),
     # alerting
     "rejected_records": Threshold(
         "tolerance.rejected_records", f"{_CHECKS}::test_a_broken_record_trips_rejected_records"
