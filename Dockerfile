@@ -15,12 +15,15 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/attribution
 WORKDIR /src
 COPY requirements-image.lock .
-# the lock is the whole closure, each file by its hash: nothing is resolved here
-RUN /opt/attribution/bin/python -m pip install --require-hashes --no-deps -r requirements-image.lock
+# the lock is the whole closure, each file by its hash: nothing is resolved here. PySpark is a source
+# distribution; without setuptools in place, and isolation off, pip would fetch a builder by no hash
+RUN awk '/^[a-z]/ {take = /^setuptools==/} take' requirements-image.lock > build.lock \
+ && /opt/attribution/bin/python -m pip install --require-hashes --no-deps -r build.lock \
+ && /opt/attribution/bin/python -m pip install --require-hashes --no-deps --no-build-isolation -r requirements-image.lock
 COPY pyproject.toml setup.py README.md ./
 COPY attribution_pipeline attribution_pipeline
 RUN /opt/attribution/bin/python -m pip install --no-deps --no-build-isolation . \
- && /opt/attribution/bin/python -c "import attribution_pipeline.sources.otlp._native" \
+ && /opt/attribution/bin/python -P -c "import attribution_pipeline.sources.otlp._native" \
  && /opt/attribution/bin/python -m pip uninstall --yes pip
 
 FROM ${BASE}

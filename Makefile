@@ -131,7 +131,7 @@ sbom: build/supply/installed  ## what the image installs, as CycloneDX
 lock: ## pin again what pyproject.toml asks for
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra pipeline --extra envelope --extra dev --no-header --quiet pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra pipeline --extra envelope --extra production --constraint requirements.lock --no-header --quiet pyproject.toml -o requirements-image.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra pipeline --extra envelope --extra production --extra spark --constraint requirements.lock --no-header --quiet pyproject.toml -o requirements-image.lock
 
 clean:
 	rm -rf build $(DEMO)

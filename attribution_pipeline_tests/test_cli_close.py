@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from attribution_pipeline.config import load_deployment
+from attribution_pipeline.lake.folder_store import FolderStore
 from attribution_pipeline.orchestration import house as houses
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.recording import record_day
@@ -109,6 +110,21 @@ def test_record_is_written_as_one_new_file_and_makes_the_folder(config: Path) ->
             "note": "October is final",
         }
     ]  # fmt: skip
+
+
+def test_record_whose_answer_got_lost_is_written(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket's client sends the request again then, and learns that the object stands."""
+    usual = FolderStore.create
+
+    def lost(store: FolderStore, name: str, content: bytes) -> None:
+        usual(store, name, content)
+        raise FileExistsError(errno.EEXIST, "storage answered 412 PreconditionFailed", name)
+
+    monkeypatch.setattr(FolderStore, "create", lost)
+    assert close(config, *AWS)[1].startswith("wrote ")
+    assert len(records(config)) == 1
 
 
 def test_record_lands_as_it_was_said_and_the_next_close_knows_it(config: Path, at: Clock) -> None:

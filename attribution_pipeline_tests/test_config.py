@@ -117,8 +117,7 @@ MISTAKES = [
     ("sources:\n", "s3: {endpoint: 'https://me:secret@s3.example.com'}\nsources:\n",
      "5: `s3.endpoint`: is no endpoint; write https://host or https://host:port, nothing else"),
     ("sources:\n", "s3: {endpoint: 'http://169.254.169.254', allow_http: true}\nsources:\n",
-     "5: `s3.endpoint`: 'http://169.254.169.254' is an address of the machine's own cloud; name the "
-     "server's"),
+     "5: `s3.endpoint`: 'http://169.254.169.254' is link-local; name the server's"),
     ("uri: ./spans", "uri: https://otel.example.com",
      f"12: `sources.spans[1].uri`: https:// {PLACES_ONLY}"),
     ("storage: ./lake", "storage:",

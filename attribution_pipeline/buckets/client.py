@@ -23,9 +23,13 @@ from typing import Any, BinaryIO
 from attribution_pipeline.buckets.errors import failed, in_words
 from attribution_pipeline.buckets.place import Bucket
 from attribution_pipeline.buckets.session import session_of
+from attribution_pipeline.model.errors import Refusal
 
 SINGLE_PUT_BYTES = 1 << 30
 """Larger files go up in parts. (S3 takes five times as much in one request.)"""
+
+PROBE = ".if-none-match"
+"""Hidden from every listing of evidence: shows that a server creates an object once."""
 
 CHUNK_BYTES = 1 << 20
 
@@ -135,7 +139,9 @@ class Client:
     # -- writing -----------------------------------------------------------------------------
 
     def create(self, name: str, content: bytes) -> None:
-        """Write an object that is not there. Raises FileExistsError, also to who came second."""
+        """Write an object that is not there. Raises FileExistsError, also to who came second, and
+        Refusal where the server does not keep to that."""
+        self._require_conditions()
         self._asked(name, "put_object", Key=self.place.key(name), Body=content, IfNoneMatch="*")
 
     def replace(self, name: str, content: bytes) -> None:
@@ -157,6 +163,29 @@ class Client:
         return self.head(name).etag
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _require_conditions(self) -> None:
+        """Once in a process, at a bucket of an own endpoint: the server must refuse to create what
+        stands there. One that ignores the condition lets two runs publish the same day twice.
+
+        ``PROBE`` is asked for, and stays: whoever writes here need not be allowed to delete.
+        """
+        if not self.place.access.endpoint or self.place.bucket in self.session.refusing:
+            return
+        try:
+            for _ in range(2):
+                self._asked(
+                    PROBE, "put_object", Key=self.place.key(PROBE), Body=b"", IfNoneMatch="*"
+                )
+        except FileExistsError:
+            self.session.refusing.add(self.place.bucket)
+            return
+        raise Refusal(
+            "the server overwrites objects that it is asked to create (it ignores If-None-Match), so "
+            "one run could undo another's work",
+            where=self.where(""),
+            remedy="use a server that keeps to it: see docs/how-to/object-storage.md",
+        )
 
     def delta_options(self) -> dict[str, str]:
         """What delta-rs must know to reach the place, credentials as they are now."""

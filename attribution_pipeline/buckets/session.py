@@ -31,6 +31,8 @@ class Session:
     def __init__(self, access: Access) -> None:
         self._access = access
         self.pid = os.getpid()
+        self.refusing: set[str] = set()
+        """Buckets of a server that was seen to refuse what stands there already."""
 
     @cached_property
     def _session(self) -> Any:

@@ -6,12 +6,12 @@ deployment file (``config``), requests (``client``).
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, StringConstraints, model_validator
 
+from attribution_pipeline.buckets.addresses import forbidden
 from attribution_pipeline.buckets.place import (
     Access,
     is_bucket_url,
@@ -19,9 +19,6 @@ from attribution_pipeline.buckets.place import (
     require_plain_prefix,
 )
 from attribution_pipeline.model.strict import Strict, Text, refuse
-
-_METADATA = ipaddress.ip_network("fd00:ec2::/32")
-"""Where AWS answers instances over IPv6, beside the link-local addresses."""
 
 
 def located(value: str) -> str:
@@ -62,12 +59,9 @@ def _endpoint(value: str) -> str:
     ):  # fmt: skip
         # a password may stand in it: not repeated
         raise refuse("is no endpoint", "write https://host or https://host:port, nothing else")
-    try:
-        address = ipaddress.ip_address(parts.hostname or "")
-    except ValueError:
-        return value.rstrip("/")
-    if address.is_link_local or address in _METADATA:
-        raise refuse(f"{value!r} is an address of the machine's own cloud", "name the server's")
+    reason = forbidden(parts.hostname or "", loopback=True)
+    if reason:
+        raise refuse(f"{value!r} is {reason}", "name the server's")
     return value.rstrip("/")
 
 

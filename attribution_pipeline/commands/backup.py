@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 NoCheck = Annotated[
     bool,
-    typer.Option("--check/--no-check", help="Hash every file of the copy when it is made."),
+    typer.Option(
+        "--check/--no-check",
+        help="Hash in the copy what newest states and landed evidence stand on, and all logs; what is "
+        "damaged there is copied once more.",
+    ),
 ]
 
 
@@ -55,26 +59,44 @@ def restore(
 ) -> None:  # fmt: skip
     """Fill the deployment's storage, which must be empty, from a copy; then replay what matters.
 
-    Nothing is ever restored over a lake: move it away first.
+    One that was interrupted may be given again. Nothing is ever restored over a lake: move it away
+    first.
     """
     from attribution_pipeline.config import load_deployment
-    from attribution_pipeline.lake.custody import everything
 
     deployment = load_deployment(config)
-    target = deployment.place
-    if not isinstance(target, Path) or target.exists():
-        for held in everything(target):
-            raise Refusal(
-                f"is not empty: {held.name} stands there",
-                where=deployment.where("storage"),
-                remedy="move it away, or name another `storage`",
-            )
-    _tell(_copied(_place(deployment, source), target, check=check), target)
+    target, place = deployment.place, _place(deployment, source)
+    foreign = _what_is_no_restore(target, place)
+    if foreign:
+        raise Refusal(
+            f"is not empty: {foreign} stands there",
+            where=deployment.where("storage"),
+            remedy="move it away, or name another `storage`",
+        )
+    _tell(_copied(place, target, check=check), target)
+
+
+def _what_is_no_restore(target: Place, source: Place) -> str:
+    """What a restore that was interrupted did not leave: a lake, or a file that the copy has not.
+    Empty where there is no such thing."""
+    from attribution_pipeline.lake.copying import may_be_continued
+    from attribution_pipeline.lake.custody import everything
+
+    if isinstance(target, Path) and not target.exists():
+        return ""
+    there = [held.name for held in everything(target)]
+    if not there:
+        return ""
+    copied = {held.name for held in everything(source)}
+    for name in sorted(there):
+        if name not in copied or not may_be_continued(name):
+            return name
+    return ""
 
 
 def _copied(source: Place, target: Place, *, check: bool) -> Copied:
     from attribution_pipeline.lake import Lake
-    from attribution_pipeline.lake.copying import copy_lake, verify_lake
+    from attribution_pipeline.lake.copying import copy_lake, damaged, verify_lake
     from attribution_pipeline.lake.landed import LandedStore
 
     if not Lake(source).days() and not LandedStore(source).head[0]:
@@ -82,19 +104,49 @@ def _copied(source: Place, target: Place, *, check: bool) -> Copied:
             "holds no recorded day and no landed evidence", where=str(source),
             remedy="name the place that holds the lake",
         )  # fmt: skip
+    _require_apart(source, target)
     done = copy_lake(source, target)
     if check:
-        verify_lake(target)
+        try:
+            verify_lake(target)
+        except Refusal:
+            names = damaged(target)
+            if not names:
+                raise
+            more = copy_lake(source, target, again=names)
+            verify_lake(target)
+            typer.echo(f"copied once more: {len(names):,} damaged files", err=True)
+            done.files, done.bytes = done.files + more.files, done.bytes + more.bytes
     return done
 
 
+def _require_apart(source: Place, target: Place) -> None:
+    """Raise Refusal where one place lies in the other: a copy would copy itself."""
+    if isinstance(source, Path) and isinstance(target, Path):
+        here, there = source.resolve(), target.resolve()
+        inside = here.is_relative_to(there) or there.is_relative_to(here)
+    elif isinstance(source, Path) or isinstance(target, Path):
+        inside = False
+    else:
+        here_key, there_key = (f"{one.prefix}/".lstrip("/") for one in (source, target))
+        same = (source.bucket, source.access.endpoint) == (target.bucket, target.access.endpoint)
+        inside = same and (here_key.startswith(there_key) or there_key.startswith(here_key))
+    if inside:
+        raise Refusal(
+            f"one lies in the other: {source} and {target}",
+            remedy="name a place outside of it",
+        )
+
+
 def _place(deployment: Deployment, text: str) -> Place:
-    from attribution_pipeline.buckets.place import is_bucket_url, parse
+    from attribution_pipeline.buckets.place import is_bucket_url, parse, require_plain_prefix
 
     if not is_bucket_url(text):
         return Path(text).absolute()
     try:
-        return parse(text, deployment.s3.access(), deployment.scratch or "")
+        place = parse(text, deployment.s3.access(), deployment.scratch or "")
+        require_plain_prefix(place)
+        return place
     except ValueError as error:
         raise Refusal(f"{text!r} {error}") from None
 

@@ -219,12 +219,14 @@ def _require_newer(chosen: Sequence[BilledPeriod], now: datetime) -> None:
 
 def _write(folder: Path | Bucket, now: datetime, text: str) -> str:
     from attribution_pipeline.lake.places import open_store
+    from attribution_pipeline.lake.store import create_once
 
     content = text.encode()
     digest = hashlib.sha256(content).hexdigest()[:NAME_DIGEST_DIGITS]
     name = f"close-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{digest}.jsonl"
     try:
-        open_store(folder).create(name, content)
+        # once: of a bucket's lost answer, the second try would say that it stands already
+        create_once(open_store(folder), name, content)
     except OSError as error:
         raise Refusal(
             f"cannot be written ({error.strerror or error})",

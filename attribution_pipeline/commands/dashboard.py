@@ -28,6 +28,11 @@ def dashboard(
         typer.Option(metavar="ADDRESS", help="Default: this machine alone. Nobody is asked who he is: "
                      "put what asks in front before you open it to others."),
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name by which it may be asked, beside its "
+                     "address; as often as it has names."),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")
     ] = True,
@@ -41,12 +46,13 @@ def dashboard(
     """Serve the dashboard until Ctrl-C: month, feature, tenant, workflow, call, outcome, and from a call
     back to the charge that paid for it. Every page is a URL; every table can be exported.
 
-    It reads the lake and writes nothing, sends nothing, and loads nothing from elsewhere.
+    It reads the lake, writes nothing, and loads nothing from elsewhere.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.views.dashboard.serving import serve
 
     serve(
         load_deployment(config), host=host, port=port, dagster=dagster, browser=browser,
+        allow_hosts=allow_host or (),
         told=typer.echo,
     )  # fmt: skip

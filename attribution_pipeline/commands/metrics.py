@@ -111,7 +111,8 @@ class _Collector:
         """Every metric."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen[0] > FRESH_S:
-                self._seen = (time.monotonic(), self._look())
+                found = self._look()  # may take longer than what it finds stays fresh
+                self._seen = (time.monotonic(), found)
             return self._seen[1]
 
     def _look(self) -> list[Metric]:

@@ -37,7 +37,10 @@ def prune(
     ] = False,
     names: Annotated[
         Path | None,
-        typer.Option("--list", metavar="FILE", help="Write the names of the files, one a line."),
+        typer.Option(
+            "--list", metavar="FILE",
+            help="Write the files, one a line: name, bytes, time of change, between tabs.",
+        ),
     ] = None,
     config: Config = None,
 ) -> None:  # fmt: skip
@@ -48,11 +51,14 @@ def prune(
     --apply it prints what would go.
     """
     from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.lake.custody import require_removable
     from attribution_pipeline.lake.pruned import apply_plan
     from attribution_pipeline.lake.pruning import plan
     from attribution_pipeline.orchestration.house import House
 
     house = House(load_deployment(config))
+    if apply:
+        require_removable(house.lake.storage)
     found = plan(house.lake, house.now(), timedelta(days=keep_days))
     for why, (count, size) in sorted(found.sums().items()):
         typer.echo(f"{why}: {count:,} files, {size:,} bytes")
@@ -67,8 +73,12 @@ def prune(
             + (f", {more:,} more)" if more > 0 else ")")
         )
     if names is not None:
-        names.write_text("".join(f"{one.held.name}\n" for one in found.files), encoding="utf-8")
-        typer.echo(f"wrote {names}: {len(found.files):,} names", err=True)
+        lines = (
+            f"{one.held.name}\t{one.held.bytes}\t{one.held.changed_at.isoformat()}\n"
+            for one in found.files
+        )
+        names.write_text("".join(lines), encoding="utf-8")
+        typer.echo(f"wrote {names}: {len(found.files):,} files", err=True)
     if not apply:
         if found.files:
             typer.echo("nothing was changed; give --apply to remove them", err=True)
@@ -76,4 +86,4 @@ def prune(
     removed, size, left = apply_plan(house.lake, found, house.now())
     typer.echo(f"removed: {removed:,} files, {size:,} bytes")
     if left:
-        typer.echo(f"left: {left:,} files that were written again meanwhile", err=True)
+        typer.echo(f"left: {left:,} files that were written again or named meanwhile", err=True)

@@ -58,6 +58,7 @@ def spend(
     from attribution_pipeline.views import day_ranges, output
     from attribution_pipeline.views.daily import open_daily
     from attribution_pipeline.views.spend import VIEWS, spend_view
+    from attribution_pipeline.views.spend.anomalies import recorded_anomalies
     from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
     from attribution_pipeline.views.spend.table import table_lines
 
@@ -84,15 +85,19 @@ def spend(
             db, lake, span.first, span.last, reads,
             landed=landed, as_of=as_of, compute=house.compute(scratch),
         )  # fmt: skip
-        rows: pa.Table = (
-            spend_view(db, view, metric)
-            if view in VIEWS
-            else as_table(highlights(db, metric, newest, scheduled=scheduled))
-        )
+        computed = {day for days in opened.computed.values() for day in days}
+        rows: pa.Table
+        if view in VIEWS:
+            rows = spend_view(db, view, metric)
+        else:
+            unusual, before = recorded_anomalies(
+                lake, metric, newest, as_of=as_of, compute=house.compute(scratch)
+            )
+            computed |= {day for days in before.computed.values() for day in days}
+            rows = as_table(highlights(db, metric, newest, unusual=unusual, scheduled=scheduled))
     output.write(rows, chosen, out, typer.echo, table_lines)
     if chosen == "table":
         typer.echo(f"\n{span.first} to {span.last}, {metric}", err=True)
-    computed = {day for days in opened.computed.values() for day in days}
     if computed:
         typer.echo(
             f"computed from the ledger, for want of roll-ups: {day_ranges.counted(computed)}; "

@@ -10,6 +10,10 @@ machines there is none, and nothing depends on one.
 What is read lies under ``copies/<ETag>/<name>`` in a local folder, so that DuckDB and Arrow open files.
 A copy is used while storage says that the object is still the one with that ETag. Readers hash what
 they get all the same (``files``).
+
+Whoever passes through a whole lake once, and copies or hashes it, keeps a few copies only, in a folder
+of its own (``passing``): other processes may have just been handed a shared one, and a lake has no room
+on most machines.
 """
 
 from __future__ import annotations
@@ -50,6 +54,15 @@ SENDERS, WORTHWHILE = 16, 8
 COPIES_KEPT_S = 24 * 3600
 """Copies that nobody asked for in so long are removed. Longer than any run of one day."""
 
+PASSING = "passing"
+"""Folder of local copies that one process keeps for itself, beside those that all share."""
+
+PASSING_COPIES = 64
+"""Copies that a passing process keeps: more than it has open at once."""
+
+PARTS_KEPT_S = 3600
+"""A download that has not grown in so long, of a process that is no more, is removed."""
+
 _FOLDER = "attribution"
 
 _ANSWERS = ("S3 error", "Error performing", "<?xml")
@@ -57,10 +70,15 @@ _ANSWERS = ("S3 error", "Error performing", "<?xml")
 
 
 class BucketStore:
-    """A prefix of a bucket. What a call has done is durable when it returns, as S3 promises."""
+    """A prefix of a bucket. What a call has done is durable when it returns, as S3 promises.
 
-    def __init__(self, bucket: Bucket) -> None:
+    ``passing``: local copies are its own, the last ``PASSING_COPIES`` are kept, none after ``close``.
+    """
+
+    def __init__(self, bucket: Bucket, *, passing: bool = False) -> None:
         self.bucket = bucket
+        self._passing = f"{os.getpid()}-{secrets.token_hex(4)}" if passing else ""
+        self._last: dict[Path, None] = {}
         self._seen: dict[str, tuple[str, float]] = {}
         self._coming: dict[str, Future[bytes]] = {}
         self._opened_with: dict[str, str] = {}
@@ -68,6 +86,11 @@ class BucketStore:
     def where(self, name: str) -> str:
         """The object's address."""
         return str(self.bucket / name) if name else str(self.bucket)
+
+    def close(self) -> None:
+        """Remove what is on this machine, where it is nobody else's."""
+        if self._passing:
+            shutil.rmtree(self._local.root, ignore_errors=True)
 
     # -- objects -----------------------------------------------------------------------------
 
@@ -194,9 +217,16 @@ class BucketStore:
     @cached_property
     def _local(self) -> FolderStore:
         """This machine's folder for the place: scratch, locks, copies."""
+        return FolderStore(
+            self._shared / PASSING / self._passing if self._passing else self._shared
+        )
+
+    @cached_property
+    def _shared(self) -> Path:
+        """The folder of all processes of this machine for the place."""
         root = Path(self.bucket.scratch) if self.bucket.scratch else _own_folder()
         named = f"{self.bucket.access.endpoint} {self.bucket}"
-        return FolderStore(root / hashlib.sha256(named.encode()).hexdigest()[:16])
+        return root / hashlib.sha256(named.encode()).hexdigest()[:16]
 
     @contextlib.contextmanager
     def _told(self, name: str) -> Iterator[None]:
@@ -249,17 +279,32 @@ class BucketStore:
             shutil.copyfile(file, part)
             part.replace(copy)
             file.unlink()
+        if self._passing:
+            self._last.pop(copy, None)
+            self._last[copy] = None
+            if len(self._last) > PASSING_COPIES:
+                oldest = next(iter(self._last))
+                del self._last[oldest]
+                oldest.unlink(missing_ok=True)
         return copy
 
     def _drop_old_copies(self) -> None:
+        """Copies that nobody asked for in a day, of processes that passed through, too; and what
+        those that were killed had half downloaded."""
         oldest = time.time() - COPIES_KEPT_S
-        for folder, _, names in os.walk(self._local.root / "copies"):
-            for name in names:
-                path = Path(folder) / name
-                with contextlib.suppress(FileNotFoundError):
-                    found = path.stat()
-                    if max(found.st_atime, found.st_mtime) < oldest:
-                        path.unlink()
+        for kept in ("copies", PASSING):
+            for folder, _, names in os.walk(self._shared / kept):
+                for name in names:
+                    path = Path(folder) / name
+                    with contextlib.suppress(FileNotFoundError):
+                        found = path.stat()
+                        if max(found.st_atime, found.st_mtime) < oldest:
+                            path.unlink()
+        oldest = time.time() - PARTS_KEPT_S
+        for part in (self._shared / "parts").glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < oldest and not _is_alive(part.name.partition("-")[0]):
+                    part.unlink()
 
 
 def _is_used(copy: Path) -> bool:
@@ -269,6 +314,17 @@ def _is_used(copy: Path) -> bool:
         os.utime(copy, ns=(time.time_ns(), copy.stat().st_mtime_ns))
     except FileNotFoundError:
         return False
+    return True
+
+
+def _is_alive(process: str) -> bool:
+    """Whether there is such a process; of a name that is no number, that there may be."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
     return True
 
 

@@ -8,7 +8,8 @@ tables', the index of landed evidence, all other files), and *copied* the other 
 copy's log names is there already. A table's log is cut at its newest seal; what is committed meanwhile
 is in the next copy. Checkpoints stay behind: they only sum entries up, and the copy makes its own.
 
-Objects that are named by their digest are hashed on the way, and not copied twice.
+Objects that are named by their digest are hashed on the way, and not copied twice, unless the copy is
+found to be damaged (``damaged``).
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from attribution_pipeline.lake.custody import Held, everything
+from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.log import FOLDER as SEALS
 from attribution_pipeline.lake.log import seal_name, versions_in
-from attribution_pipeline.lake.places import Place, open_store
+from attribution_pipeline.lake.places import Place, passing_store
 from attribution_pipeline.lake.shapes import LEDGER, MANIFESTS, SIDE_TABLES
 from attribution_pipeline.lake.store import LOG, Store, log_entry
 from attribution_pipeline.model.errors import Refusal
@@ -45,14 +48,25 @@ class Copied:
     """Table -> version of its log in the copy."""
 
 
-def copy_lake(source: Place, target: Place) -> Copied:
+def copy_lake(source: Place, target: Place, *, again: Collection[str] = ()) -> Copied:
     """Bring ``target`` to the state of ``source``. Raises Refusal naming a file whose bytes are not
-    those of its name, and where the target is of another lake."""
-    here, there = open_store(source), open_store(target)
+    those of its name, and where the target is of another lake.
+
+    ``again``: names that are copied although they stand there.
+    """
+    with passing_store(source) as here, passing_store(target) as there:
+        return _copied(here, there, source, target, again)
+
+
+def _copied(
+    here: Store, there: Store, source: Place, target: Place, again: Collection[str]
+) -> Copied:
     _require_same_lake(here, there)
     logs, versions = _logs(here)
     listed = {held.name: held for held in everything(source)}
     standing = {held.name: held.bytes for held in everything(target)} if _is_there(target) else {}
+    for name in again:
+        standing.pop(name, None)
     done = Copied(versions=versions)
     rest = sorted(name for name in listed if not _OF_A_LOG.fullmatch(name))
     with there.scratch("copy") as scratch:
@@ -74,9 +88,27 @@ def verify_lake(place: Place) -> None:
     from attribution_pipeline.lake.landed import LandedStore, index
     from attribution_pipeline.lake.tables import Lake
 
-    Lake(place).verify(date.min, date.max)
-    landed = LandedStore(place)
-    landed.verify([file for one in index.load(landed.store, []) for file in one.files])
+    with passing_store(place) as store:
+        Lake(place, store=store).verify(date.min, date.max)
+        landed = LandedStore(place, store=store)
+        landed.verify([file for one in index.load(store, []) for file in one.files])
+
+
+def may_be_continued(name: str) -> bool:
+    """Whether a place that holds such a file may be what an interrupted copy left, and no lake: the
+    ledger's log and the index of landed evidence come after all that they name."""
+    return name != log_entry(LEDGER, 0) and not name.startswith(f"{_LANDED_INDEX}/")
+
+
+def damaged(place: Place) -> list[str]:
+    """Names of all files whose bytes are not those that their names are the digest of, sorted."""
+    found = []
+    with passing_store(place) as store:
+        for held in everything(place):
+            digest = _NAMED_BY_DIGEST.fullmatch(held.name)
+            if digest and sha256_of(store.fetch(held.name, "whole")) != digest[1]:
+                found.append(held.name)
+    return sorted(found)
 
 
 def _logs(store: Store) -> tuple[list[str], dict[str, int]]:

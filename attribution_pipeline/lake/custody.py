@@ -39,13 +39,7 @@ def remove(place: Place, held: Held) -> bool:
 
     A run that comes to old content again writes the old file again, under the same name.
     """
-    if not isinstance(place, Path):
-        raise Refusal(
-            "objects of a bucket are not removed from here: no credential of a run needs a right to",
-            where=str(place),
-            remedy="write the names with --list FILE, and have the bucket's own tools remove them",
-        )
-    path = place / held.name
+    path = require_removable(place) / held.name
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -57,6 +51,17 @@ def remove(place: Place, held: Held) -> bool:
         return False
     path.unlink()
     return True
+
+
+def require_removable(place: Place) -> Path:
+    """The folder from which objects can be removed. Raises Refusal for a bucket."""
+    if not isinstance(place, Path):
+        raise Refusal(
+            "objects of a bucket are not removed from here: no credential of a run needs a right to",
+            where=str(place),
+            remedy="write the names with --list FILE, and have the bucket's own tools remove them",
+        )
+    return place
 
 
 def _in_folder(root: Path) -> Iterator[Held]:

@@ -96,6 +96,11 @@ class DayTable:
         self._log.refresh()
         return sorted(f"{self.name}/{path}" for path in self._days.get(day.isoformat(), ()))
 
+    def active_files(self) -> set[str]:
+        """The paths of every day that the log's newest entry leaves, relative to the storage folder."""
+        self._log.refresh()
+        return {f"{self.name}/{path}" for day in self._days.values() for path in day}
+
     def commits(self, after: int = -1) -> list[Commit]:
         """Commits with a note, oldest first, of versions greater than ``after``."""
         self._log.refresh()

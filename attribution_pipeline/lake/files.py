@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.lake.receipts import pruned_on
 from attribution_pipeline.lake.store import Store
 from attribution_pipeline.model.errors import Refusal
 
@@ -33,6 +34,8 @@ MOST_RECENT = 4096
 
 _RECENT: dict[tuple[int, int], tuple[tuple[int, int], str, float]] = {}
 """(device, inode) -> (size, time of change), digest, when it was computed."""
+
+_PRUNED_REMEDY = "read it from a copy that was made before"
 
 _REMEDY = "restore it from a copy, or run the day again: attribution run --from D --to D"
 
@@ -126,8 +129,11 @@ def verified(store: Store, stored: StoredFile, *, anew: bool = False) -> Path:
         else:
             path, found = hashed(store, stored.path, stored.sha256, recent_sha256_of)
     except FileNotFoundError:
+        pruned = pruned_on(store, stored.path)
         raise Refusal(
-            "a recorded file is missing", where=store.where(stored.path), remedy=_REMEDY
+            f"a recorded file was pruned on {pruned}" if pruned else "a recorded file is missing",
+            where=store.where(stored.path),
+            remedy=_PRUNED_REMEDY if pruned else _REMEDY,
         ) from None
     if found != stored.sha256:
         raise Refusal(
@@ -147,7 +153,8 @@ def damage(store: Store, stored: StoredFile, *, anew: bool = True) -> list[str]:
     try:
         _, found = hashed(store, stored.path, stored.sha256, digest)
     except FileNotFoundError:
-        return [f"{stored.path} is missing"]
+        pruned = pruned_on(store, stored.path)
+        return [f"{stored.path} " + (f"was pruned on {pruned}" if pruned else "is missing")]
     if found != stored.sha256:
         return [f"{stored.path} was changed: its sha256 is not the recorded one"]
     return []

@@ -7,7 +7,7 @@ entry and seal. So every state can be told of for ever, and computed again. Of t
 files of
 
 - its newest state, which readers see, and the state that this one followed: replay reads both;
-- its first state and the first settled one, which ``attribution explain --since`` compares with, and
+- its first state and the first settled one, which ``attribution explain --late-since`` compares with, and
   the state that the settled one followed;
 - every state that was superseded less than ``keep`` ago, and the one that it followed.
 
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 TABLES = (LEDGER, *SIDE_TABLES)
 
-ORPHANS_WAIT = timedelta(days=7)
-"""A file that no manifest names may be one of a run under way. No run takes this long."""
+RUNS_TAKE = timedelta(days=7)
+"""A file that nothing readable names may be one that a run under way has just placed, new or again,
+and is about to commit. No run takes this long."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,14 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
     """What may go at ``now``. Reads every manifest; opens no other file, and changes nothing.
 
     Raises Refusal where a log or a manifest is damaged: then nothing may go.
+
+    Listed first, then read: a run that comes back to old content places the old name again, and
+    commits later. What it placed before the list is too young to go, what it placed after is another
+    object by the time that it would go, and what it published before the states are read is kept.
     """
-    kept: set[str] = set()
+    listed = list(everything(lake.storage))
+    # other engines read what the logs' heads name, committed to the ledger or not
+    kept = lake.active_files()
     dropped: dict[tuple[date, int], set[str]] = {}
     for day in lake.days():
         states = lake.states(day)
@@ -85,11 +92,10 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
     superseded = set().union(*dropped.values()) - kept if dropped else set()
     files: list[Prunable] = []
     kept_files = kept_bytes = 0
-    for held in everything(lake.storage):
-        if held.name in superseded:
-            files.append(Prunable(held, "superseded"))
-        elif _of_a_table(held.name) and held.name not in kept and _is_old(held, now):
-            files.append(Prunable(held, "orphan"))
+    for held in listed:
+        if _of_a_table(held.name) and held.name not in kept and _is_old(held, now):
+            why = "superseded" if held.name in superseded else "orphan"
+            files.append(Prunable(held, why))
         else:
             kept_files, kept_bytes = kept_files + 1, kept_bytes + held.bytes
     gone = {one.held.name for one in files}
@@ -97,6 +103,14 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
     return Plan(
         sorted(files, key=lambda one: one.held.name), sorted(unreadable), kept_files, kept_bytes
     )
+
+
+def named_by_newest(lake: Lake) -> set[str]:
+    """Every file that the newest states and the heads of the tables' logs name now."""
+    named = lake.active_files()
+    for day in lake.days():
+        named |= {stored.path for _, stored in files_named(lake.manifest(day))}
+    return named
 
 
 def states_kept(states: Sequence[Published], now: datetime, keep: timedelta) -> Iterable[Published]:
@@ -122,4 +136,4 @@ def _of_a_table(name: str) -> bool:
 
 
 def _is_old(held: Held, now: datetime) -> bool:
-    return now - held.changed_at > ORPHANS_WAIT
+    return now - held.changed_at > RUNS_TAKE

@@ -120,6 +120,10 @@ class Lake:
         """The file's path, after its bytes were found to be the recorded ones; else Refusal."""
         return verified_path(self.store, stored)
 
+    def active_files(self) -> set[str]:
+        """What the heads of all tables' logs name: what other engines read."""
+        return set().union(*(table.active_files() for table in self._tables.values()))
+
     def file_paths(
         self,
         table: str,

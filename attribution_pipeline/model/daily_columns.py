@@ -23,8 +23,11 @@ SPEND_DAILY: Meanings = {
     "retry_effective_cost": "Of `effective_cost`, what calls after a first attempt cost.",
     "request_billed_cost": "Of `billed_cost`, what has its requests in `operation_costs`.",
     "request_effective_cost": "Of `effective_cost`, what has its requests in `operation_costs`.",
-    "tokens": "Tokens that metered rows were divided by, each slice once: a correction beside its usage "
-    "does not count them again. Null where nothing is metered.",
+    "tokens": "Tokens that metered rows were divided by, each slice once a currency: a correction beside "
+    "its usage does not count them again, nor does another region or account where calls do not say "
+    "theirs. No published column names a slice: charges of a provider, model and token kind are of one "
+    "where they have `driver_total` and the first of their operations in common. Null where nothing is "
+    "metered.",
     "ledger_rows": _ROWS,
     **_MADE_FROM,
 }
@@ -74,9 +77,13 @@ OUTCOMES_DAILY: Meanings = {
 OUTCOME_COSTS_DAILY: Meanings = {
     **LEDGER,
     **_OF_OUTCOMES,
-    "useful": "Whether one of the operation's outcomes in the group is useful.",
-    "operations": "Operations with a cost in the row. One may be in several rows.",
-    "billed_cost": "Of the operations behind the day's outcomes, each once in its kind and who.",
+    "useful": "Whether one of the operation's outcomes of the day and kind is useful.",
+    "operations": "Operations with a cost in the row. One whose cost is not of one confidence, "
+    "settlement, policy version and currency is in several rows.",
+    "billed_cost": "Of the operations behind the day's outcomes, each once a day and kind: where its "
+    "outcomes differ in whom they are of, in the row of a useful one, then of who is known. Counted "
+    "again in another kind and on another day of outcomes, so never summed over kinds; a sum over days "
+    "has an operation once for each day on which an outcome of it was observed.",
     "effective_cost": "As `billed_cost`.",
     **_MADE_FROM,
 }

@@ -32,8 +32,9 @@ def _resources(cpu: str, cpu_limit: str, memory: str, disk: str) -> Tags:
     }
 
 
-LANDING_POD = _resources("2", "8", "4Gi", "20Gi")
-"""As many objects at once as there are cores, each within its own limit; no division, no spill."""
+LANDING_POD = _resources("2", "8", "6Gi", "20Gi")
+"""As many objects at once as there are cores; no division, no spill. One that needs all that its process
+may have (``landing_worker.DATA_BYTES_MAX``) is refused by that limit before the pod is killed for it."""
 
 SCORE_POD = _resources("1", "4", "6Gi", "50Gi")
 """Seven days one after the other, and nobody waits for it."""

@@ -17,19 +17,17 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attribution_pipeline.sources.landing_workers import CRASHED, Worker
+from attribution_pipeline.sources.landing_workers import CRASHED, NO_PROCESS, Worker
 from attribution_pipeline.sources.parquet_guard import MAGIC
 
 if TYPE_CHECKING:
     from attribution_pipeline.sources.landing_run import Reader
     from attribution_pipeline.sources.landing_worker import Told
     from attribution_pipeline.sources.objects import SourceObject
-
-NO_PROCESS = "no_parser_process"
-"""Reason of an object that waits because no process could be started to read it."""
 
 BOUNDED = "--bounded"
 """Tells ``landing_worker`` to give itself limits before it reads anything."""
@@ -54,7 +52,6 @@ def is_read_apart(data: bytes | BinaryIO) -> bool:
 @contextmanager
 def told_of(reader: Reader, obj: SourceObject, kind: str) -> Iterator[Told]:
     """What became of an object that is read apart. Its file of batches is there inside the block."""
-    from attribution_pipeline.sources.landing_run import Refused
     from attribution_pipeline.sources.landing_worker import Job, Told
 
     with tempfile.TemporaryDirectory(prefix="attribution-parsing-") as folder:
@@ -63,10 +60,16 @@ def told_of(reader: Reader, obj: SourceObject, kind: str) -> Iterator[Told]:
             told = _own().read(Job(reader, obj, kind, file))
         if told is None:
             told = Told(left=(NO_PROCESS, "no process could be started to read it"))
-        elif told.left and told.left[0] == CRASHED:
-            # not left for the next run: it would crash that one, too
-            told = Told(object_id=told.object_id, refused=Refused(*told.left))
-        yield told
+        yield refused_if_crashed(told)
+
+
+def refused_if_crashed(told: Told) -> Told:
+    """An object that ended its process is not left for the next run: it would crash that one, too."""
+    from attribution_pipeline.sources.landing_run import Refused
+
+    if told.left and told.left[0] == CRASHED:
+        return replace(told, left=None, refused=Refused(*told.left))
+    return told
 
 
 def _own() -> Worker:

@@ -193,12 +193,13 @@ class Run:
         return object_id, delivery if self.by_delivery else ""
 
     def _land_object(self, obj: SourceObject, writer: Writer) -> None:
-        moved, refused, apart = Decimal(0), None, False
+        moved, refused, apart, other = Decimal(0), None, False, False
         try:
             with open_object(obj) as opened:
                 object_id = opened.object_id
                 seen = self.seen.get(self._content_key(object_id, obj.delivery))
-                if seen is None:
+                other = obj.sha256 not in ("", object_id)
+                if seen is None and not other:
                     try:
                         apart = isolation.is_read_apart(opened.data) and bool(obj.size)
                         if not apart:
@@ -210,7 +211,9 @@ class Run:
         except OSError as error:
             self._leave(obj, writer, "out_of_reach", str(error.strerror))
         else:
-            if apart:
+            if other:
+                self._leave(obj, writer, "half_written", "has another sha256 than its receipt says")
+            elif apart:
                 with isolation.told_of(self.reader, obj, self.source.kind) as told:
                     told.object_id = told.object_id or object_id
                     self._land_told(obj, told, writer)
@@ -223,6 +226,15 @@ class Run:
 
         if told.failed:
             raise RuntimeError(f"{obj.uri}: {told.failed}")
+        told = isolation.refused_if_crashed(told)
+        if told.refused and not told.object_id:  # the process that died has said no digest
+            try:
+                with open_object(obj) as opened:
+                    told.object_id = opened.object_id
+            except StillChanging:
+                told.left = "still_changing", "changed while it was read"
+            except OSError as error:
+                told.left = "out_of_reach", str(error.strerror)
         if told.left:
             self._leave(obj, writer, *told.left)
             return

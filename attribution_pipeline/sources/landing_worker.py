@@ -35,9 +35,10 @@ from attribution_pipeline.sources.objects import SourceObject, StillChanging, op
 
 READY = "ready"
 
-DATA_BYTES_MAX = 4 << 30
+DATA_BYTES_MAX = 3 << 30
 """Memory of a process that reads apart, where it is bounded: a row group of the largest bills is some
-hundred megabytes."""
+hundred megabytes. Half of what a landing pod has (``orchestration.pods``), so that the object is refused
+by its name; at the pod's own limit the kernel would end the run, and the next one, without a word."""
 CPU_SECONDS_MAX = 3_600
 """For all that it reads; the next object has a new process."""
 

@@ -39,6 +39,9 @@ AHEAD = 2
 CRASHED = "reader_crashed"
 """Reason of an object whose reader's process died: killed for want of memory, mostly."""
 
+NO_PROCESS = "no_parser_process"
+"""Reason of an object that waits because no process could be started to read it."""
+
 
 def processes_for(objects: Sequence[SourceObject]) -> int:
     """How many processes to read these objects in; 1 is none besides this one."""
@@ -60,10 +63,12 @@ def read_ahead(
 
     The file of an object's batches is there until the next one is asked for.
     """
+    from attribution_pipeline.sources.isolation import BOUNDED
     from attribution_pipeline.sources.landing_worker import Job
 
     idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    workers = [Worker() for _ in range(processes)]
+    # bounded: several that read large objects at once would else take all of a machine's memory
+    workers = [Worker(BOUNDED) for _ in range(processes)]
     for worker in workers:
         idle.put(worker)
 
@@ -107,7 +112,20 @@ class Worker:
         self._stopped = False
 
     def read(self, job: object) -> Told | None:
-        """What became of the object; None where no process starts."""
+        """What became of the object; None where no process starts.
+
+        Where the process dies that has read others before, a new one reads the object: what the
+        others took of its limits is not the object's fault. Where that dies, too, it is.
+        """
+        from attribution_pipeline.sources.landing_worker import Told
+
+        used = self._process is not None
+        told = self._told(job)
+        if used and told is not None and told.left and told.left[0] == CRASHED:
+            return self._told(job) or Told(left=(NO_PROCESS, "no process could be started again"))
+        return told
+
+    def _told(self, job: object) -> Told | None:
         from attribution_pipeline.sources.landing_worker import Told
 
         process = self._process or self._started()

@@ -68,6 +68,8 @@ class SourceObject:
     """Where ``path`` begins, for an object in a bucket."""
     etag: str = ""
     """In a bucket: names the content that was listed."""
+    sha256: str = ""
+    """Of the raw bytes, as the receipt of its delivery says; empty where none says it."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution_pipeline.views.dashboard import amounts, plots
-from attribution_pipeline.views.dashboard.sheets import Tail
+from attribution_pipeline.views.dashboard.sheets import Tail, merged_status
 
 MONEY = st.decimals(-(10**9), 10**9, places=12, allow_nan=False)
 DAY = date(2026, 10, 5)
@@ -25,6 +25,8 @@ DAY = date(2026, 10, 5)
         ("-2.5", "\N{MINUS SIGN}2.50"),
         ("0.0123456", "0.0123"),
         ("0.00000123456", "0.00000123"),
+        ("0.000000000004", "< 0.00000001"),
+        ("-0.000000000004", "> \N{MINUS SIGN}0.00000001"),
     ],
 )
 def test_an_amount_is_read_with_as_many_digits_as_it_needs(amount: str, said: str) -> None:
@@ -38,6 +40,7 @@ def test_nothing_small_is_shown_as_nothing() -> None:
         "1,234.50", "< 0.01", "> \N{MINUS SIGN}0.01", "0.00",
     ]  # fmt: skip
     assert amounts.percent(Decimal("0.001"), Decimal(100)) == "< 0.1 %"
+    assert amounts.percent(Decimal("-0.0001"), Decimal(1)) == "> \N{MINUS SIGN}0.1 %"
     assert amounts.percent(Decimal("99.9999"), Decimal(100)) == "> 99.9 %"
     assert amounts.percent(Decimal(1), Decimal(0)) == amounts.NOTHING
 
@@ -64,8 +67,10 @@ def test_a_bar_is_as_high_as_its_amount_on_its_axis(parts: list[Decimal]) -> Non
 
 def test_days_that_are_not_recorded_have_their_room_and_say_so() -> None:
     plot = plots.daily(
-        [plots.Day(DAY, {"metered": Decimal(5)})], date(2026, 10, 1), date(2026, 10, 31)
-    )
+        [plots.Day(DAY, {"metered": Decimal(5)})], date(2026, 10, 1), date(2026, 10, 31),
+        {date(2026, 10, 2)},
+    )  # fmt: skip
+    assert plot.bars[1].said.endswith(": nothing"), "recorded, and without cost"
     assert len(plot.bars) == 31
     assert [bool(bar.parts) for bar in plot.bars].count(True) == 1
     assert plot.bars[0].said.endswith("not recorded")
@@ -85,21 +90,29 @@ def test_a_waterfall_leads_from_one_end_to_the_other(before: Decimal, moves: lis
     assert all(step.x + step.width <= plots.FALL_WIDTH + plots.THINNEST + 0.01 for step in steps)
 
 
-def _tail(**parts: str) -> Tail:
+def _tail(status: str | None = "settled", **parts: str) -> Tail:
     words = ("metered", "allocated", "estimated", "unallocated")
     found = {name: Decimal(parts.get(name, "0")) for name in words}
     return Tail(
         sum(found.values(), Decimal(0)), found, Decimal(parts.get("provisional", "0")),
-        Decimal(parts.get("restated", "0")), "3",
+        Decimal(parts.get("restated", "0")), "3", status,
     )  # fmt: skip
 
 
 def test_a_tail_says_how_sure_and_whether_it_may_move() -> None:
     assert _tail(metered="3", unallocated="1").said == "metered 75.0 %, unallocated 25.0 %"
     assert _tail(metered="3").settlement == "settled"
-    assert _tail(metered="3", provisional="3").settlement == "provisional"
-    assert _tail(metered="3", provisional="1").settlement == "partly provisional"
-    assert _tail(metered="3", provisional="1", restated="1").settlement == "restated"
+    assert _tail(None).settlement == amounts.NOTHING, "what costs nothing is not settled"
+    partly = _tail("partly provisional", metered="3", provisional="1")
+    assert partly.settlement_said == "1.00 of 3.00 is of open periods and may still move"
     assert sum(share for _, share, _ in _tail(metered="3", estimated="-1").parts) == pytest.approx(
         1
     )
+
+
+def test_rows_together_have_the_status_that_none_of_them_denies() -> None:
+    assert merged_status([]) is merged_status([None]) is None
+    assert merged_status(["settled", None]) == "settled"
+    assert merged_status(["settled", "provisional"]) == "partly provisional"
+    assert merged_status(["settled", "partly provisional"]) == "partly provisional"
+    assert merged_status(["provisional", "restated"]) == "restated"

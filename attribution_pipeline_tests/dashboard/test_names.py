@@ -96,6 +96,6 @@ def test_a_file_that_was_changed_is_named_and_no_figure_is_shown(
     books = Books(load_deployment(folder / "attribution.yaml"))
     answer = ask(dashboard(books), "/overview")
     books.close()
-    assert answer.status == 404
+    assert answer.status == 500
     assert "a recorded file was changed" in answer.text
     assert "restore it from a copy" in answer.text

@@ -14,11 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from attribution_pipeline.config import load_deployment
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.views.dashboard import asked
 from attribution_pipeline.views.dashboard.app import PAGES, dashboard
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.pages import overview, spend
 from attribution_pipeline.views.dashboard.place import LEVELS, Place
+from attribution_pipeline.views.dashboard.rendering import code
+from attribution_pipeline.views.dashboard.serving import names_of
 from attribution_pipeline.views.dashboard.view import View
 from attribution_pipeline_tests.dashboard.asking import Answer, ask
 from attribution_pipeline_tests.dashboard.companies import DAYS
@@ -46,6 +49,7 @@ def test_a_page_answers_and_says_under_which_policy(app, name: str) -> None:
     assert answer.status == 200, answer.text[-2000:]
     assert "acme-ai-chargeback 1" in answer.text
     assert "October 2026" in answer.text
+    assert len(re.findall("<h1", answer.text)) == 1, "what a page is, for who hears it"
 
 
 def test_the_month_is_the_ledger_and_ties_to_the_bill(
@@ -119,6 +123,9 @@ def test_a_call_costs_its_parts_of_charges_and_each_charge_ties(app, books: Book
     charge = ask(app, call.first_link("/charge?"))
     assert "ties to the last unit" in charge.text
     assert "back to the call" in charge.text
+    assert charge.text.count("<h1") == 1
+    lines = ask(app, charge.first_link("/charge/charge_lines.csv"))
+    assert lines.status == 200
     assert charge.first_link("/call?", str(number), day)
 
 
@@ -127,6 +134,7 @@ def test_a_call_leads_to_its_outcome_and_back(app) -> None:
     outcome = ask(app, call.first_link("/outcome?"))
     assert outcome.status == 200
     assert "Calls behind it" in outcome.text
+    assert all(page.text.count("<h1") == 1 for page in (call, outcome))
     assert ask(app, outcome.first_link("/call?")).status == 200
 
 
@@ -169,6 +177,44 @@ def test_two_days_are_explained_to_the_last_unit(app) -> None:
     refused = ask(app, "/explain?from=2026-10-06&to=2026-10-05&against=2026-10-05&until=2026-10-05")
     assert refused.status == 404
     assert "a period ends before it begins" in refused.text
+
+
+def test_an_export_is_of_the_periods_that_the_page_compares(app) -> None:
+    said = "from=2026-10-05&to=2026-10-05&against=2026-10-06&until=2026-10-06&tenant=acme&by=model"
+    link = ask(app, f"/explain?{said}").first_link("/explain/groups.csv")
+    assert set(said.split("&")) <= set(link.partition("?")[2].split("&"))
+    refused = ask(app, "/explain?from=2026-10-05&to=2026-10-05")
+    assert refused.status == 404
+    assert "against, until" in refused.text
+
+
+def test_a_page_of_everything_does_not_say_that_it_is_of_a_part(app) -> None:
+    everything, narrowed = ask(app, "/model").text, ask(app, "/model?tenant_id=acme").text
+    assert "acme" not in re.findall(r'<ol class="crumbs".*?</ol>', narrowed, re.DOTALL)[0]
+    assert narrowed == everything
+
+
+def test_another_currency_keeps_the_day_and_another_month_the_currency(
+    app, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "currencies", lambda *_of: ["EUR", "USD"])
+    page = ask(app, "/spend?day=2026-10-05&currency=USD&feature=chat").text
+    months, money = re.findall(r"<form.*?</form>", page, re.DOTALL)
+    assert 'name="day" value="2026-10-05"' in money
+    assert 'name="currency" value="USD"' in months
+    assert 'name="day"' not in months
+    assert all('name="feature" value="chat"' in form for form in (months, money))
+
+
+def test_what_was_made_behind_a_page_is_pending_no_more(books: Books) -> None:
+    key = ("made behind",)
+    assert books.later(key, lambda: time.sleep(0.2) or 1, 0.0) is None
+    for _ in range(100):
+        if key not in books._pending:
+            break
+        time.sleep(0.05)
+    assert key not in books._pending, "nobody asked again"
+    assert books.later(key, lambda: 2, 0.0) == 1
 
 
 def test_what_takes_longer_follows_and_the_page_does_not_wait(deployment_of_company: Path) -> None:
@@ -222,6 +268,22 @@ def test_it_answers_only_reads_and_only_under_its_own_name(app) -> None:
     policy = ask(app, "/overview").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    for refused in (ask(app, "/overview", host="attacker.example"), ask(app, "/no-such-page")):
+        assert refused.headers["content-security-policy"] == policy
+        assert refused.headers["x-content-type-options"] == "nosniff"
+
+
+def test_it_answers_by_its_address_and_by_the_names_that_it_was_given() -> None:
+    assert names_of("127.0.0.1") == ["127.0.0.1", "localhost", "[::1]"]
+    assert names_of("10.0.0.7", ["spend.example.com"]) == ["10.0.0.7", "spend.example.com"]
+    assert names_of("fe80::7") == ["[fe80::7]"]
+    assert "*" not in names_of("0.0.0.0")
+    with pytest.raises(Refusal, match="no host name"):
+        names_of("0.0.0.0", ["https://spend.example.com"])
+
+
+def test_backticks_are_code_and_what_is_in_them_is_text() -> None:
+    assert code("set `a <b>` & run") == "set <code>a &lt;b&gt;</code> &amp; run"
 
 
 def test_pages_take_nothing_from_elsewhere_and_hold_no_script(app) -> None:

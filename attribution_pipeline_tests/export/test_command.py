@@ -71,4 +71,6 @@ def test_the_asset_exports_its_day_and_is_in_no_daily_run(full_day: FullDay, own
     (event,) = result.get_asset_materialization_events()
     assert event.materialization.metadata["rows"].value == len(full_day.rows("1.4"))
     name = f"focus-1.3/cost-and-usage-{DAY}.parquet"
-    assert (own.deployment.storage_folder / FOLDER / str(DAY) / name).read_bytes() == (full_day.out / name).read_bytes()
+    assert (own.deployment.storage_folder / FOLDER / str(DAY) / name).read_bytes() == (
+        full_day.out / name
+    ).read_bytes()

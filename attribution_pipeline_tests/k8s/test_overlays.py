@@ -26,7 +26,7 @@ from attribution_pipeline_tests.k8s.rules import WORKLOADS, template_of
 
 GIVEN_BY_HAND = {
     "attribution-postgres", "attribution-object-storage", "attribution-sources",
-    "attribution-alerts", "attribution-gate", "attribution-tls",
+    "attribution-alerts", "attribution-gate", "attribution-keys", "attribution-tls",
 }  # fmt: skip
 """Secrets that the guide has people create; no manifest holds one."""
 
@@ -118,6 +118,37 @@ def test_every_pod_may_reach_what_it_needs_and_services_have_pods(overlay: str) 
     assert _components(reach["podSelector"]) == with_database | {"run"}
     port = named(objects, "ConfigMap", "attribution-database")["data"]["port"]
     assert str(reach["egress"][0]["ports"][0]["port"]) == port
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_keys_env_names_is_given_to_runs_and_to_the_sensor(overlay: str) -> None:
+    """The sensor of new objects opens sources as a run does, keys included."""
+    objects = rendered(overlay)
+    (code,) = named(objects, "Deployment", "code-location")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    (map_name,) = {
+        volume["configMap"]["name"]
+        for volume in template_of(named(objects, "Deployment", "daemon"))["spec"]["volumes"]
+        if volume["name"] == "instance"
+    }
+    instance = yaml.safe_load(named(objects, "ConfigMap", map_name)["data"]["dagster.yaml"])
+    run = instance["run_launcher"]["config"]["run_k8s_config"]["container_config"]
+    for given in (
+        [one["secretRef"] for one in code["envFrom"]],
+        [one["secret_ref"] for one in run["env_from"]],
+    ):
+        assert {"name": "attribution-keys", "optional": True} in given
+
+
+def test_spark_pods_run_as_the_user_whose_folders_they_read() -> None:
+    objects = rendered("production-spark")
+    connect = template_of(named(objects, "Deployment", "spark-connect"))["spec"]
+    code = template_of(named(objects, "Deployment", "code-location"))["spec"]
+    executor = yaml.safe_load((K8S / "components" / "spark" / "executor.yaml").read_text())["spec"]
+    for user in ("runAsUser", "runAsGroup", "fsGroup"):
+        assert connect["securityContext"][user] == code["securityContext"][user]
+        assert executor["securityContext"][user] == code["securityContext"][user]
 
 
 def test_people_come_in_through_a_gate_alone() -> None:

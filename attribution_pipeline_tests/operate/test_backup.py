@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from attribution_pipeline.buckets.place import parse
+from attribution_pipeline.commands.backup import _require_apart
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake import Lake, copying
-from attribution_pipeline.lake.copying import copy_lake, verify_lake
+from attribution_pipeline.lake.copying import copy_lake, damaged, verify_lake
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.recording import record_day
@@ -61,25 +65,26 @@ def test_a_copy_can_be_read_wherever_copying_stops(
         class Stopped(Exception):
             pass
 
-        real = copying.open_store
+        real = copying.passing_store
 
-        def opened(place: Path, copy: Path = copy, real=real) -> object:  # type: ignore[no-untyped-def]
-            store = real(place)
-            if place == copy:
-                replace = store.replace
+        @contextlib.contextmanager
+        def opened(place: Path, copy: Path = copy, real=real) -> Iterator[object]:  # type: ignore[no-untyped-def]
+            with real(place) as store:
+                if place == copy:
+                    replace = store.replace
 
-                def counted(name: str, content: bytes) -> None:
-                    nonlocal left
-                    if left == 0:
-                        raise Stopped
-                    left -= 1
-                    replace(name, content)
+                    def counted(name: str, content: bytes) -> None:
+                        nonlocal left
+                        if left == 0:
+                            raise Stopped
+                        left -= 1
+                        replace(name, content)
 
-                store.replace = counted  # type: ignore[method-assign]
-            return store
+                    store.replace = counted
+                yield store
 
         with monkeypatch.context() as patch:
-            patch.setattr(copying, "open_store", opened)
+            patch.setattr(copying, "passing_store", opened)
             try:
                 copy_lake(states / "lake", copy)
             except Stopped:
@@ -139,6 +144,57 @@ def test_nothing_is_restored_over_a_lake_and_no_copy_is_mixed(states: Path, tmp_
     (entry,) = other.glob("ledger/_delta_log/*0.json")
     entry.write_text(entry.read_text() + " ")
     assert "another lake" in attribution(states, "backup", "--to", str(other), status=2)
+
+
+def test_a_copy_that_rotted_is_put_right_by_the_next_backup(states: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    attribution(states, "backup", "--to", str(copy))
+    (entry,) = Lake(copy).manifest(DAY)["files"]["ledger"]
+    rotten = copy / entry["path"]
+    content = bytearray(rotten.read_bytes())
+    content[len(content) // 2] ^= 1
+    rotten.write_bytes(content)
+    attribution(states, "backup", "--to", str(copy), "--no-check")
+    assert damaged(copy) == [entry["path"]]
+    said = attribution(states, "backup", "--to", str(copy))
+    assert "copied once more: 1 damaged files" in said
+    assert damaged(copy) == []
+    assert rotten.read_bytes() == (states / "lake" / entry["path"]).read_bytes()
+
+
+def test_a_restore_that_was_interrupted_may_be_given_again(states: Path, tmp_path: Path) -> None:
+    copy, lake = tmp_path / "copy", states / "lake"
+    attribution(states, "backup", "--to", str(copy))
+    shutil.rmtree(lake)
+    shutil.copytree(copy / "policies", lake / "policies")
+    (lake / "mine.txt").write_text("no part of a lake")
+    assert "mine.txt stands there" in attribution(states, "restore", "--from", str(copy), status=2)
+    (lake / "mine.txt").unlink()
+    shutil.copytree(copy / "landed" / "index", lake / "landed" / "index")
+    assert "is not empty: landed/index" in attribution(
+        states, "restore", "--from", str(copy), status=2
+    )
+    shutil.rmtree(lake / "landed" / "index")
+    assert "1 recorded days" in attribution(states, "restore", "--from", str(copy))
+
+
+def test_no_copy_lies_in_what_it_is_a_copy_of(states: Path) -> None:
+    for inside in (states / "lake" / "copy", states / "lake" / ".." / "lake", states):
+        said = attribution(states, "backup", "--to", str(inside), status=2)
+        assert "one lies in the other" in said
+    assert not (states / "lake" / "copy").exists()
+    for one, other, refused in (
+        ("s3://costs/lake", "s3://costs/lake/copy", True),
+        ("s3://costs", "s3://costs/lake", True),
+        ("s3://costs/lake", "s3://costs/lake", True),
+        ("s3://costs/lake", "s3://costs/lake-copy", False),
+        ("s3://costs/lake", "s3://copies/lake", False),
+    ):
+        with pytest.raises(Refusal) if refused else contextlib.nullcontext():
+            _require_apart(parse(one), parse(other))
+            _require_apart(parse(other), parse(one))
+    said = attribution(states, "backup", "--to", "s3://costs/a b", status=2)
+    assert "has a prefix of other letters" in said
 
 
 def _restate(folder: Path) -> None:

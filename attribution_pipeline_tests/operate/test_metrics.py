@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIServer, make_server
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from attribution_pipeline.commands import metrics
 from attribution_pipeline.commands.metrics import application, registry_of
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.orchestration import verdicts
@@ -172,6 +173,32 @@ def _get(server: WSGIServer, path: str) -> str:
         f"http://127.0.0.1:{server.server_port}{path}", timeout=30
     ) as answer:
         return str(answer.read().decode())
+
+
+def test_a_look_that_takes_long_is_fresh_from_its_end(
+    states: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a lake that takes longer than the pause between looks would be read without a pause."""
+    now = [0.0]
+    looks = []
+
+    def slow(_house: House) -> list[object]:
+        looks.append(now[0])
+        now[0] += 2 * metrics.FRESH_S
+        return []
+
+    class Clock:
+        monotonic = staticmethod(lambda: now[0])
+
+    monkeypatch.setattr(metrics, "time", Clock)
+    monkeypatch.setattr("attribution_pipeline.orchestration.measuring.figures", slow)
+    registry = registry_of(House(load_deployment(states / CONFIG)), tolerant=True)
+    list(registry.collect())
+    list(registry.collect())
+    assert len(looks) == 1
+    now[0] += 2 * metrics.FRESH_S
+    list(registry.collect())
+    assert len(looks) == 2
 
 
 def _values(text: str) -> Values:

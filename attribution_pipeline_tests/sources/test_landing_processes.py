@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from attribution_pipeline.lake.landed import LandedStore
 from attribution_pipeline.sources import landing_run, landing_workers
 from attribution_pipeline.sources.batch import Batch
+from attribution_pipeline.sources.isolation import BOUNDED
 from attribution_pipeline.sources.landing import LandingReport, Source, land
+from attribution_pipeline.sources.landing_worker import Job
 from attribution_pipeline.sources.objects import SourceObject, list_objects
 from attribution_pipeline.sources.otlp import read, scanning
 from attribution_pipeline_tests.sources.otlp_documents import lines, request, span
@@ -70,15 +73,57 @@ def run_of(reader: landing_run.Reader, source: Source, lake: Path) -> LandingRep
         return land([source], LandedStore(lake))
 
 
-def test_object_whose_reader_dies_is_left_and_the_others_land(tmp_path: Path) -> None:
+def test_object_whose_reader_dies_is_refused_and_the_others_land(tmp_path: Path) -> None:
     source = write_objects(tmp_path / "in")
+    usual, _ = landed_by(1, source, tmp_path / "usual")
     report = run_of(dies_on_three, source, tmp_path / "lake")
-    assert dict(report.sources[0].awaiting) == {landing_workers.CRASHED: 1}
-    assert "3.json: reader_crashed, the process that read it died with status 9" in "\n".join(
-        report.lines()
-    )
-    again = land([source], LandedStore(tmp_path / "lake"))
-    assert (again.new, again.awaiting) == (1, 0)
+    assert report.rejected == {**usual.rejected, landing_workers.CRASHED: 1}
+    assert (report.new, report.refused, report.awaiting) == (usual.new - 1, usual.refused + 1, 0)
+    assert "the process that read it died with status 9" in "\n".join(report.lines())
+    store = LandedStore(tmp_path / "lake")
+    records = {record.path: record.object_id for record in store.objects()}
+    content = (tmp_path / "in" / "3.json").read_bytes()
+    assert records["3.json"] == hashlib.sha256(content).hexdigest()
+    again = run_of(dies_on_three, source, tmp_path / "lake")
+    assert (again.new, again.refused, again.awaiting) == (0, 0, 0), "it crashes no later run"
+
+
+def test_processes_that_read_several_at_once_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, ...]] = []
+    usual = landing_workers.Worker.__init__
+
+    def noted(worker: landing_workers.Worker, *options: str) -> None:
+        given.append(options)
+        usual(worker, *options)
+
+    monkeypatch.setattr(landing_workers.Worker, "__init__", noted)
+    run_of(dies_on_three, write_objects(tmp_path / "in"), tmp_path / "lake")
+    assert given == [(BOUNDED,)] * 2
+
+
+def dies_after_another(
+    data: bytes | BinaryIO, obj: SourceObject, object_id: str
+) -> Iterator[Batch]:
+    """As at the end of a limit that the objects before have used up."""
+    if obj.path == "1.json" and os.environ.get("READ_BEFORE"):
+        os._exit(9)
+    os.environ["READ_BEFORE"] = "1"  # of that process alone
+    return read(data, obj, object_id)
+
+
+def test_object_is_read_anew_where_the_process_had_read_others_before(tmp_path: Path) -> None:
+    write_objects(tmp_path / "in")
+    first, second = list_objects("apps", tmp_path / "in").objects[:2]
+    worker = landing_workers.Worker(BOUNDED)
+    try:
+        for obj in (first, second):
+            told = worker.read(Job(dies_after_another, obj, "spans", tmp_path / "batches"))
+            assert told is not None
+            assert (told.left, told.refused, told.failed) == (None, None, "")
+    finally:
+        worker.stop()
 
 
 def test_a_fault_of_ours_in_another_process_is_raised_here(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from attribution_pipeline.lake.landed import LandedStore
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources.landing import Source, land
+from attribution_pipeline.sources.objects import list_objects
 from attribution_pipeline.sources.pull import opencost, vendor_costs
 from attribution_pipeline.sources.pull.limits import PullLimits
 from attribution_pipeline.sources.pull.place import FolderPlace
@@ -231,9 +232,18 @@ def test_period_is_asked_for_again_when_it_is_old_and_written_when_it_changed(
         assert len(server.asked) == asked, "a delivery of five hours ago is new enough"
         assert run(pull, NOW + timedelta(hours=7)).kept == []
         assert len(server.asked) > asked
+        asked = len(server.asked)
+        assert run(pull, NOW + timedelta(hours=8)).kept == []
+        assert len(server.asked) == asked, "that nothing changed was learned an hour ago"
         amount[0] = 1
-        assert len(run(pull, NOW + timedelta(hours=7)).kept) == 3
-    assert len(list((tmp_path / "openai" / "2026-10").iterdir())) == 2
+        assert len(run(pull, NOW + timedelta(hours=14)).kept) == 3
+    period = tmp_path / "openai" / "2026-10"
+    assert len([one for one in period.iterdir() if not one.name.startswith(".")]) == 2
+    listed = list_objects("bill", tmp_path / "openai")
+    assert listed.skipped == {"hidden": 1}
+    (period / ".asked.json").write_text("{")
+    place = FolderPlace(tmp_path / "openai")
+    assert vendor_costs.last_asked(place, date(2026, 10, 1)) == NOW + timedelta(hours=14)
 
 
 @pytest.mark.parametrize(
@@ -508,8 +518,16 @@ def test_landing_beside_a_pull_never_meets_half_an_answer(tmp_path: Path) -> Non
 def test_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "opencost").write_text("no folder")
     with serving(api_servers.opencost) as server:
-        with pytest.raises(Refusal, match="is a file, so nothing can be pulled into it"):
-            run(pull_of("opencost", server.url, tmp_path))
+        (tmp_path / "later").mkdir()
+        pulls = [
+            pull_of("opencost", server.url, tmp_path),
+            pull_of("opencost", server.url, tmp_path / "later"),
+        ]
+        first, second = pull_all(pulls, NOW, sleep=lambda _: None)
+        assert first.reasons == ["unusable_place"]
+        assert "is a file, so nothing can be pulled into it" in first.failures[0]
+        assert (len(second.kept), second.failures) == (6, []), "it stops no other pull"
+        server.asked.clear()
         below = pull_of("opencost", server.url, tmp_path, uri=tmp_path / "opencost" / "below")
         report = run(below)
     assert report.reasons == ["out_of_reach"]

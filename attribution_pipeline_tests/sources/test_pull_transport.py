@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from attribution_pipeline.buckets.addresses import forbidden
+from attribution_pipeline.buckets.settings import S3
 from attribution_pipeline.sources.pull import transport as transport_module
 from attribution_pipeline.sources.pull.address import (
     ForbiddenAddress,
     endpoint_fault,
-    forbidden,
     names_this_machine,
 )
 from attribution_pipeline.sources.pull.limits import PullLimits
@@ -193,6 +194,9 @@ def test_plain_text_where_tls_should_be_is_refused(tmp_path: Path) -> None:
         "169.254.169.254", "169.254.170.2", "fe80::1", "fe80::1%eth0", "fd00:ec2::254",
         "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "100.100.100.200",
         "168.63.129.16", "192.0.0.192", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "127.0.0.1", "::1",
+        "::169.254.169.254", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:0:a9:fea9:fe00:0", "2001:0:a9fe:a9fe::", "fd00:ec2::23", "fd20:ce::254",
+        "2852039166", "0xa9fea9fe", "169.254.43518", "0251.0376.0251.0376", "[::ffff:a9fe:a9fe]",
     ],
 )  # fmt: skip
 def test_address_that_no_live_source_has_is_refused(address: str) -> None:
@@ -200,10 +204,38 @@ def test_address_that_no_live_source_has_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.7", "192.168.1.1", "172.20.0.10", "104.18.6.192", "fd12::1"]
+    "address",
+    [
+        "10.0.0.7",
+        "192.168.1.1",
+        "172.20.0.10",
+        "104.18.6.192",
+        "fd12::1",
+        "fd00:ec3::1",
+        "2001:db8::1",
+        "64:ff9b:1::a00:7",
+        "64:ff9b::a00:7",
+        "168431623",
+        "opencost.example.com",
+        "face",
+        "x",
+    ],
 )
 def test_address_of_a_cluster_or_of_the_internet_is_none_of_these(address: str) -> None:
     assert not forbidden(address, loopback=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "100.100.100.200", "[::ffff:169.254.169.254]", "2852039166", "[::169.254.169.254]",
+        "[fd00:ec2::23]", "[2001:0:a9fe:a9fe::]", "0xa9fea9fe",
+    ],
+)  # fmt: skip
+def test_storage_is_at_no_such_address_either(host: str) -> None:
+    with pytest.raises(ValueError, match=r"is (the metadata service|link-local|of a kind)"):
+        S3(endpoint=f"https://{host}")
+    assert S3(endpoint="https://10.0.0.7:9000").access().endpoint == "https://10.0.0.7:9000"
 
 
 def _resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
@@ -260,6 +292,7 @@ def test_connection_goes_to_the_address_that_was_checked(
         "ftp://host", "file:///etc/passwd", "host:9003", "https://", "https://user:pw@host",
         "https://host/?key=1", "https://host/#x", "https://ho st", "http://169.254.169.254",
         "http://[fe80::1]", "http://[fd00:ec2::254]:80", "http://host:port", "https://host?",
+        "http://2852039166", "http://[::169.254.169.254]",
     ],
 )  # fmt: skip
 def test_endpoint_that_cannot_be_used_is_refused_before_anything_is_asked(endpoint: str) -> None:

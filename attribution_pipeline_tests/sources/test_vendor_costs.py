@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -163,6 +164,7 @@ def test_charge_without_model_goes_by_its_description() -> None:
         (openai_cost("1e999999"), "unreadable_amount"),
         (openai_cost("1" * 200), "unreadable_amount"),
         (openai_cost("0.06").replace('"usd"', '"dollars"'), "unreadable_billing_currency"),
+        (openai_cost("0.06").replace('"usd"', "null"), "missing_billing_currency"),
         (openai_cost().replace('"amount"', '"amounts"'), "missing_billed_cost"),
         (openai_cost().replace('"gpt-5.5, input"', "[1]"), "unreadable_line_item"),
         ('{"object":"organization.usage.images.result","images":1}', "unknown_result"),
@@ -216,7 +218,8 @@ def deliver(folder: Path, run: str, amount: str, *, receipt: bool = True) -> Non
     page = openai_page(openai_cost(amount))
     (target / "costs-0001.json").write_bytes(page)
     if receipt:
-        named = {"answers": [{"name": "costs-0001.json", "bytes": len(page), "sha256": ""}]}
+        digest = hashlib.sha256(page).hexdigest()
+        named = {"answers": [{"name": "costs-0001.json", "bytes": len(page), "sha256": digest}]}
         (target / "pull.json").write_text(json.dumps(named))
 
 
@@ -241,7 +244,7 @@ def test_delivery_is_read_when_its_receipt_is_there_and_not_before(tmp_path: Pat
     assert billed(tmp_path / "in", tmp_path / "lake") == ([], {"awaiting_manifest": 1})
 
 
-@pytest.mark.parametrize("fault", ["gone", "short", "more", "torn"])
+@pytest.mark.parametrize("fault", ["gone", "short", "more", "torn", "other", "unsaid"])
 def test_delivery_that_is_not_what_its_receipt_says_is_held_back(
     tmp_path: Path, fault: str
 ) -> None:
@@ -257,6 +260,11 @@ def test_delivery_that_is_not_what_its_receipt_says_is_held_back(
             (folder / "costs-0002.json").write_bytes(openai_page())
         case "torn":
             receipt.write_bytes(receipt.read_bytes()[:20])
+        case "other":  # of the same length
+            page.write_bytes(page.read_bytes().replace(b"1.5", b"9.5"))
+        case "unsaid":
+            said = json.loads(receipt.read_bytes())
+            receipt.write_text(json.dumps({"answers": [{**said["answers"][0], "sha256": ""}]}))
     assert billed(tmp_path / "in", tmp_path / "lake") == ([], {"half_written": 1})
 
 

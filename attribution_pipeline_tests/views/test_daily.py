@@ -34,7 +34,9 @@ from attribution_pipeline.views.daily import (
     rows_of_day,
     writing,
 )
-from attribution_pipeline.views.outcomes import open_outcomes, per_useful
+from attribution_pipeline.views.daily.basis import recipe
+from attribution_pipeline.views.daily.queries import query
+from attribution_pipeline.views.outcomes import joined, open_outcomes, per_useful
 from attribution_pipeline.views.spend import spend_view
 from attribution_pipeline_tests.orchestration.deployments import DAY, with_value
 from attribution_pipeline_tests.proof.replays import History
@@ -238,12 +240,10 @@ def test_a_damaged_rollup_is_computed_and_never_read(history: History, what: str
 def test_a_rollup_that_does_not_sum_to_its_ledger_is_not_kept(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = making._query
-
     def without_a_row(table: str) -> str:
         return f"select * from ({query(table)}) offset 1"
 
-    monkeypatch.setattr(making, "_query", without_a_row)
+    monkeypatch.setattr(making, "query", without_a_row)
     with pytest.raises(Broken, match="spend_daily of 2026-10-05 sums to"):
         keep(history)
     monkeypatch.undo()
@@ -326,3 +326,30 @@ def test_a_days_outcomes_are_joined_anew_when_the_next_day_is_recorded(company: 
 def test_outcome_tables_need_what_was_landed(company: House) -> None:
     with pytest.raises(ValueError, match="give `landed`"):
         daily_key(company.lake, DAY, DAY, ("outcomes_daily",))
+
+
+@pytest.mark.parametrize("moved", ["keys", "schema", "join"])
+def test_a_recipe_is_of_keys_schema_and_join_not_of_the_template_alone(
+    monkeypatch: pytest.MonkeyPatch, moved: str
+) -> None:
+    table = "outcome_costs_daily"
+    before, spend = recipes(table), recipes("spend_daily")
+    if moved == "keys":
+        monkeypatch.setitem(KEYS, table, KEYS[table][1:])  # type: ignore[arg-type]
+    elif moved == "schema":
+        longer = SCHEMAS[table].append(pa.field("more", pa.string()))
+        monkeypatch.setitem(SCHEMAS, table, longer)  # type: ignore[arg-type]
+    else:
+        monkeypatch.setattr(joined, "JOIN_VERSION", joined.JOIN_VERSION + 1)
+    assert recipes(table) != before
+    assert recipes("spend_daily") == spend
+
+
+def recipes(table: str) -> str:
+    """Of a table as the code is now, not as it was when it was first asked."""
+    recipe.cache_clear()
+    query.cache_clear()
+    found = recipe(table)
+    recipe.cache_clear()
+    query.cache_clear()
+    return found

@@ -14,7 +14,10 @@ from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.lake.shapes import schema_of
 from attribution_pipeline.views.daily import making
+from attribution_pipeline.views.daily.queries import query
+from attribution_pipeline.views.dashboard.books import sql_text
 from attribution_pipeline.views.spend import spend_view
+from attribution_pipeline.views.spend.table import tail
 
 DAY = date(2026, 10, 5)
 ROW = {
@@ -36,7 +39,7 @@ def made(db: Session, table: str, **rows: list[dict[str, Any]]) -> list[dict[str
         schema = schema_of(name)
         given = [{**dict.fromkeys(schema.names), **row} for row in rows.get(name, [])]
         db.load(name, pa.Table.from_pylist(given, schema=schema))
-    db.execute(f"create table {table} as {making._query(table)}")
+    db.execute(f"create table {table} as {query(table)}")
     return db.table(f"select * from {table}").to_pylist()
 
 
@@ -87,7 +90,8 @@ def test_a_charge_is_counted_once_though_its_rows_stand_apart(db: Session) -> No
 
 
 def test_tokens_of_a_slice_are_those_of_its_widest_charge(db: Session) -> None:
-    meter = {"method": "meter", "token_kind": "input", "model": "m"}
+    meter = {"method": "meter", "token_kind": "input", "model": "m", "driver_total": Decimal(100)}
+    apart = {"charge_id": "apart", "region": "eu", "driver_total": Decimal(5)}
     rows = made(
         db,
         "spend_daily",
@@ -95,7 +99,7 @@ def test_tokens_of_a_slice_are_those_of_its_widest_charge(db: Session) -> None:
             {**meter, "driver_quantity": Decimal(30), "tenant_id": "x"},
             {**meter, "driver_quantity": Decimal(70), "leg": "open"},
             {**meter, "driver_quantity": Decimal(30), "charge_id": "correction", "tenant_id": "x"},
-            {**meter, "driver_quantity": Decimal(5), "charge_id": "apart", "region": "eu"},
+            {**meter, "driver_quantity": Decimal(5), **apart},
             {"driver_quantity": Decimal(1000), "method": "share", "model": "m"},
         ),
     )
@@ -105,6 +109,41 @@ def test_tokens_of_a_slice_are_those_of_its_widest_charge(db: Session) -> None:
     }
     assert tokens == {"x": 30, None: 75}
     assert sum(row["tokens"] is None for row in rows) == 1
+
+
+METER = {
+    "method": "meter", "token_kind": "input", "model": "m", "driver_total": Decimal(1_000_000),
+    "driver_quantity": Decimal(1_000_000), "surface": "model_inference",
+}  # fmt: skip
+
+
+def regions(db: Session, operations: tuple[int, int]) -> tuple[Decimal, Decimal]:
+    """Tokens and price per million of two regions' charges, divided among these operations."""
+    told = {"charge_date": DAY, "billed_cost": Decimal(1), "effective_cost": Decimal(1)}
+    made(
+        db,
+        "spend_daily",
+        ledger=ledger(
+            {**METER, "charge_id": "c-eu", "region": "eu", "sub_account_id": "one"},
+            {**METER, "charge_id": "c-us", "region": "us", "sub_account_id": "two"},
+        ),
+        operation_costs=[
+            {**told, "attribution_id": f"a{n}", "operation_number": number}
+            for n, number in enumerate(operations)
+        ],
+    )
+    (shown,) = spend_view(db, "model", "billed_cost").to_pylist()
+    return shown["tokens"], shown["price_per_million"]
+
+
+def test_regions_that_calls_do_not_tell_apart_are_one_slice_and_its_tokens_count_once(
+    db: Session,
+) -> None:
+    assert regions(db, (7, 7)) == (Decimal(1_000_000), Decimal(2))
+
+
+def test_regions_with_calls_of_their_own_are_two_slices_though_as_large(db: Session) -> None:
+    assert regions(db, (7, 8)) == (Decimal(2_000_000), Decimal(1))
 
 
 def test_a_trace_is_counted_once_in_its_workflow_and_its_length_said_wherever_it_is_seen(
@@ -131,33 +170,45 @@ def test_a_trace_is_counted_once_in_its_workflow_and_its_length_said_wherever_it
     assert sum(row["traces"] for row in rows) == 2
 
 
-def test_an_operation_behind_two_outcomes_costs_once_and_is_useful_if_one_of_them_is(
+WHO = {"kind": "read", "tenant_id": "x", "feature": None, "workflow_id": "w", "agent": None,
+       "model": None}  # fmt: skip
+
+
+def make_outcomes(
     db: Session,
+    said: list[dict[str, Any]],
+    links: list[tuple[int, int]],
+    amounts: dict[int, Decimal],
 ) -> None:
-    who = {"kind": "read", "tenant_id": "x", "feature": None, "workflow_id": "w", "agent": None,
-           "model": None}  # fmt: skip
-    outcomes = [
-        {**who, "date": DAY, "outcome_number": n, "useful": useful, "matched": True, "value": None}
-        for n, useful in ((1, False), (2, True), (3, False))
-    ]
+    """Both tables of outcomes 1, 2, ..., of links (outcome, operation) and operations' costs."""
+    same = {**WHO, "date": DAY, "matched": True, "value": None}
+    outcomes = [{**same, "outcome_number": n, **one} for n, one in enumerate(said, 1)]
     schema = pa.schema(
-        [*((name, pa.string()) for name in who), ("date", pa.date32()), ("outcome_number", pa.int64()),
+        [*((name, pa.string()) for name in WHO), ("date", pa.date32()), ("outcome_number", pa.int64()),
          ("useful", pa.bool_()), ("matched", pa.bool_()), ("value", pa.decimal128(38, 12))]
     )  # fmt: skip
     db.load("outcome_rows", pa.Table.from_pylist(outcomes, schema=schema))
     sure = {"confidence": "metered", "settlement": "provisional", "policy_version": 1}
-    links = [(1, 7), (2, 7), (3, 8)]
     db.load("links", pa.table({
         "outcome_number": [n for n, _ in links], "operation_number": [n for _, n in links],
         "charge_date": [DAY] * len(links),
     }))  # fmt: skip
-    amounts = {7: Decimal("5.000000000000"), 8: Decimal("3.000000000000")}
     db.load("costs", pa.Table.from_pylist([
         {**sure, "charge_date": DAY, "operation_number": number, "billing_currency": "USD",
          "billed_cost": cost, "effective_cost": cost} for number, cost in amounts.items()
     ]))  # fmt: skip
     for table in ("outcomes_daily", "outcome_costs_daily"):
-        db.execute(f"create table {table} as {making._query(table)}")
+        db.execute(f"create table {table} as {query(table)}")
+
+
+FIVE, THREE, TEN = (Decimal(f"{n}.000000000000") for n in (5, 3, 10))
+
+
+def test_an_operation_behind_two_outcomes_costs_once_and_is_useful_if_one_of_them_is(
+    db: Session,
+) -> None:
+    said = [{"useful": useful} for useful in (False, True, False)]
+    make_outcomes(db, said, [(1, 7), (2, 7), (3, 8)], {7: FIVE, 8: THREE})
     found = {
         row["useful"]: row for row in db.table("select * from outcome_costs_daily").to_pylist()
     }
@@ -167,3 +218,33 @@ def test_an_operation_behind_two_outcomes_costs_once_and_is_useful_if_one_of_the
     (shown,) = spend_view(db, "business", "billed_cost").to_pylist()
     assert (shown["outcomes"], shown["useful"], shown["cost_per_useful"]) == (3, 1, Decimal(8))
     assert shown["not_useful_cost"] == Decimal(3)
+
+
+def test_an_operation_costs_once_a_kind_though_its_outcomes_are_of_differing_agents(
+    db: Session,
+) -> None:
+    make_outcomes(
+        db,
+        [
+            {"kind": "thumbs", "useful": False, "agent": "a"},
+            {"kind": "resolved", "useful": False, "agent": "a"},
+            {"kind": "resolved", "useful": True},  # of its whole trace, whose agents differ
+        ],
+        [(1, 7), (2, 7), (3, 7), (3, 8)],
+        {7: TEN, 8: THREE},
+    )
+    rows = db.table("select * from outcome_costs_daily").to_pylist()
+    assert {
+        (row["kind"], row["agent"], row["useful"]): (row["operations"], row["billed_cost"])
+        for row in rows
+    } == {("thumbs", "a", False): (1, TEN), ("resolved", None, True): (2, TEN + THREE)}
+    metric = "billed_cost"
+    kinds = db.table(sql_text("kinds").format(metric=metric, tail=tail(metric))).to_pylist()
+    assert {row["kind"]: row[metric] for row in kinds} == {"thumbs": TEN, "resolved": TEN + THREE}
+
+
+def test_an_operation_goes_to_who_is_known_before_who_is_not(db: Session) -> None:
+    said = [{"useful": True, "tenant_id": None}, {"useful": True, "tenant_id": "x"}]
+    make_outcomes(db, said, [(1, 7), (2, 7)], {7: TEN})
+    (row,) = db.table("select * from outcome_costs_daily").to_pylist()
+    assert (row["tenant_id"], row["operations"]) == ("x", 1)

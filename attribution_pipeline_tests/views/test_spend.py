@@ -15,7 +15,14 @@ from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.daily import TABLES, open_daily
 from attribution_pipeline.views.spend import VIEWS, spend_view
-from attribution_pipeline.views.spend.anomalies import anomalies, stands_out
+from attribution_pipeline.views.spend.anomalies import (
+    FEWEST_DAYS,
+    MOST_SHOWN,
+    Anomaly,
+    anomalies,
+    recorded_anomalies,
+    stands_out,
+)
 from attribution_pipeline.views.spend.highlights import highlights
 from attribution_pipeline_tests.orchestration.deployments import DAY
 from attribution_pipeline_tests.proof.replays import History
@@ -83,7 +90,7 @@ def test_prices_and_savings_are_the_bills_own(opened):
 
 def test_idle_capacity_and_what_nobody_pays_stand_out(opened):
     db, _ = opened
-    found = highlights(db, METRIC, DAY)
+    found = highlights(db, METRIC, DAY, unusual=())
     assert {one.kind for one in found} >= {"unallocated", "idle"}
     assert [abs(one.cost) for one in found] == sorted((abs(o.cost) for o in found), reverse=True)
 
@@ -140,6 +147,51 @@ def test_an_anomaly_is_explained_by_what_moved_most(tmp_path: Path):
     assert (found.tenant_id, found.feature, found.difference) == ("acme", "chat", Decimal(50))
     assert found.mostly == "workflow agent, big-model, direct"
     assert found.against == "9 days before"
+
+
+def test_anomalies_of_a_day_are_held_against_the_weeks_before_it(tmp_path: Path, monkeypatch):
+    """Whatever span somebody looks at."""
+    asked = []
+
+    def opened(db, lake, first, last, tables, **how):
+        asked.append((first, last, tables))
+        _made_up(db)
+
+    monkeypatch.setattr("attribution_pipeline.views.daily.open_daily", opened)
+    newest = MONDAY + timedelta(days=9)
+    (found,), _ = recorded_anomalies(None, METRIC, newest, compute=Compute())
+    assert found.difference == Decimal(50)
+    assert asked == [(newest - timedelta(days=56), newest, ("spend_daily",))]
+
+
+def test_each_currency_has_its_own_dearest(opened):
+    db, _ = opened
+    unusual = [
+        Anomaly(
+            DAY, "acme", f"f{n}", currency, Decimal(cost), Decimal(1), Decimal(1), "days before"
+        )
+        for currency, cost in (("JPY", 90_000), ("USD", 90))
+        for n in range(5)
+    ]
+    said = [
+        one.currency for one in highlights(db, METRIC, DAY, unusual=unusual)
+        if one.kind == "anomaly"
+    ]  # fmt: skip
+    assert said == ["JPY"] * 3 + ["USD"] * 3
+
+
+def test_anomalies_of_a_small_currency_are_not_crowded_out():
+    with session(Compute()) as db:
+        db.execute(
+            "create table spend_daily as select 'acme' as tenant_id, 'f' || f as feature, currency as "
+            "billing_currency, 'w' as workflow_id, 'm' as model, 'direct' as component, "
+            "cast(date '2026-10-05' + cast(n as integer) as date) as charge_date, "
+            f"cast(case when n = {FEWEST_DAYS} then 6 else 1 end * cost as decimal(38, 12)) "
+            f"as effective_cost from range({FEWEST_DAYS + 1}) days(n), range({MOST_SHOWN}) features(f), "
+            "(values ('JPY', 10000), ('USD', 1)) c(currency, cost)"
+        )
+        found = anomalies(db, METRIC, MONDAY + timedelta(days=FEWEST_DAYS))
+    assert [one.currency for one in found] == ["JPY"] * MOST_SHOWN + ["USD"] * MOST_SHOWN
 
 
 def _made_up(db: Session) -> None:

@@ -1,18 +1,16 @@
 """Where a connection may lead: checked when a name is resolved, for the address that is connected to.
 
-Belongs here: which addresses are refused, connections that check before they connect. Does not:
-requests (``transport``), which endpoints there are (the deployment file).
+Belongs here: connections that check before they connect. Does not: which addresses are refused
+(``buckets.addresses``), requests (``transport``), which endpoints there are (the deployment file).
 
 A name is resolved once and the connection goes to the very address that was checked, so an answer of
-DNS that changes between the two gains nothing. Metadata services of clouds give credentials to
-whoever asks from inside; all of them but three live on link-local addresses.
+DNS that changes between the two gains nothing.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,55 +19,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util import connection as sockets
 
+from attribution_pipeline.buckets.addresses import forbidden
 from attribution_pipeline.model.errors import Refusal
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-METADATA = frozenset(
-    ipaddress.ip_address(text)
-    for text in (
-        "fd00:ec2::254",  # AWS, instance metadata over IPv6
-        "100.100.100.200",  # Alibaba Cloud
-        "168.63.129.16",  # Azure's wire server
-        "192.0.0.192",  # Oracle Cloud, older images
-    )
-)
-"""Metadata services that are not link-local; 169.254.169.254 and fe80::/10 are."""
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""RFC 6052: an IPv4 address in an IPv6 one."""
 
 
 class ForbiddenAddress(Refusal):
     """A name that leads to an address that no live source may have."""
-
-
-def forbidden(text: str, *, loopback: bool) -> str:
-    """Why a connection to this address is refused; empty where it may be made.
-
-    ``loopback``: the endpoint names this machine itself, as a port-forward does.
-    """
-    for address in _meanings(ipaddress.ip_address(text.partition("%")[0])):
-        if address in METADATA:
-            return "the metadata service of a cloud"
-        if address.is_link_local:
-            return "link-local"
-        if address.is_multicast or address.is_unspecified:
-            return "no host's address"
-        if address.is_loopback and not loopback:
-            return "this machine, which its name does not say"
-    return ""
-
-
-def _meanings(address: Address) -> Iterator[Address]:
-    """The address, and the IPv4 addresses that it stands for."""
-    yield address
-    if isinstance(address, ipaddress.IPv6Address):
-        for inner in (address.ipv4_mapped, address.sixtofour):
-            if inner is not None:
-                yield inner
-        if address in _NAT64:
-            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def names_this_machine(host: str) -> bool:
@@ -99,10 +54,7 @@ def endpoint_fault(endpoint: str, *, with_credential: bool) -> str:
         return "holds a user or password: name an environment variable under key_env instead"
     if parts.query or parts.fragment or "?" in endpoint or "#" in endpoint:
         return "holds a query: the pull writes its own"
-    try:
-        reason = forbidden(host, loopback=True)
-    except ValueError:
-        reason = ""  # a name; it is looked at when it is resolved
+    reason = forbidden(host, loopback=True)  # a name is looked at when it is resolved
     if reason:
         return f"is {reason}"
     if with_credential and parts.scheme == "http" and not names_this_machine(host):

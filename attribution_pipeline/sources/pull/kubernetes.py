@@ -52,10 +52,6 @@ DROPPED_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
 ANNOTATION_CHARACTERS_MAX = 1_024
 """No name of a tenant is longer; what is, is configuration of something."""
 
-IN_CLUSTER_ENDPOINT = "https://kubernetes.default.svc"
-IN_CLUSTER_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-IN_CLUSTER_CA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
-
 
 @dataclass
 class Left:

@@ -22,6 +22,9 @@ from attribution_pipeline.sources.objects import folder_of
 EARLIER = ".earlier"
 """Hidden from listings: what an answer that was asked for again has replaced, by its digest."""
 
+NOTE = ".asked.json"
+"""Hidden, too: when a folder's question was asked last, also where the answer said nothing new."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 
 
@@ -42,6 +45,14 @@ class Place(Protocol):
 
     def keep(self, file: Path, name: str) -> None:
         """Copy a finished file to ``name``; it appears there whole. What stood there is kept."""
+        ...
+
+    def note(self, folder: str, content: bytes) -> None:
+        """Write a folder's ``NOTE``, new or over the older one."""
+        ...
+
+    def noted(self, folder: str) -> bytes:
+        """A folder's ``NOTE``; empty where there is none."""
         ...
 
 
@@ -97,6 +108,22 @@ class FolderPlace:
         finally:
             staged.unlink(missing_ok=True)
 
+    def note(self, folder: str, content: bytes) -> None:
+        target = self._path(folder) / NOTE
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f"{NOTE}.{secrets.token_hex(8)}.tmp")
+        try:
+            staged.write_bytes(content)
+            staged.replace(target)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def noted(self, folder: str) -> bytes:
+        try:
+            return (self._path(folder) / NOTE).read_bytes()
+        except FileNotFoundError:
+            return b""
+
     def _path(self, name: str) -> Path:
         return self.root.joinpath(*require_safe(name))
 
@@ -149,6 +176,17 @@ class BucketPlace:
                 copy = Path(older.name)
                 self._client.upload(copy, earlier_name(name, copy))
         self._client.upload(file, name)
+
+    def note(self, folder: str, content: bytes) -> None:
+        require_safe(folder)
+        self._client.replace(f"{folder}/{NOTE}", content)
+
+    def noted(self, folder: str) -> bytes:
+        require_safe(folder)
+        try:
+            return self._client.read(f"{folder}/{NOTE}")
+        except FileNotFoundError:
+            return b""
 
 
 def require_safe(name: str) -> tuple[str, ...]:

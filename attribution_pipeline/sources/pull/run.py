@@ -118,6 +118,9 @@ def pull_all(
                 where = f"source {pull.into}, uri {pull.uri}"
                 report.failures.append(f"{where}: {error.strerror or error}; nothing more is asked")
                 report.reasons.append("out_of_reach")
+            except Refusal as error:  # of that place, too: a file, or storage without credentials
+                report.failures.append(f"{error.line()}; nothing more is asked")
+                report.reasons.append("unusable_place")
     return reports
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from attribution_pipeline.model.months import next_month
 from attribution_pipeline.sources.pull.opencost import Kept
 from attribution_pipeline.sources.pull.paging import pages
 from attribution_pipeline.sources.pull.place import Place
@@ -121,11 +122,6 @@ def window(period: date, now: datetime) -> tuple[datetime, datetime]:
     return _midnight(period), _midnight(end)
 
 
-def next_month(day: date) -> date:
-    """The first day of the month after."""
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-
-
 def pull_period(
     transport: Transport, place: Place, vendor: Vendor, period: date, now: datetime
 ) -> Iterator[Kept]:
@@ -155,6 +151,8 @@ def pull_period(
         ]
     folder = f"{period:%Y-%m}"
     if [(name, answer.sha256) for name, answer in answers] == _newest(place, folder):
+        place.note(folder, _asked_at(now))
+        _discard(answers)
         return
     run = f"{folder}/{now:{RUN}}"
     for name, answer in answers:
@@ -167,9 +165,24 @@ def pull_period(
 
 
 def last_asked(place: Place, period: date) -> datetime | None:
-    """When the newest delivery of a period was asked for; None where none is there."""
-    newest = _newest_run(place, f"{period:%Y-%m}")
-    return datetime.strptime(newest, RUN).replace(tzinfo=UTC) if newest else None
+    """When a period was asked for and answered; None where it never was.
+
+    By its newest delivery, or by the note of a later answer that was the same.
+    """
+    folder = f"{period:%Y-%m}"
+    newest = _newest_run(place, folder)
+    if not newest:
+        return None
+    delivered = datetime.strptime(newest, RUN).replace(tzinfo=UTC)
+    try:
+        noted = datetime.fromisoformat(json.loads(place.noted(folder))["asked_at"])
+        return max(delivered, noted)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return delivered  # none yet, or a damaged one: the period is asked for once more
+
+
+def _asked_at(now: datetime) -> bytes:
+    return json.dumps({"asked_at": now.isoformat()}).encode() + b"\n"
 
 
 RUN = "%Y%m%dT%H%M%SZ"

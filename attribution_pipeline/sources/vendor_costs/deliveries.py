@@ -25,6 +25,8 @@ RECEIPT = "pull.json"
 IS_RUN = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 """What a pull calls the folder of a delivery: its time."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
 _DATA_SUFFIXES = (".json", ".json.gz", ".json.zst")
 
 
@@ -37,8 +39,9 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
         folders.setdefault(folder, {})[name] = file
     for folder, members in sorted(folders.items()):
         receipt = members.pop(RECEIPT, None)
+        digests: dict[str, str] = {}
         if receipt is not None:
-            fault = _fault(read_bytes(receipt.path), members)
+            fault, digests = _vouched(read_bytes(receipt.path), members)
             if fault:
                 result.held.append(Held(receipt.path, "half_written", fault))
                 continue
@@ -51,7 +54,12 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
         for name, file in sorted(members.items()):
             if name.lower().endswith(_DATA_SUFFIXES):
                 result.objects.append(
-                    replace(file, delivery=folder or ".", delivery_order=natural(folder))
+                    replace(
+                        file,
+                        delivery=folder or ".",
+                        delivery_order=natural(folder),
+                        sha256=digests.get(name, ""),
+                    )
                 )
             else:
                 result.held.append(Held(file.path, "not_billing_data", "no JSON by its name"))
@@ -60,15 +68,22 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
     return result
 
 
-def _fault(content: bytes, members: dict[str, SourceObject]) -> str:
-    """What is wrong with a delivery by its receipt; empty where it is whole."""
+def _vouched(content: bytes, members: dict[str, SourceObject]) -> tuple[str, dict[str, str]]:
+    """What is wrong with a delivery by its receipt, empty where it is whole by its sizes; and the
+    sha256 of each page, which landing compares when it reads the page."""
     try:
         answers = json.loads(content)["answers"]
         named = {str(answer["name"]): int(answer["bytes"]) for answer in answers}
+        digests = {str(answer["name"]): str(answer["sha256"]) for answer in answers}
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "is no receipt, perhaps still being written"
+        return "is no receipt, perhaps still being written", {}
     faults = _differences(named, members)
-    return "; ".join(faults)
+    faults += [
+        f"gives no sha256 of {name}"
+        for name, digest in sorted(digests.items())
+        if not _SHA256.fullmatch(digest)
+    ]
+    return "; ".join(faults), digests
 
 
 def _differences(named: dict[str, int], members: dict[str, Any]) -> list[str]:

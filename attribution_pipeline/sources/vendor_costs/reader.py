@@ -16,6 +16,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from attribution_pipeline.model.evidence import CHARGE_LINES
+from attribution_pipeline.model.months import next_month
 from attribution_pipeline.sources.batch import Batch, Rejected
 from attribution_pipeline.sources.focus import columns
 from attribution_pipeline.sources.focus.lines import to_lines
@@ -62,7 +63,9 @@ def _common(vendor: ModuleType, account: str) -> Row:
         "BilledCost": "0",
         "EffectiveCost": "0",
         "BillingAccountId": account,
-        "BillingCurrency": "USD",  # both vendors bill in it; a cost says so itself
+        # of quantities, which have no cost: both vendors bill in it. A cost says its own, and one that
+        # says none is rejected: neither vendor documents what a cost without currency would be in
+        "BillingCurrency": "USD",
         "ChargeCategory": "Usage",
         "ChargeFrequency": "Usage-Based",
         "InvoiceIssuerName": vendor.ISSUER,
@@ -77,10 +80,9 @@ def _common(vendor: ModuleType, account: str) -> Row:
 
 def _times(start: date, end: date) -> Row:
     month = start.replace(day=1)
-    next_month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
     return {
         "BillingPeriodStart": _instant(month),
-        "BillingPeriodEnd": _instant(next_month),
+        "BillingPeriodEnd": _instant(next_month(month)),
         "ChargePeriodStart": _instant(start),
         "ChargePeriodEnd": _instant(end),
     }

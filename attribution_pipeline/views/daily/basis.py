@@ -12,23 +12,18 @@ import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.views.daily.queries import query
 from attribution_pipeline.views.outcomes import LOOKBACK_DAYS
 
 if TYPE_CHECKING:
     from attribution_pipeline.lake import Lake, Published
     from attribution_pipeline.lake.landed import LandedView
 
-SQL = Path(__file__).parent / "sql"
-
 LEDGER_TABLES = ("spend_daily", "resources_daily", "calls_daily")
 OUTCOME_TABLES = ("outcomes_daily", "outcome_costs_daily")
 TABLES = (*LEDGER_TABLES, *OUTCOME_TABLES)
-
-READS_ALSO = "outcomes"
-"""Folder of SQL that the outcome tables hang on, too."""
 
 BEFORE, AFTER = timedelta(days=LOOKBACK_DAYS), timedelta(days=1)
 """Around the day of an outcome: where its operations may have ended."""
@@ -69,11 +64,13 @@ def of_outcomes(
 
 @cache
 def recipe(table: str) -> str:
-    """Digest of the SQL that makes a table: a roll-up that other SQL made is made again."""
-    paths = [SQL / f"{table}.sql"]
-    if table in OUTCOME_TABLES:
-        paths += sorted((SQL.parent.parent / READS_ALSO / "sql").glob("*.sql"))
-    return _digest(path.read_text(encoding="utf-8") for path in paths)
+    """Digest of what makes a table: its SQL as it is run, its schema and, for those of outcomes, how
+    these are joined. A roll-up of another recipe is made again."""
+    from attribution_pipeline.model.daily import SCHEMAS
+    from attribution_pipeline.views.outcomes.joined import recipe as of_join
+
+    said = [query(table), *(f"{field.name} {field.type}" for field in SCHEMAS[table])]
+    return _digest([*said, *of_join()] if table in OUTCOME_TABLES else said)
 
 
 def _digest(said: Iterable[str]) -> str:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.model.errors import Broken
-from attribution_pipeline.model.tokens import BUCKETS
-from attribution_pipeline.views.daily.basis import LEDGER_TABLES, OUTCOME_TABLES, SQL
+from attribution_pipeline.views.daily.basis import LEDGER_TABLES, OUTCOME_TABLES
+from attribution_pipeline.views.daily.queries import query
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +53,7 @@ def make_ledger_tables(
         _open(db, lake, state, relation)
     totals = sums(db, "ledger", rows="count(*)")
     for table in tables:
-        db.execute(f"create table {table} as {_query(table)}")
+        db.execute(f"create table {table} as {query(table)}")
         if table in SUM_TO_THE_LEDGER:
             require_sums(db, table, totals, state.day)
     return totals
@@ -71,7 +70,7 @@ def make_outcome_tables(
     found = open_outcomes(db, lake, landed, day, day, as_of=as_of)
     db.execute(f"create or replace temporary view outcome_rows as {rows_query()}")
     for table in OUTCOME_TABLES:
-        db.execute(f"create table {table} as {_query(table)}")
+        db.execute(f"create table {table} as {query(table)}")
     return found
 
 
@@ -129,18 +128,3 @@ def _open(db: Session, lake: Lake, state: Published, relation: str) -> None:
         f"create view {relation} as select {COLUMNS[relation]}, date '{state.day}' as charge_date "
         f"from {of_files(paths)}"
     )
-
-
-@cache
-def _query(table: str) -> str:
-    from attribution_pipeline.model.daily import KEYS, OUTCOME_WHO
-
-    keys = KEYS[table]
-    return (SQL / f"{table}.sql").read_text(encoding="utf-8").format(
-        keys=", ".join(keys),
-        placed_keys=", ".join(f"p.{key}" for key in keys),
-        buckets=",\n    ".join(f"cast(sum(p.{name}) as bigint) as {name}" for name in BUCKETS),
-        who=", ".join(OUTCOME_WHO),
-        outcome_who=", ".join(f"o.{name}" for name in OUTCOME_WHO),
-        result_who=", ".join(f"r.{name}" for name in OUTCOME_WHO),
-    )  # fmt: skip

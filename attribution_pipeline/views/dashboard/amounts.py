@@ -28,8 +28,7 @@ def money(amount: Decimal | None) -> str:
         return "0.00"
     size = abs(amount)
     digits = CENT if size >= 1 else FINE if size >= CENT else FINEST
-    shown = amount.quantize(digits, ROUND_HALF_EVEN)
-    return _typeset(f"{shown:,f}")
+    return aligned(amount, digits)
 
 
 def digits_of(column: Iterable[Decimal | None]) -> Decimal:
@@ -78,7 +77,9 @@ def percent(part: Decimal, total: Decimal) -> str:
     share = Fraction(part) / Fraction(total) * 100
     shown = f"{float(share):.1f}"
     if share and shown in ("0.0", "-0.0"):
-        return "< 0.1 %"
+        return "< 0.1 %" if share > 0 else f"> {MINUS}0.1 %"
+    if share > -100 and shown == "-100.0":
+        return f"< {MINUS}99.9 %"
     if share < 100 and shown == "100.0":
         return "> 99.9 %"
     return _typeset(f"{shown} %")

@@ -27,10 +27,10 @@ from starlette.staticfiles import StaticFiles
 from attribution_pipeline.model.errors import Broken, Refusal
 from attribution_pipeline.views.dashboard import asked
 from attribution_pipeline.views.dashboard.books import Books
-from attribution_pipeline.views.dashboard.frame import framed
+from attribution_pipeline.views.dashboard.frame import NARROWED, framed
 from attribution_pipeline.views.dashboard.place import NONE, Place
 from attribution_pipeline.views.dashboard.rendering import environment
-from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.dashboard.view import NotThere, Page, View
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -87,10 +87,11 @@ def dashboard(
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*hosts]),
+            Middleware(_Headers),  # around the others: also what they refuse carries them
+            Middleware(TrustedHostMiddleware, allowed_hosts=[*hosts], www_redirect=False),
             Middleware(GZipMiddleware, minimum_size=LEAST_ZIPPED),
-            Middleware(_Headers),
         ],
+        exception_handlers={Exception: _failed},
     )
 
 
@@ -132,7 +133,7 @@ def _export(books: Books, name: str, dagster: str | None) -> Callable[[Request],
             shown = _page(view).by_name if books.days() else {}
             sheet = shown.get(request.path_params["sheet"])
             if sheet is None or format_ not in FORMATS:
-                raise Refusal("there is no such table", where=request.url.path,
+                raise NotThere("there is no such table", where=request.url.path,
                               remedy="open the page, and use its links")  # fmt: skip
             content = exported(sheet.data, format_)
         except (Refusal, Broken, OSError) as problem:
@@ -155,7 +156,10 @@ def _page(view: View) -> Page:
 def _view(books: Books, name: str, dagster: str | None, request: Request) -> View:
     books.look()
     query = request.query_params
-    place = _completed(books, Place.of(query, query.getlist(NONE)))
+    asked_for = Place.of(query, query.getlist(NONE))
+    if name not in NARROWED:  # it shows everything, and is not to say otherwise
+        asked_for = replace(asked_for, within={})
+    place = _completed(books, asked_for)
     return View(books, place, name, dict(query), dagster)
 
 
@@ -180,8 +184,13 @@ def _problem(books: Books, name: str, problem: Exception) -> Response:
     else:
         said = {"what": f"a figure is not shown, since it does not add up: {problem}", "where": "",
                 "remedy": "run `attribution triage`, and keep its answer"}  # fmt: skip
-    status = REFUSED if isinstance(problem, Refusal) else FAILED
+    status = REFUSED if isinstance(problem, NotThere) else FAILED
     return _html("problem.html", {"said": said, "title": "Not shown", "here": name}, status)
+
+
+def _failed(_request: Request, _problem: Exception) -> Response:
+    """What nobody thought of; the server's log has it."""
+    return Response("this page failed", FAILED, headers=HEADERS, media_type="text/plain")
 
 
 def _html(template: str, context: Mapping[str, Any], status: int = 200) -> Response:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
+def metric_of(books: Books, place: Place) -> str:
+    """The cost that a place is settled on."""
+    return books.metric_of(place.first, place.last)
+
+
 def currencies(books: Books, place: Place) -> list[str]:
     """Of the period, by name. Currencies are never added, so a page shows one."""
     rows = books.spend(
@@ -33,7 +38,7 @@ def currencies(books: Books, place: Place) -> list[str]:
 
 def spend_by(books: Books, place: Place, columns: Sequence[str]) -> pa.Table:
     """Grain: ``columns``; then both costs and the tail, dearest first, nulls last among equals."""
-    metric = books.metric
+    metric = metric_of(books, place)
     order = ", ".join([f"sum({metric}) desc", *(f"{name} nulls last" for name in columns)])
     return books.spend(
         sql_text("by").format(
@@ -51,24 +56,28 @@ def spend_total(books: Books, place: Place) -> dict[str, Any] | None:
 
 def spend_daily(books: Books, place: Place) -> pa.Table:
     """Grain: day, of those with cost."""
-    metric = books.metric
+    metric = metric_of(books, place)
     return books.spend(
         sql_text("daily").format(tail=tail(metric), metric=metric, where=where(place))
     )
 
 
 def calls(books: Books, place: Place, day: date) -> pa.Table:
-    """Grain: call that has a part of the place's cost of ``day``; dearest first."""
+    """Grain: call that has a part of the place's cost of ``day``; dearest first. ``called_on`` is the
+    day among whose operations it is: it ended there; null where that day is not recorded."""
+    metric = metric_of(books, place)
+    text = sql_text("calls").format(
+        metric=metric, tail=tail(metric), where=_inside(place), after=day + DAY,
+        operations=operation_rows("operations"),
+    )  # fmt: skip
     return books.of_days(
-        [day],
-        sql_text("calls").format(metric=books.metric, where=_inside(place)),
-        ("ledger", "operation_costs", "operations"),
+        [day], text, ("ledger", "operation_costs", "operations"), {"operations": [day + DAY]}
     )
 
 
 def other_costs(books: Books, place: Place, day: date) -> pa.Table:
     """Grain: component, resource, charge: what the place costs on ``day`` beside calls."""
-    metric = books.metric
+    metric = metric_of(books, place)
     return books.of_days(
         [day],
         sql_text("other").format(metric=metric, tail=tail(metric), where=_inside(place)),
@@ -89,7 +98,7 @@ def call_rows(books: Books, day: date, call: Mapping[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     def of(one: date, wanted: str) -> pa.Table:
-        text = sql_text("call_rows").format(metric=books.metric, call=wanted)
+        text = sql_text("call_rows").format(metric=books.metric_of(day, day), call=wanted)
         return books.of_days([one], text, ("ledger", "operation_costs"))
 
     here = of(day, f"c.operation_number = {call['operation_number']}")
@@ -100,9 +109,10 @@ def call_rows(books: Books, day: date, call: Mapping[str, Any]) -> pa.Table:
 def charge_rows(books: Books, day: date, charge: str) -> pa.Table:
     """Grain: who has which part of a charge."""
     return books.of_days(
-        [day], sql_text("charge_rows").format(metric=books.metric, charge=quoted(charge)),
+        [day],
+        sql_text("charge_rows").format(metric=books.metric_of(day, day), charge=quoted(charge)),
         ("ledger",),
-    )  # fmt: skip
+    )
 
 
 def charge_lines(books: Books, day: date, charge: str) -> list[dict[str, Any]]:

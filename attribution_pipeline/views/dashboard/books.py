@@ -12,7 +12,7 @@ import contextlib
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -143,8 +143,14 @@ class Books:
     @property
     def metric(self) -> str:
         """The cost that the policy of the newest day settles on."""
+        return self.metric_of(date.min, date.max)
+
+    def metric_of(self, first: date, last: date) -> str:
+        """The cost that the policy of the last recorded day of a period settles on; of the newest day
+        where the period has none."""
         days = self.days()
-        policy = self.policy(days[-1]) if days else None
+        inside = [day for day in days if first <= day <= last] or days
+        policy = self.policy(inside[-1]) if inside else None
         return policy.settlement.metric if policy is not None else NO_METRIC
 
     # -- the sums of every day ----------------------------------------------------------------------
@@ -198,17 +204,25 @@ class Books:
 
     # -- call level ---------------------------------------------------------------------------------
 
-    def of_days(self, days: Sequence[date], query: str, tables: Sequence[str]) -> pa.Table:
-        """A query of published ``tables`` of some days, as relations with ``charge_date``."""
-        recorded = [head for day in days if (head := self.head(day)) is not None]
-        key = ("days", tuple(head.manifest_id for head in recorded), tuple(tables), query)
-        return self.kept(key, lambda: self._of_days([one.day for one in recorded], query, tables))
+    def of_days(
+        self, days: Sequence[date], query: str, tables: Sequence[str],
+        further: Mapping[str, Sequence[date]] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """A query of published ``tables`` of some days, as relations with ``charge_date``; ``further``:
+        days that a table has beside these."""
+        of = {table: [*days, *(further or {}).get(table, ())] for table in tables}
+        every = {day for wanted in of.values() for day in wanted}
+        heads = {day: head for day in every if (head := self.head(day)) is not None}
+        states = tuple(sorted(head.manifest_id for head in heads.values()))
+        key = ("days", states, tuple(tables), query)
 
-    def _of_days(self, days: Sequence[date], query: str, tables: Sequence[str]) -> pa.Table:
-        with self.session() as db:
-            for table in tables:
-                self.open_table(db, table, days)
-            return db.table(query)
+        def make() -> pa.Table:
+            with self.session() as db:
+                for table, wanted in of.items():
+                    self.open_table(db, table, [day for day in wanted if day in heads])
+                return db.table(query)
+
+        return self.kept(key, make)
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -274,7 +288,7 @@ class Books:
             if key in self._answers:
                 return self.kept(key, make)
             if key not in self._pending:
-                self._pending[key] = self._workers.submit(self.kept, key, make)
+                self._pending[key] = self._workers.submit(self._kept_behind, key, make)
             pending = self._pending[key]
         try:
             found: T = pending.result(patience_s)
@@ -285,6 +299,13 @@ class Books:
                 with self._lock:
                     self._pending.pop(key, None)
         return found
+
+    def _kept_behind(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """``kept`` by a worker. What failed stays pending, so that who asks next is told."""
+        made = self.kept(key, make)
+        with self._lock:
+            self._pending.pop(key, None)
+        return made
 
     def compute(self) -> Compute:
         """The deployment's limits; spilling goes to the machine's temporary place."""

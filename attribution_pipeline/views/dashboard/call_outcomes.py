@@ -1,7 +1,8 @@
 """Outcomes of one call, without reading a week of calls for all of them.
 
-Belongs here: narrowing what the view of outcomes reads to one trace; the join is the view's own
-(``views.outcomes``). Does not: the join, layout.
+Belongs here: which outcomes can be of a call, by what its own trace says; then the view's own join
+(``views.outcomes``) of these few, so that calls of other traces and days behind them are there, too.
+Does not: the join, layout.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from attribution_pipeline.attribution.requests import of_files, operation_key
 from attribution_pipeline.proof.relations import quoted
 from attribution_pipeline.views.dashboard.books import Books, sql_text
 from attribution_pipeline.views.outcomes import LOOKBACK_DAYS, outcome_rows
-from attribution_pipeline.views.outcomes.joined import SQL
+from attribution_pipeline.views.outcomes.joined import join_outcomes, load_outcomes
 from attribution_pipeline.views.spend.table import tail
 
 if TYPE_CHECKING:
@@ -49,17 +50,12 @@ def calls_of_outcome(books: Books, day: date, call: Mapping[str, Any], outcome: 
 def _opened(
     books: Books, day: date, trace: str, number: int, wanted: str, outcome: str = ""
 ) -> pa.Table:
-    """Relations of ``open_outcomes`` for one trace, then the question."""
-    days = [one for one in books.days() if abs(one - day) <= DAY]
+    """Relations of ``open_outcomes`` for the outcomes near one trace, then the question."""
+    near = _near(books, day, trace)
+    observed = near["date"].to_pylist() or [day]
     with books.session() as db:
-        _load_outcomes(books, db, day)
-        _load_said(books, db, days, trace)
-        _load_published(books, db, days, trace)
-        _keep_near(db, trace)
-        db.execute((SQL / "links.sql").read_text(encoding="utf-8"))
-        books.open_table(db, "ledger", days)
-        books.open_table(db, "operation_costs", days)
-        db.execute((SQL / "costs.sql").read_text(encoding="utf-8"))
+        db.load("outcomes", near)
+        join_outcomes(db, books.lake, books.landed, min(observed), max(observed))
         rows = outcome_rows(db)
         mine = {
             found for (found,) in db.rows(
@@ -78,25 +74,18 @@ def _opened(
         )
 
 
-def _load_outcomes(books: Books, db: Session, day: date) -> None:
-    import pyarrow as pa
-
-    from attribution_pipeline.model.evidence import OUTCOMES
-
-    landed = books.landed
-    first, last = day - DAY, day + timedelta(days=LOOKBACK_DAYS)
-    files = landed.files("outcomes", first, last)
-    landed.verify(files)
-    if files:
-        db.view("landed_outcomes", landed.local(files))
-    else:
-        fields = [pa.field("source", pa.string()), *OUTCOMES]
-        db.load("landed_outcomes", pa.schema(fields).empty_table())
-    current = landed.current_objects("outcomes")
-    pairs = [(source, one) for source, ids in current.items() for one in ids]
-    db.load("standing", _texts(("source", "object_id"), pairs))
-    text = (SQL / "outcomes.sql").read_text(encoding="utf-8")
-    db.execute(text.format(first=first, last=last))
+def _near(books: Books, day: date, trace: str) -> pa.Table:
+    """Outcomes that can be of a call of this trace: by its id, or by an id that its calls answer to."""
+    days = [one for one in books.days() if abs(one - day) <= DAY]
+    with books.session() as db:
+        load_outcomes(db, books.landed, day - DAY, day + timedelta(days=LOOKBACK_DAYS))
+        _load_said(books, db, days, trace)
+        _load_published(books, db, days, trace)
+        return db.table(
+            f"select * from outcomes where trace_id = {quoted(trace)} or operation_id in ("
+            "select operation_id from said union select response_id from published "
+            "where response_id is not null union select span_key from published)"
+        )
 
 
 def _load_said(books: Books, db: Session, days: list[date], trace: str) -> None:
@@ -139,16 +128,6 @@ def _load_published(books: Books, db: Session, days: list[date], trace: str) -> 
     db.execute(
         f"create table published as select * replace ({operation_key()} as operation_key), "
         f"trace_id || ':' || span_id as span_key from ({rows})"
-    )
-
-
-def _keep_near(db: Session, trace: str) -> None:
-    """Outcomes that can be of this trace: by its id, or by an id that its calls answer to."""
-    db.execute(
-        f"delete from outcomes where trace_id is distinct from {quoted(trace)} and "
-        "(operation_id is null or operation_id not in ("
-        "select operation_id from said union select response_id from published "
-        "where response_id is not null union select span_key from published))"
     )
 
 

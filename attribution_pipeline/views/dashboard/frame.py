@@ -27,8 +27,13 @@ NAV = (
 BELOW = {"call": "spend", "charge": "spend", "outcome": "spend"}
 """Pages that are reached along the path: which entry is lit."""
 
-KEEP_THE_PATH = ("spend", "overview")
-"""Entries that keep what the reader narrowed his place to."""
+NARROWED = ("spend", *BELOW)
+"""Pages that are of what the reader narrowed his place to; the others are of everything."""
+
+KEPT_BY_EXPORTS = (
+    "call", "charge", "outcome", "from", "to", "against", "until", "by", "tenant",
+)  # fmt: skip
+"""What a page is of beside its place, so a table of it too."""
 
 
 def framed(view: View, page: Page) -> dict[str, Any]:
@@ -45,18 +50,17 @@ def framed(view: View, page: Page) -> dict[str, Any]:
         "page_name": view.page,
         "place": place,
         "nav": [
-            (group, [(name, title, (place if name in KEEP_THE_PATH[:1] else bare).url(name))
+            (group, [(name, title, (place if name in NARROWED else bare).url(name))
                      for name, title in entries])
             for group, entries in NAV
         ],
-        "crumbs": crumbs(place, _tips(view)) if place.month else [],
+        "crumbs": crumbs(place, _tips(view, page)) if place.month else [],
         "months": [(f"{month:%B %Y}", f"{month:%Y-%m}", month == place.month) for month in months],
         "older": _month_link(view, months, 1),
         "newer": _month_link(view, months, -1),
         "currency": place.currency or "",
         "currencies": asked.currencies(books, place.on(None)) if place.month else [],
         "metric": METRICS[view.metric],
-        "metric_column": view.metric,
         "recorded_days": len(view.days),
         "period_days": (place.last - place.first).days + 1 if place.month else 0,
         "newest": newest.published_at if newest is not None else None,
@@ -73,10 +77,11 @@ def _policies(states: list[Any]) -> str:
     return ", ".join(sorted({f"{one.policy} {one.policy_version}" for one in states}))
 
 
-def _tips(view: View) -> list[tuple[str, str, str]]:
+def _tips(view: View, page: Page) -> list[tuple[str, str, str]]:
     """The call, and below it its charge or its outcome."""
     call = view.query.get("call", "")
-    found = [("call", call, view.place.url("call", call=call))] if call else []
+    back = page.more.get("back") or view.place.url("call", call=call)
+    found = [("call", call, back)] if call else []
     if view.page in ("charge", "outcome"):
         found.append((view.page, view.query.get(view.page, "")[:12], ""))
     return found if view.page in BELOW else []
@@ -91,8 +96,5 @@ def _month_link(view: View, months: list[Any], step: int) -> str | None:
 
 
 def _export_link(view: View, sheet: str, format_: str) -> str:
-    rest = {
-        name: value for name, value in view.query.items()
-        if name in ("call", "charge", "outcome", "against", "by", "tenant")
-    }  # fmt: skip
+    rest = {name: value for name, value in view.query.items() if name in KEPT_BY_EXPORTS}
     return view.place.url(f"{view.page}/{sheet}.{format_}", **rest)

@@ -9,7 +9,7 @@ Why no plotting library: docs/decisions/0018.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -88,8 +88,9 @@ class Day:
     said: str = ""
 
 
-def daily(days: Sequence[Day], first: date, last: date) -> Bars:
-    """Every calendar day from ``first`` to ``last`` has its room, recorded or not."""
+def daily(days: Sequence[Day], first: date, last: date, recorded: Container[date] = ()) -> Bars:
+    """Every calendar day from ``first`` to ``last`` has its room, recorded or not. ``recorded``: days
+    that are, also if they cost nothing and are not among ``days``."""
     found = {one.day: one for one in days}
     tops = [float(sum(v for v in one.amounts.values() if v > 0)) for one in days]
     lows = [float(sum(v for v in one.amounts.values() if v < 0)) for one in days]
@@ -106,7 +107,8 @@ def daily(days: Sequence[Day], first: date, last: date) -> Bars:
         bars.append(
             Bar(
                 x + (room - width) / 2, width, _stacked(one.amounts, axis) if one else (), label,
-                one.said if one else f"{amounts.day(day)}: not recorded",
+                one.said if one
+                else f"{amounts.day(day)}: {'nothing' if day in recorded else 'not recorded'}",
                 one.href if one else None, bool(one and one.is_chosen), x, room,
             )
         )  # fmt: skip

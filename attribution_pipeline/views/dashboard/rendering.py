@@ -10,6 +10,7 @@ import unicodedata
 from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from attribution_pipeline.views.dashboard import amounts
 from attribution_pipeline.views.dashboard.place import word
@@ -32,6 +33,7 @@ def environment() -> Environment:
         "money": amounts.money, "exact": amounts.exact, "signed": amounts.signed,
         "whole": amounts.whole, "count": amounts.count, "day": amounts.day,
         "instant": amounts.instant, "word": word, "visible": visible, "short": short, "minus": minus,
+        "code": code,
     }  # fmt: skip
     made.globals |= {"percent": amounts.percent, "share": amounts.share}
     return made
@@ -49,6 +51,11 @@ def visible(text: object) -> str:
 def minus(text: str) -> str:
     """A hyphen before a figure as the sign that it is."""
     return re.sub(r"(?<![\w-])-(?=\d)", amounts.MINUS, text)
+
+
+def code(text: object) -> Markup:
+    """Text with `words between backticks` as code: escaped first, so that nothing in it is markup."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(visible(text)))))
 
 
 def short(text: object) -> str:

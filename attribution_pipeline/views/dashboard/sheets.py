@@ -7,7 +7,7 @@ writes, so nobody exports other figures than he sees. Does not: queries, HTML.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,8 @@ class Tail:
     provisional: Decimal
     restated: Decimal
     policy: str
+    status: str | None
+    """As the common tail tells it, by its rows; None where nothing costs anything."""
 
     @staticmethod
     def of(record: Record, metric: str) -> Tail:
@@ -64,25 +66,27 @@ class Tail:
             record.get("provisional") or zero,
             record.get("restated") or zero,
             record.get("policy_versions") or "",
+            record["status"],
         )
 
     @property
     def settlement(self) -> str:
-        """``provisional``, ``settled``, ``restated``, or both ends where it is partly one."""
-        if self.restated:
-            return "restated"
-        if not self.provisional:
-            return "settled"
-        return "provisional" if self.provisional == self.total else "partly provisional"
+        """``provisional``, ``settled``, ``restated``, ``partly provisional``; a dash without cost."""
+        return self.status or amounts.NOTHING
 
     @property
     def settlement_said(self) -> str:
         """For who asks what the word means."""
-        if self.restated:
-            return f"{amounts.money(self.restated)} of it moved after its period was closed"
-        if not self.provisional:
-            return "closed: final"
-        part = amounts.percent(self.provisional, self.total)
+        match self.status:
+            case None:
+                return "nothing costs anything here"
+            case "restated":
+                return f"{amounts.money(self.restated)} of it moved after its period was closed"
+            case "settled":
+                return "closed: final"
+            case "provisional":
+                return "of open periods: it may still move"
+        part = f"{amounts.money(self.provisional)} of {amounts.money(self.total)}"
         return f"{part} is of open periods and may still move"
 
     @cached_property
@@ -112,6 +116,10 @@ class Column:
     kind: str = "text"
     hint: str = ""
     digits: Decimal | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What people say for a value that programs read."""
+    missing: str = ""
+    """What is said for null, where it is not a dash or ``NOBODY``."""
 
     @property
     def head(self) -> str:
@@ -126,6 +134,8 @@ class Column:
     def shown(self, record: Record) -> str:
         """A cell as text. Templates escape it."""
         value = record[self.name]
+        if value is None and self.missing:
+            return self.missing
         match self.kind:
             case "money" | "signed":
                 text = amounts.aligned(value, self.digits or amounts.CENT)
@@ -144,7 +154,11 @@ class Column:
                 return amounts.NOTHING if value is None else amounts.day(value)
             case "yes":
                 return amounts.NOTHING if value is None else "yes" if value else "no"
-        return NOBODY.get(self.name, amounts.NOTHING) if value is None else str(value)
+        return (
+            NOBODY.get(self.name, amounts.NOTHING)
+            if value is None
+            else (self.words.get(str(value), str(value)))
+        )
 
     def exact(self, record: Record) -> str:
         """Every digit of an amount, for who points at it."""
@@ -246,6 +260,45 @@ def in_currency(data: pa.Table, currency: str | None) -> pa.Table:
     return where(data, lambda record: record["billing_currency"] in (None, currency))
 
 
+OF_COST = (
+    "billing_currency", "billed_cost", "effective_cost", *CONFIDENCES, "provisional", "restated",
+    "status", "policy_versions",
+)  # fmt: skip
+
+
+def each_in_currency(
+    data: pa.Table, currency: str | None, key: Callable[[Record], object]
+) -> pa.Table:
+    """``in_currency``, of rows that stand for something that is there whatever it cost in: what costs
+    only in other currencies is kept, without a cost."""
+    import pyarrow as pa
+
+    records = data.to_pylist()
+    there = {key(one) for one in records if one["billing_currency"] in (None, currency)}
+    kept = []
+    for record in records:
+        if record["billing_currency"] in (None, currency):
+            kept.append(record)
+        elif key(record) not in there:
+            there.add(key(record))
+            kept.append({name: None if name in OF_COST else v for name, v in record.items()})
+    return pa.Table.from_pylist(kept, schema=data.schema)
+
+
+def others_said(data: pa.Table, metric: str, currency: str | None) -> str:
+    """What is left out by ``in_currency``, as a note: currencies are never added."""
+    sums: dict[str, Decimal] = {}
+    for name, cost in zip(
+        data["billing_currency"].to_pylist(), data[metric].to_pylist(), strict=True
+    ):
+        if name not in (None, currency):
+            sums[name] = sums.get(name, Decimal(0)) + (cost or 0)
+    if not sums:
+        return ""
+    said = ", ".join(f"{amounts.money(cost)} {name}" for name, cost in sorted(sums.items()))
+    return f"Beside it {said}. Currencies are not added: choose another above."
+
+
 def with_word_tail(data: pa.Table, metric: str) -> pa.Table:
     """Rows that have one confidence and one settlement each, with the common tail's amounts."""
     import pyarrow as pa
@@ -261,7 +314,15 @@ def with_word_tail(data: pa.Table, metric: str) -> pa.Table:
     for name, (of, value) in columns.items():
         amounts_of = [record[metric] if record[of] == value else zero for record in records]
         data = data.append_column(pa.field(name, money), pa.array(amounts_of, money))
-    return data
+    return data.append_column("status", data["settlement"])
+
+
+def merged_status(words: Sequence[str | None]) -> str | None:
+    """The status of several rows together (``views.spend.table.tail``)."""
+    found = {word for word in words if word is not None}
+    if "restated" in found or not found:
+        return "restated" if found else None
+    return found.pop() if len(found) == 1 else "partly provisional"
 
 
 def merged_tail(records: Sequence[Record], metric: str) -> Tail:
@@ -271,8 +332,9 @@ def merged_tail(records: Sequence[Record], metric: str) -> Tail:
     def total(name: str) -> Decimal:
         return sum((record[name] or zero for record in records), zero)
 
-    policies = sorted({record["policy_versions"] for record in records})
+    policies = sorted({record["policy_versions"] or "" for record in records} - {""})
     return Tail(
         total(metric), {name: total(name) for name in CONFIDENCES}, total("provisional"),
         total("restated"), ", ".join(policies),
+        merged_status([record["status"] for record in records]),
     )  # fmt: skip

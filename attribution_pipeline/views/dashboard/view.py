@@ -12,11 +12,17 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.place import LEVELS, NARROWING, Place, word
 from attribution_pipeline.views.dashboard.sheets import NOBODY, Sheet
 
 LEDGER_ASSET = "attribution_ledger"
+
+
+class NotThere(Refusal):
+    """What a URL names and nobody recorded: 404. Any other refusal is of what is recorded: 500."""
+
 
 METRICS = {"effective_cost": "effective cost", "billed_cost": "billed cost"}
 
@@ -36,7 +42,7 @@ class View:
     @property
     def metric(self) -> str:
         """The cost column that is shown."""
-        return self.books.metric
+        return self.books.metric_of(*self.span) if self.place.month else self.books.metric
 
     @property
     def days(self) -> list[date]:
@@ -134,6 +140,6 @@ def step_down(place: Place, record: Mapping[str, Any], columns: Sequence[str]) -
 
 
 __all__ = [
-    "LEVELS", "METRICS", "Crumb", "Page", "View", "crumbs", "dagster_link", "packet_command",
+    "LEVELS", "METRICS", "Crumb", "NotThere", "Page", "View", "crumbs", "dagster_link", "packet_command",
     "step_down",
 ]  # fmt: skip

@@ -34,6 +34,10 @@ LOOKBACK_DAYS = 7
 """How long after its operation an outcome may come. Ids are random, so that every day looked back to is
 a day whose operations are read."""
 
+JOIN_VERSION = 1
+"""Raise it by hand where code here, not SQL, decides anew which operations an outcome is of: what is
+kept of joined outcomes is made again then."""
+
 BATCH = 50_000
 """Envelopes that are looked at at a time."""
 
@@ -74,8 +78,22 @@ def open_outcomes(
     Operations are looked for from a week before ``first`` on. Raises Refusal where a landed or a
     recorded file was changed.
     """
-    _load_outcomes(db, landed, first, last)
+    load_outcomes(db, landed, first, last)
     ((records, outcomes),) = db.rows("select coalesce(sum(records), 0), count(*) from outcomes")
+    join_outcomes(db, lake, landed, first, last, as_of=as_of)
+    matched = db.one("select count(distinct outcome_number) from links")
+    operations = db.one(
+        "select count(*) from (select distinct charge_date, operation_number from links)"
+    )
+    return Found(int(records), outcomes, matched, operations)
+
+
+def join_outcomes(
+    db: Session, lake: Lake, landed: LandedView, first: date, last: date,
+    *, as_of: datetime | None = None,
+) -> None:  # fmt: skip
+    """``published``, ``links`` and ``costs`` of the relation ``outcomes``, whose days [first, last] are."""
+    outcomes = db.one("select count(*) from outcomes")
     begin, end = first - timedelta(days=LOOKBACK_DAYS), last + _DAY
     days = [day for day in lake.days(as_of) if begin <= day <= end] if outcomes else []
     if outcomes:
@@ -96,14 +114,19 @@ def open_outcomes(
         "attribution_id, operation_number, operation_key, billed_cost, effective_cost", as_of,
     )  # fmt: skip
     db.execute(_sql("costs"))
-    matched = db.one("select count(distinct outcome_number) from links")
-    operations = db.one(
-        "select count(*) from (select distinct charge_date, operation_number from links)"
-    )
-    return Found(int(records), outcomes, matched, operations)
 
 
-def _load_outcomes(db: Session, landed: LandedView, first: date, last: date) -> None:
+def recipe() -> list[str]:
+    """What decides links and costs, beside the data: equal text, equal rows."""
+    from attribution_pipeline.views.outcomes.table import rows_query
+
+    files = sorted(SQL.glob("*.sql"))
+    said = [f"join {JOIN_VERSION}, {LOOKBACK_DAYS} days", rows_query()]
+    return said + [file.read_text(encoding="utf-8") for file in files]
+
+
+def load_outcomes(db: Session, landed: LandedView, first: date, last: date) -> None:
+    """``outcomes``: those that were observed in [first, last], each once."""
     import pyarrow as pa
 
     files = landed.files("outcomes", first, last)
@@ -189,7 +212,8 @@ def _load_published(db: Session, lake: Lake, days: Sequence[date], as_of: dateti
     from attribution_pipeline.attribution.requests import operation_key
 
     columns = (
-        "operation_number, trace_id, span_id, response_id, verdict, tenant_id, feature, workflow_id, "
+        "operation_number, trace_id, span_id, response_id, verdict, started_at, tenant_id, feature, "
+        "workflow_id, "
         f"agent, model, {operation_key()} as operation_key, "
         "trace_id || ':' || span_id as span_key"
     )

@@ -5,24 +5,27 @@ Belongs here: the rule. Does not: what is done about one (``highlights``, alerts
 **Robust**: the expectation is a median, the spread a median of distances, so the last anomaly is not
 the next one's excuse. **Seasonal**: a day is held against the same weekday of the weeks before, as
 soon as there are enough of them; until then against the days before. **Few**: it must stand out of
-its own spread, be a relevant share of the whole day, and the dearest come first. **Explained**: each
-names the workflow, model and component that moved most.
+its own spread, be a relevant share of the whole day, and the dearest of each currency come first.
+**Explained**: each names the workflow, model and component that moved most.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attribution_pipeline.views.spend.table import sql_text
 
 if TYPE_CHECKING:
+    from attribution_pipeline.attribution.day import Compute
     from attribution_pipeline.attribution.engine import Session
+    from attribution_pipeline.lake import Lake
+    from attribution_pipeline.views.daily import Opened
 
 WEEKS, FEWEST_WEEKS = 8, 3
 """Same weekdays that are looked back to, and how many it takes to go by weekday."""
@@ -43,6 +46,9 @@ LEAST_SHARE = Decimal("0.01")
 """Of the whole day's cost that the difference must be."""
 
 MOST_SHOWN = 10
+"""Of one currency: amounts of two are never held against each other."""
+
+T = TypeVar("T")
 
 Key = tuple[str | None, str | None, str]
 """Tenant, feature, currency."""
@@ -69,8 +75,30 @@ class Anomaly:
         return self.cost - self.expected
 
 
+def recorded_anomalies(
+    lake: Lake,
+    metric: str,
+    newest: date,
+    *,
+    days: int = 1,
+    as_of: datetime | None = None,
+    compute: Compute,
+) -> tuple[list[Anomaly], Opened]:
+    """``anomalies`` of what is recorded, with the weeks before it in a session of its own: whoever looks
+    at a short period has not opened these. ``Opened`` says what had to be computed."""
+    from attribution_pipeline.attribution.engine import session
+    from attribution_pipeline.views.daily import open_daily
+
+    first = newest - timedelta(days=7 * WEEKS + days - 1)
+    with session(compute) as db:
+        opened = open_daily(
+            db, lake, first, newest, ("spend_daily",), as_of=as_of, compute=compute
+        )  # fmt: skip
+        return anomalies(db, metric, newest, days=days), opened
+
+
 def anomalies(db: Session, metric: str, newest: date, *, days: int = 1) -> list[Anomaly]:
-    """Of the ``days`` that end with ``newest``: the dearest ``MOST_SHOWN``, explained.
+    """Of the ``days`` that end with ``newest``: the dearest ``MOST_SHOWN`` of each currency, explained.
 
     Reads ``spend_daily``, open in ``db`` for those days and the eight weeks before.
     """
@@ -87,7 +115,19 @@ def anomalies(db: Session, metric: str, newest: date, *, days: int = 1) -> list[
     found.sort(
         key=lambda one: (-abs(one.difference), one.day, str(one.tenant_id), str(one.feature))
     )
-    return [_explained(db, metric, one) for one in found[:MOST_SHOWN]]
+    shown = first_of_each(found, lambda one: one.currency, MOST_SHOWN)
+    return [_explained(db, metric, one) for one in shown]
+
+
+def first_of_each(found: Iterable[T], currency: Callable[[T], str], most: int) -> list[T]:
+    """The first ``most`` of each currency, in their order."""
+    seen: dict[str, int] = defaultdict(int)
+    kept = []
+    for one in found:
+        seen[currency(one)] += 1
+        if seen[currency(one)] <= most:
+            kept.append(one)
+    return kept
 
 
 def stands_out(
@@ -123,7 +163,7 @@ def _held_against(day: date, past: Sequence[date]) -> tuple[list[date], str]:
 
 
 def _explained(db: Session, metric: str, one: Anomaly) -> Anomaly:
-    """What moved most, against the mean of the days that it was held against."""
+    """What moved most, against the median of the days that it was held against."""
     from dataclasses import replace
 
     costs: dict[tuple[Any, ...], dict[date, Decimal]] = defaultdict(dict)

@@ -1,5 +1,7 @@
 """What stands out in a period: the few lines that somebody should read first, dearest first.
 
+Amounts of two currencies are never held against each other: each has its own few.
+
 Belongs here: which questions are asked of the roll-ups, and their sentences. Does not: sums, anomalies,
 rules of use (``use``).
 """
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from attribution_pipeline.views.outcomes import LOOKBACK_DAYS
 from attribution_pipeline.views.reasons import remedy
-from attribution_pipeline.views.spend.anomalies import Anomaly, anomalies
+from attribution_pipeline.views.spend.anomalies import Anomaly, first_of_each
 from attribution_pipeline.views.spend.table import spend_view
 from attribution_pipeline.views.spend.use import Outrun, Unused, outrun_features, unused_jobs
 
@@ -23,8 +26,12 @@ if TYPE_CHECKING:
     from attribution_pipeline.attribution.engine import Session
 
 MOST_OF_A_KIND = 3
+"""And of a currency."""
+
 PERCENT = 100
 CENT = Decimal("0.01")
+
+Told = TypeVar("Told", Anomaly, Unused, Outrun)
 
 READS = ("spend_daily", "resources_daily", "outcomes_daily")
 """Roll-ups that must be open."""
@@ -42,21 +49,34 @@ class Highlight:
 
 
 def highlights(
-    db: Session, metric: str, newest: date, *, scheduled: Sequence[str] = ()
+    db: Session,
+    metric: str,
+    newest: date,
+    *,
+    unusual: Sequence[Anomaly],
+    scheduled: Sequence[str] = (),
 ) -> list[Highlight]:
-    """At most a few of each kind, dearest first. Reads the roll-ups that are open in ``db``.
+    """At most a few of each kind and currency, currency by currency, dearest first. Reads the roll-ups of
+    the period that ends with ``newest``, open in ``db``.
 
-    ``scheduled``: patterns of workflows that run by clock, as the deployment file says.
+    ``unusual``: of that day (``recorded_anomalies``: they need the weeks before the period).
+    ``scheduled``: patterns of workflows that run by clock, as the deployment file says. Use is not
+    judged by the last ``LOOKBACK_DAYS``: outcomes of these days may still come.
     """
+    until = newest - timedelta(days=LOOKBACK_DAYS)
     found = [
         *_unallocated(db, metric),
         *_low_confidence(db, metric),
         *_idle(db, metric),
-        *(_of(anomaly) for anomaly in anomalies(db, metric, newest)[:MOST_OF_A_KIND]),
-        *(_unused(one) for one in unused_jobs(db, metric, scheduled)[:MOST_OF_A_KIND]),
-        *(_outrun(one) for one in outrun_features(db, metric)[:MOST_OF_A_KIND]),
+        *map(_of, _few(unusual)),
+        *map(_unused, _few(unused_jobs(db, metric, scheduled, until))),
+        *map(_outrun, _few(outrun_features(db, metric, until))),
     ]
-    return sorted(found, key=lambda one: (-abs(one.cost), one.kind, one.says))
+    return sorted(found, key=lambda one: (one.currency, -abs(one.cost), one.kind, one.says))
+
+
+def _few(found: Sequence[Told]) -> list[Told]:
+    return first_of_each(found, lambda one: one.currency, MOST_OF_A_KIND)
 
 
 def _unallocated(db: Session, metric: str) -> Iterator[Highlight]:
@@ -114,8 +134,8 @@ def _unused(found: Unused) -> Highlight:
         f"{found.tenants} of its {found.of_tenants} tenants")  # fmt: skip
     return Highlight(
         "unused_job", found.cost, found.currency,
-        f"{_money(found.cost)} {found.currency} of {found.workflow_id}, which runs by clock: no outcome "
-        f"says that {whom} used what it made",
+        f"{_money(found.cost)} {found.currency} of {found.workflow_id}, which runs by clock, up to {found.until}: "
+        f"no outcome says that {whom} used what it made",
         "Run it less often or on demand, or report outcomes where its output is used.",
     )  # fmt: skip
 
@@ -139,7 +159,8 @@ def _days(span: tuple[date, date]) -> str:
 
 
 def _first(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: -row[by])[:MOST_OF_A_KIND]
+    dearest = sorted(rows, key=lambda row: -row[by])
+    return first_of_each(dearest, lambda row: str(row["billing_currency"]), MOST_OF_A_KIND)
 
 
 def _money(amount: Decimal) -> str:

@@ -26,6 +26,10 @@ SQL = Path(__file__).parent / "sql"
 
 MONEY = "decimal(38, 12)"
 
+PICKED = "s.provisional, s.policy_versions"
+PICKED_WHOLE = "s.provisional, s.restated, s.status, s.policy_versions"
+"""What a view that joins its sums to something else picks of the tail, and all that it is given."""
+
 CENT, SMALL = Decimal("0.01"), Decimal("0.000001")
 """What a terminal shows of amounts from 1 on, and of smaller ones."""
 
@@ -34,17 +38,23 @@ def spend_view(db: Session, name: str, metric: str) -> pa.Table:
     """A view of the roll-ups that are open in ``db`` (``views.daily``), dearest first.
 
     Columns: its keys, its measures, ``billing_currency``, then the tail: ``billed_cost``,
-    ``effective_cost``; of ``metric`` what is metered, allocated, estimated, unallocated and
-    provisional; ``policy_versions`` as text, ``3`` or ``2 to 3``. Amounts are exact.
+    ``effective_cost``; of ``metric`` what is metered, allocated, estimated, unallocated, provisional
+    and restated; ``status`` (``tail``); ``policy_versions`` as text, ``3`` or ``2 to 3``. Amounts are
+    exact.
     """
+    text = sql_text(name).replace(PICKED, PICKED_WHOLE)
     rows = db.table(
-        sql_text(name).format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
+        text.format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
     )
     return with_quotients(name, rows, metric)
 
 
 def tail(metric: str) -> str:
-    """SQL: the sums that every view ends with."""
+    """SQL: the sums that every view ends with, over rows that say ``settlement``.
+
+    ``status`` is told by the rows there are, not by amounts, which may be zero: ``provisional``,
+    ``settled``, ``partly provisional``, ``restated`` where any row is, null without a row of cost.
+    """
 
     def total(column: str, condition: str = "true") -> str:
         return f"cast(coalesce(sum(case when {condition} then {column} end), 0) as {MONEY})"
@@ -56,7 +66,12 @@ def tail(metric: str) -> str:
     {total("effective_cost")} as effective_cost,
     {confidences},
     {total(metric, "settlement = 'provisional'")} as provisional,
-    case when min(policy_version) = max(policy_version) then cast(min(policy_version) as varchar)
+    {total(metric, "settlement = 'restated'")} as restated,
+    case when max(case when settlement = 'restated' then 1 else 0 end) = 1 then 'restated'
+         when min(settlement) = max(settlement) then min(settlement)
+         when min(settlement) is not null then 'partly provisional' end as status,
+    case when min(policy_version) is null then ''
+         when min(policy_version) = max(policy_version) then cast(min(policy_version) as varchar)
          else concat(min(policy_version), ' to ', max(policy_version)) end as policy_versions"""
 
 
@@ -72,12 +87,15 @@ MOST_SHOWN = 50
 ON_TERMINAL = ("unallocated", "provisional", "policy_versions")
 """Of the tail, what a terminal is wide enough for, beside both costs."""
 
+ONLY_IN_FILES = ("restated", "status")
+"""Of the tail, what CSV, JSON and Parquet say beyond the confidences."""
+
 
 def table_lines(rows: pa.Table) -> Iterator[str]:
     """Aligned text; whole columns that are empty are left out."""
     import pyarrow as pa
 
-    left_out = {*CONFIDENCES, *ON_TERMINAL} - set(ON_TERMINAL)
+    left_out = {*CONFIDENCES, *ONLY_IN_FILES} - set(ON_TERMINAL)
     names = [
         name for name in rows.column_names
         if name not in left_out and rows[name].null_count < rows.num_rows

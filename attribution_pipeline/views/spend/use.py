@@ -39,13 +39,15 @@ LEAST_SHARE = Decimal("0.002")
 
 @dataclass(frozen=True)
 class Unused:
-    """A scheduled workflow's cost for tenants of whom no outcome says that they used its output."""
+    """A scheduled workflow's cost up to a day for tenants of whom no outcome says that they used its
+    output."""
 
     workflow_id: str
     currency: str
     cost: Decimal
     tenants: int
     of_tenants: int
+    until: date
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,12 @@ class Outrun:
     newer: tuple[date, date]
 
 
-def unused_jobs(db: Session, metric: str, scheduled: Sequence[str]) -> list[Unused]:
-    """Of workflows that match a pattern of ``scheduled`` (``nightly-*``), dearest first.
+def unused_jobs(db: Session, metric: str, scheduled: Sequence[str], until: date) -> list[Unused]:
+    """Of workflows that match a pattern of ``scheduled`` (``nightly-*``), dearest first; what they cost
+    up to ``until``.
 
     Reads ``spend_daily`` and ``outcomes_daily``. A job is used by a tenant where one useful outcome of
-    the open days is joined to its calls.
+    the open days is joined to its calls: open some days after ``until``, outcomes come later.
     """
     if not db.rows("select outcomes from outcomes_daily limit 1"):
         return []
@@ -77,7 +80,9 @@ def unused_jobs(db: Session, metric: str, scheduled: Sequence[str]) -> list[Unus
     )
     cost: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     tenants: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for workflow, tenant, currency, amount in db.rows(sql_text("jobs").format(metric=metric)):
+    for workflow, tenant, currency, amount in db.rows(
+        sql_text("jobs").format(metric=metric, until=until)
+    ):
         if not any(fnmatchcase(workflow, pattern) for pattern in scheduled):
             continue
         is_used = (workflow, tenant) in used
@@ -86,19 +91,20 @@ def unused_jobs(db: Session, metric: str, scheduled: Sequence[str]) -> list[Unus
             cost[workflow, currency] += amount
     found = [
         Unused(workflow, currency, amount, tenants[workflow, currency].count(False),
-               len(tenants[workflow, currency]))
+               len(tenants[workflow, currency]), until)
         for (workflow, currency), amount in cost.items() if amount > 0
     ]  # fmt: skip
     return sorted(found, key=lambda one: (-one.cost, one.workflow_id, one.currency))
 
 
-def outrun_features(db: Session, metric: str) -> list[Outrun]:
-    """Features whose cost per useful outcome grew from the older to the newer half of the open days,
-    dearest first. Idle and overhead follow other costs and are left out.
+def outrun_features(db: Session, metric: str, until: date) -> list[Outrun]:
+    """Features whose cost per useful outcome grew from the older to the newer half of the open days up
+    to ``until``, dearest first. Idle and overhead follow other costs and are left out.
 
     Reads ``spend_daily`` and ``outcomes_daily``.
     """
-    days = [day for (day,) in db.rows("select distinct charge_date from spend_daily order by 1")]
+    recorded = db.rows("select distinct charge_date from spend_daily order by 1")
+    days = [day for (day,) in recorded if day <= until]
     half = len(days) // 2
     half -= half % WEEK if half >= WEEK else 0
     if not half:

@@ -1,5 +1,6 @@
 -- Routes and token kinds. Charges of one slice are divided by the same tokens, so the tokens of a
 -- slice are those of its widest charge: a correction beside its usage does not count them again.
+-- Charges of one slice have their denominator in common.
 -- in:  ledger
 -- out: grain: provider, model, surface, token kind, currency
 with told as (
@@ -9,14 +10,14 @@ with told as (
         select provider, model, surface, token_kind, billing_currency, max(tokens) as tokens
         from (
             select provider, model, surface, token_kind, billing_currency, charge_date, charge_id,
-                   billing_account_id, sub_account_id, region, sum(driver_quantity) as tokens
+                   driver_total, sum(driver_quantity) as tokens
             from ledger
             where method = 'meter' and leg in ('own', 'open')
             group by provider, model, surface, token_kind, billing_currency, charge_date, charge_id,
-                     billing_account_id, sub_account_id, region
+                     driver_total
         )
         group by provider, model, surface, token_kind, billing_currency, charge_date,
-                 billing_account_id, sub_account_id, region
+                 driver_total
     )
     group by provider, model, surface, token_kind, billing_currency
 ),
@@ -30,7 +31,8 @@ spent as (
 select
     s.provider, s.model, s.surface, s.token_kind, t.tokens,
     s.billing_currency, s.billed_cost, s.effective_cost, s.metered, s.allocated, s.estimated,
-    s.unallocated, s.provisional, s.policy_versions
+    s.unallocated, s.provisional, s.restated, s.status,
+    s.policy_versions
 from spent s
 left join told t on t.provider is not distinct from s.provider
     and t.model is not distinct from s.model and t.surface is not distinct from s.surface

@@ -44,11 +44,12 @@ def page(view: View) -> Page:
     table = sheet(
         "budgets", "Every budget", rows,
         [
-            Column("reservation"), Column("scope"), Column("state"),
+            Column("reservation"), Column("scope"), Column("state", words=STATES),
             Column("reserved", "reserved", "money"),
             Column("attributed_to_date", "to date", "money"),
             Column("provisional", "provisional", "money"),
-            Column("forecast", "expected", "money"), Column("breach_day", "over on", "day"),
+            Column("forecast", "expected", "money"), Column("currency"),
+            Column("breach_day", "over on", "day"),
         ],
         empty=EMPTY,
     )  # fmt: skip
@@ -57,7 +58,7 @@ def page(view: View) -> Page:
         [
             Column("reservation"), Column("gateway"), Column("counted_at", "counted at", "instant"),
             Column("counted", "counted", "money"), Column("ledger_low", "ledger", "money"),
-            Column("drift", "apart", "signed"),
+            Column("drift", "apart", "signed"), Column("currency"),
         ],
         note="A gateway counts calls at list price; the ledger has what was billed.",
         empty="No gateway delivers counters.",
@@ -76,11 +77,9 @@ def _bar(status: Status) -> dict[str, Any]:
         "name": one.called,
         "scope": one.scope.text,
         "state": status.state,
-        "said": STATES[status.state],
         "sentence": reservation_tables.sentence(status),
         "reserved": reserved,
         "spent": spent,
-        "expected": status.forecast,
         "currency": one.currency,
         "spent_share": amounts.share(spent, widest),
         "settled_share": amounts.share(spent - status.provisional, widest),
@@ -88,7 +87,6 @@ def _bar(status: Status) -> dict[str, Any]:
         "limit_share": amounts.share(reserved, widest) if reserved else None,
         "first": one.period_start,
         "last": one.period_end - timedelta(days=1),
-        "explained": status.explained,
     }
 
 

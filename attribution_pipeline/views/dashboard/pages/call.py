@@ -8,7 +8,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline.model.tokens import BUCKETS
 from attribution_pipeline.views.dashboard import asked
@@ -17,11 +16,14 @@ from attribution_pipeline.views.dashboard.place import word
 from attribution_pipeline.views.dashboard.sheets import (
     Column,
     Sheet,
+    each_in_currency,
+    in_currency,
     merged_tail,
+    others_said,
     sheet,
     with_word_tail,
 )
-from attribution_pipeline.views.dashboard.view import Page, View, packet_command
+from attribution_pipeline.views.dashboard.view import NotThere, Page, View, packet_command
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,14 +39,15 @@ def page(view: View) -> Page:
     number, day = view.integer("call"), view.place.day
     found = asked.call(view.books, day, number) if number is not None and day else None
     if found is None or number is None or day is None:
-        raise Refusal(
+        raise NotThere(
             "there is no such call", where=f"call {view.query.get('call', '')}",
             remedy="go back to its workflow: a day that was recorded anew keeps its calls' numbers, "
             "a call that is gone was merged into another",
         )  # fmt: skip
     place = view.place
-    rows = asked.call_rows(view.books, day, found)
     metric = view.metric
+    every = asked.call_rows(view.books, day, found)
+    rows = in_currency(every, place.currency)
     data = with_word_tail(rows, metric)
     costs = sheet(
         "charges_of_call", "What it cost, and the charges that paid for it", data,
@@ -53,7 +56,8 @@ def page(view: View) -> Page:
             Column("weight", "its part", "count"), Column("driver_total", "of all", "count"),
             Column("driver_unit", "unit"), Column(metric, "cost", "money"),
         ],
-        metric=metric, href=lambda row: place.on(row["charge_date"]).url(
+        metric=metric, note=others_said(every, metric, place.currency),
+        href=lambda row: place.on(row["charge_date"]).url(
             "charge", charge=row["charge_id"], call=number
         ),
         empty="No charge of the bill has been divided among calls like this one.",
@@ -68,7 +72,6 @@ def page(view: View) -> Page:
         "call": found,
         "cost": total[metric],
         "billed": total["billed_cost"],
-        "effective": total["effective_cost"],
         "tail_of": merged_tail(data.to_pylist(), metric),
         "tokens": [(word(name), found[name]) for name in BUCKETS if found[name]],
         "who": [(word(name), found[name]) for name in WHO],
@@ -84,13 +87,15 @@ def page(view: View) -> Page:
 def _listed(view: View, number: int, outcomes: pa.Table) -> Sheet:
     """What came of the call."""
     place = view.place
+    mine = each_in_currency(outcomes, place.currency, lambda row: row["outcome"])
     return sheet(
-        "outcomes_of_call", "What came of it", outcomes,
+        "outcomes_of_call", "What came of it", mine,
         [
             Column("kind"), Column("observed_at", "observed", "instant"), Column("value", "value", "number"),
             Column("useful", "useful", "yes"), Column("operations", "calls behind it", "count"),
             Column(view.metric, "cost of all of them", "money"),
         ],
+        note=others_said(outcomes, view.metric, place.currency),
         href=lambda row: place.url("outcome", call=number, outcome=row["outcome"]),
         empty="No outcome was recorded for this call.",
     )  # fmt: skip

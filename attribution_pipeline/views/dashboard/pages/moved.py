@@ -9,12 +9,11 @@ import shlex
 from datetime import date, timedelta
 from typing import Any
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.money import to_decimal
 from attribution_pipeline.views.dashboard import asked, plots
 from attribution_pipeline.views.dashboard.place import day_of, month_before, month_end
 from attribution_pipeline.views.dashboard.sheets import Column, in_currency, sheet
-from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.dashboard.view import NotThere, Page, View
 from attribution_pipeline.views.explain import GROUPS, PARTS, explain, opened, read_period
 from attribution_pipeline.views.explain.observed import observed
 from attribution_pipeline.views.explain.periods import notes
@@ -27,6 +26,8 @@ PERIODS = 2
 
 BY = "by"
 
+BOUNDS = ("from", "to", "against", "until")
+"""Query keys of this period and of the one that it is held against."""
 
 Days = tuple[date, date]
 """The first and the last day of a period."""
@@ -91,16 +92,21 @@ def _explained(
         "notes": notes(then, this),
         "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
         "small": small,
-        "change": to_decimal(total.change),
     }
 
 
 def _periods(view: View) -> tuple[Days, Days] | None:
     """This period and the one before it: from the URL, else the newest day against the same weekday
     before, or the day before. None where there is nothing to compare."""
-    said = [day_of(view.query.get(name, "")) for name in ("from", "to", "against", "until")]
-    named = [day for day in said if day is not None]
-    if len(named) == len(said):
+    said = {name: day_of(view.query.get(name, "")) for name in BOUNDS}
+    named = [day for day in said.values() if day is not None]
+    if any(view.query.get(name) for name in BOUNDS):
+        missing = [name for name, day in said.items() if day is None]
+        if missing:
+            raise NotThere(
+                "a comparison needs the first and the last day of both periods",
+                where=", ".join(missing), remedy="give all of " + ", ".join(BOUNDS),
+            )  # fmt: skip
         now, before = (named[0], named[1]), (named[2], named[3])
         _require_comparable(now, before)
         return now, before
@@ -114,12 +120,12 @@ def _periods(view: View) -> tuple[Days, Days] | None:
 
 def _require_comparable(now: Days, before: Days) -> None:
     if now[0] > now[1] or before[0] > before[1]:
-        raise Refusal(
+        raise NotThere(
             "a period ends before it begins", where="from, to, against, until",
             remedy="give the earlier day first",
         )  # fmt: skip
     if max(now[1] - now[0], before[1] - before[0]) >= timedelta(days=MOST_DAYS):
-        raise Refusal(
+        raise NotThere(
             f"a page compares up to {MOST_DAYS} days with {MOST_DAYS}",
             where=f"{now[0]} to {now[1]} against {before[0]} to {before[1]}",
             remedy=f"attribution explain --from {now[0]} --to {now[1]} "

@@ -8,11 +8,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.views.dashboard import asked
 from attribution_pipeline.views.dashboard.call_outcomes import calls_of_outcome, outcomes_of_call
-from attribution_pipeline.views.dashboard.sheets import Column, merged_tail, sheet
-from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.dashboard.sheets import (
+    Column,
+    each_in_currency,
+    merged_tail,
+    others_said,
+    sheet,
+)
+from attribution_pipeline.views.dashboard.view import NotThere, Page, View
 
 
 def page(view: View) -> Page:
@@ -26,18 +31,22 @@ def page(view: View) -> Page:
         assert found is not None, "it was waited for"
         rows = [row for row in found.to_pylist() if row["outcome"] == wanted]
     if call is None or day is None or not rows:
-        raise Refusal(
+        raise NotThere(
             "there is no such outcome", where=f"outcome {wanted}", remedy="go back to its call"
         )
-    calls = calls_of_outcome(view.books, day, call, wanted)
-    metric = view.metric
+    every = calls_of_outcome(view.books, day, call, wanted)
+    metric = view.books.metric  # what ``call_outcomes`` sums by
+    currency = view.place.currency
+    calls = each_in_currency(
+        every, currency, lambda row: (row["charge_date"], row["operation_number"])
+    )
     behind = sheet(
         "calls_of_outcome", "Calls behind it", calls,
         [
             Column("started_at", "started", "instant"), Column("model"), Column("agent"),
             Column(metric, "cost", "money"),
         ],
-        metric=metric,
+        metric=metric, note=others_said(every, metric, currency),
         href=lambda row: view.place.on(row["charge_date"]).url(
             "call", call=row["operation_number"]
         ),

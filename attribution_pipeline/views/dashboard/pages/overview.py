@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.views import tie_out
 from attribution_pipeline.views.dashboard import asked
@@ -16,6 +16,11 @@ from attribution_pipeline.views.dashboard.place import month_before
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, in_currency, sheet, where
 from attribution_pipeline.views.dashboard.view import Page, View
 from attribution_pipeline.views.reasons import remedy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from attribution_pipeline.attribution.engine import Session
 
 REASONS_SHOWN = 6
 
@@ -76,14 +81,11 @@ def tied(view: View) -> dict[str, Any] | None:
     column = sums.get((view.place.currency or "", view.metric))
     if column is None:
         return None
-    billed = sums.get((view.place.currency or "", "billed_cost"), column)
     return {
         "billed": column["billed"],
-        "invoice": billed["billed"],
         "difference": column["difference"],
         "parts": [(name.replace("_", " "), column[name], PARTS[name])
                   for name in tie_out.PARTS if column[name]],
-        "days": len(view.days),
     }  # fmt: skip
 
 
@@ -106,15 +108,17 @@ def unattributed(view: View, total: Decimal) -> Sheet:
 
 def standing_out(view: View) -> Sheet | None:
     """What somebody should read first, dearest first. None: it is being worked out."""
+    from attribution_pipeline.views.spend.anomalies import recorded_anomalies
     from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
 
-    newest = view.days[-1]
+    newest, books, metric = view.days[-1], view.books, view.metric
     scheduled = view.books.deployment.scheduled_workflows
-    rows = view.books.opened_later(
-        view.span, READS,
-        lambda db: as_table(highlights(db, view.metric, newest, scheduled=scheduled)), "highlights",
-        view.patience_s,
-    )  # fmt: skip
+
+    def ask(db: Session) -> pa.Table:
+        unusual, _ = recorded_anomalies(books.lake, metric, newest, compute=books.compute())
+        return as_table(highlights(db, metric, newest, unusual=unusual, scheduled=scheduled))
+
+    rows = books.opened_later(view.span, READS, ask, "highlights", view.patience_s)
     if rows is None:
         return None
     mine = in_currency(rows, view.place.currency)

@@ -30,7 +30,6 @@ def page(view: View) -> Page:
     more: dict[str, Any] = {
         "total": headline(view, total),
         "plot": trend(view, "spend"),
-        "level": word(level) if level else None,
     }
     sheets: list[Sheet] = []
     if total is not None:
@@ -86,7 +85,8 @@ def trend(view: View, page: str) -> plots.Bars | None:
                 (place if chosen else place.on(row["day"])).url(page), chosen, said,
             )
         )  # fmt: skip
-    return plots.daily(days, place.first, place.last)
+    recorded = {day for day in view.books.days() if place.first <= day <= place.last}
+    return plots.daily(days, place.first, place.last, recorded)
 
 
 def by_level(view: View, level: str, total: Decimal) -> Sheet:
@@ -100,7 +100,7 @@ def by_level(view: View, level: str, total: Decimal) -> Sheet:
     )  # fmt: skip
 
 
-def small(view: View, column: str, total: Decimal, page: str = "spend") -> Sheet | None:
+def small(view: View, column: str, total: Decimal) -> Sheet | None:
     """A place cut by one column, the dearest few; None where there is nothing to tell apart."""
     data = asked.spend_by(view.books, view.place, [column, "billing_currency"])
     if data.num_rows < 2:
@@ -108,7 +108,7 @@ def small(view: View, column: str, total: Decimal, page: str = "spend") -> Sheet
     return sheet(
         f"by_{column}", f"By {word(column)}", data,
         [Column(column), Column(view.metric, "cost", "money")], metric=view.metric, total=total,
-        href=lambda record: view.place.at(column, record[column]).url(page), most=FEW,
+        href=lambda record: view.place.at(column, record[column]).url("spend"), most=FEW,
     )  # fmt: skip
 
 
@@ -126,21 +126,23 @@ def call_day(view: View) -> date | None:
 def calls_sheet(view: View, day: date) -> Sheet:
     """Calls of a day, dearest first."""
     data = asked.calls(view.books, view.place, day)
-    on_day = view.place.on(day)
     note = (
         f"Calls of {amounts.day(day)}, dearest first. A call's cost is its part of the day's bill."
     )
     return sheet(
         "calls", "Model calls", data,
         [
-            Column("started_at", "started, UTC", "time"), Column("model"), Column("agent"),
+            Column("started_at", "started, UTC", "time", missing="ended the next day"),
+            Column("model"), Column("agent"),
             Column("input_tokens", "input", "count", "tokens"),
             Column("cached_tokens", "of it cached", "count", "tokens"),
             Column("output_tokens", "output", "count", "tokens"),
             Column(view.metric, "cost", "money"),
         ],
         metric=view.metric, note=note, most=CALLS_SHOWN,
-        href=lambda record: on_day.url("call", call=record["operation_number"]),
+        href=lambda record: view.place.on(record["called_on"]).url(
+            "call", call=record["operation_number"]
+        ) if record["called_on"] is not None else None,
         empty="No call of this day has a part of this cost: it is shared, or nobody saw the calls.",
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attribution_pipeline.views.dashboard import amounts
 from attribution_pipeline.views.dashboard.books import sql_text
@@ -23,11 +23,8 @@ from attribution_pipeline.views.dashboard.sheets import (
 from attribution_pipeline.views.dashboard.view import Page, View, step_down
 from attribution_pipeline.views.spend import VIEWS, spend_view
 from attribution_pipeline.views.spend import View as SpendView
-from attribution_pipeline.views.spend.derived import quotient
+from attribution_pipeline.views.spend.derived import QUANTUM, quotient
 from attribution_pipeline.views.spend.table import tail
-
-if TYPE_CHECKING:
-    pass
 
 KINDS: Mapping[str, str] = {
     "calls": "count", "retries": "count", "traces": "count", "longest_chain": "count",
@@ -43,9 +40,6 @@ TITLES: Mapping[str, str] = {
     "retry_cost": "of retries", "cache_saving": "cache saved",
 }  # fmt: skip
 
-DIGITS = Decimal("0.000001")
-"""Of a quotient, which is rounded once."""
-
 MOST_WITH_SHARES = 5
 """Columns of a view beside which there is room for a share."""
 
@@ -59,6 +53,12 @@ EMPTY: Mapping[str, str] = {
     "backlog": "Nothing to label: everything is attributed.",
     "platform": "No shared pool costs anything in this period.",
 }
+
+OVERLAPPING: Mapping[str, str] = {
+    "business": "A call counts once a day of outcomes and kind: one with outcomes of two kinds, or on "
+    "two days, is in each. So the rows have no total; it is cost that stands in the ledger already.",
+}
+"""Views whose rows do not add up, and why."""
 
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "model": ("model", "token_kind"), "backlog": ("resource_id", "service"),
@@ -82,17 +82,19 @@ def page(view: View) -> Page:
         view.span, spec.reads, lambda db: spend_view(db, view.page, metric), view.page
     )
     rows = in_currency(rows, view.place.currency)
+    adds_up = view.page not in OVERLAPPING
     total = sum((cost for cost in rows[metric].to_pylist() if cost is not None), Decimal(0))
     table = sheet(
         view.page, spec.title, rows, _columns(spec, metric), metric=metric,
-        total=None if len(spec.keys) + len(spec.measures) > MOST_WITH_SHARES else total,
+        total=total if adds_up and len(spec.keys) + len(spec.measures) <= MOST_WITH_SHARES else None,
         href=lambda record: _href(view.place, spec, record),
         empty=EMPTY.get(view.page, "Nothing was recorded in this period."),
     )  # fmt: skip
     more = {
         "question": spec.question,
-        "total": total,
-        "is_part": view.page in ("platform", "backlog", "business"),
+        "total": total if adds_up else None,
+        "overlaps": OVERLAPPING.get(view.page, ""),
+        "is_part": view.page in ("platform", "backlog", "model"),
         "bars": _bars(view, spec, rows.to_pylist()[:WIDTHS]),
         "stack": BREAKDOWN.get(view.page, CONFIDENCES),
         "empty": table.empty if not rows.num_rows else "",
@@ -102,7 +104,7 @@ def page(view: View) -> Page:
 
 
 def _kinds(view: View) -> Sheet:
-    """What a useful outcome of each kind costs."""
+    """What a useful outcome of each kind costs. Each call counts once a day of outcomes and kind."""
     import pyarrow as pa
 
     metric = view.metric
@@ -112,7 +114,7 @@ def _kinds(view: View) -> Sheet:
     )
     rows = in_currency(rows, view.place.currency)
     each = [
-        quotient(cost, Decimal(useful), DIGITS)
+        quotient(cost, Decimal(useful), QUANTUM)
         for cost, useful in zip(rows[metric].to_pylist(), rows["useful"].to_pylist(), strict=True)
     ]
     money = pa.decimal128(38, 12)

@@ -2,9 +2,7 @@
 -- in:  spend
 -- out: grain: day
 select day,
-    {tail},
-    cast(coalesce(sum(case when settlement = 'restated' then {metric} end), 0) as decimal(38, 12))
-        as restated
+    {tail}
 from spend
 where {where}
 group by day

@@ -1,4 +1,6 @@
--- Outcomes by kind, with what the calls behind them cost: each call once a day and kind.
+-- Outcomes by kind, with what the calls behind them cost: each call once a day of outcomes and kind.
+-- Kinds do not add up: a call with outcomes of two kinds is in both. One with outcomes on two days is
+-- counted on both.
 -- in:  outcomes_daily, outcome_costs_daily
 -- out: grain: kind, currency
 with counted as (
@@ -15,7 +17,7 @@ spent as (
     group by kind, billing_currency
 )
 select n.kind, n.outcomes, n.useful, n.unmatched, s.billing_currency, s.billed_cost, s.effective_cost, s.metered, s.allocated, s.estimated,
-       s.unallocated, s.provisional, s.policy_versions
+       s.unallocated, s.provisional, s.restated, s.status, s.policy_versions
 from counted n
 left join spent s on s.kind = n.kind
 order by s.{metric} desc nulls last, n.kind, s.billing_currency

@@ -2,9 +2,7 @@
 -- in:  ledger of the day
 -- out: grain: component, service, resource, pool, charge
 select component, service, resource_id, pool, driver, charge_id, billing_currency,
-       {tail},
-       cast(coalesce(sum(case when settlement = 'restated' then {metric} end), 0) as decimal(38, 12))
-           as restated
+       {tail}
 from ledger
 where basis <> 'operations' and {where}
 group by component, service, resource_id, pool, driver, charge_id, billing_currency

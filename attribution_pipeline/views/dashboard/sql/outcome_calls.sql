@@ -1,10 +1,8 @@
 -- Calls behind one outcome, in the order in which they ran.
 -- in:  links, published, costs (relations of `views.outcomes`)
--- out: grain: call, currency; the common tail and `restated`
+-- out: grain: call, currency; the common tail
 select p.charge_date, p.operation_number, p.started_at, p.model, p.agent, c.billing_currency,
-    {tail},
-    cast(coalesce(sum(case when settlement = 'restated' then {metric} end), 0) as decimal(38, 12))
-        as restated
+    {tail}
 from links l
 join published p on p.charge_date = l.charge_date and p.operation_number = l.operation_number
 left join costs c on c.charge_date = l.charge_date and c.operation_number = l.operation_number

@@ -6,20 +6,37 @@ function applied(theme) {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 }
 try { applied(localStorage.getItem(KEY)); } catch { /* a browser that keeps nothing */ }
-const AGAIN_MS = 250;
-async function late() {
-  if (!document.querySelector("[data-later]")) return;
-  const answer = await fetch(location.href);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const waits of document.querySelectorAll("[data-later]")) {
-    const found = page.getElementById(waits.id);
-    if (found && !found.hasAttribute("data-later")) waits.replaceWith(found);
-    if (!found) { location.reload(); return; }
+const AGAIN_MS = 250, SLOWEST_MS = 5000, TRIES = 60;
+async function late(wait = AGAIN_MS, left = TRIES) {
+  const waiting = document.querySelectorAll("[data-later]");
+  if (!waiting.length) return;
+  const say = (text) => {
+    for (const waits of waiting) (waits.querySelector(".empty") || waits).textContent = text;
+  };
+  let page = null;
+  try {
+    const answer = await fetch(location.href);
+    const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const problem = answer.ok ? null : read.querySelector("h1");
+    if (problem) { say(problem.textContent); return; }
+    if (answer.ok) page = read;
+  } catch { /* the server is not there just now */ }
+  if (page) {
+    for (const waits of waiting) {
+      const found = page.getElementById(waits.id);
+      if (!found) { location.reload(); return; }
+      if (found.hasAttribute("data-later")) continue;
+      found.setAttribute("aria-live", "polite");
+      waits.replaceWith(found);
+    }
+  } else {
+    say(`the dashboard did not answer: ${left > 1 ? "asking again" : "load the page again"}`);
   }
-  setTimeout(late, AGAIN_MS);
+  const longer = Math.min(wait * (page ? 1.25 : 2), SLOWEST_MS);
+  if (left > 1 || page) setTimeout(() => late(longer, page ? TRIES : left - 1), longer);
 }
 document.addEventListener("DOMContentLoaded", () => {
-  setTimeout(late, AGAIN_MS);
+  setTimeout(() => late(), AGAIN_MS);
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
     button.addEventListener("click", () => {
       const root = document.documentElement;
@@ -30,8 +47,18 @@ document.addEventListener("DOMContentLoaded", () => {
       try { localStorage.setItem(KEY, root.dataset.theme); } catch { /* for this page only */ }
     });
   }
+  // a choice with the pointer goes there; one with the keyboard waits for the button, since every press
+  // of an arrow key is a change
   for (const select of document.querySelectorAll("[data-submit]")) {
-    select.addEventListener("change", () => select.form.submit());
+    const go = select.form.querySelector("[data-go]");
+    let keyed = false;
+    go.hidden = true;
+    select.addEventListener("keydown", (event) => { keyed = event.key !== "Tab"; });
+    select.addEventListener("pointerdown", () => { keyed = false; });
+    select.addEventListener("change", () => {
+      if (keyed) go.hidden = false;
+      else select.form.submit();
+    });
   }
   for (const button of document.querySelectorAll("[data-copy]")) {
     if (!navigator.clipboard) continue;

@@ -1,5 +1,7 @@
 -- Outcomes by kind, feature and tenant, and what the operations behind them cost: each once a day of
--- outcomes, useful or not. What no recorded operation answers to stands without feature and tenant.
+-- outcomes and kind, useful or not. One with outcomes of two kinds, or on two days, is counted for
+-- each, so the rows have no total. What no recorded operation answers to stands without feature and
+-- tenant.
 -- in:  outcomes_daily, outcome_costs_daily
 -- out: grain: kind, feature, tenant, currency; the counts are the group's, whatever the currency
 with counted as (
