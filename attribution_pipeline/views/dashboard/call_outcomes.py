@@ -68,10 +68,8 @@ def _opened(
         numbers = [
             row["outcome_number"] for row in rows.to_pylist() if row["outcome"] == outcome
         ] or [0]
-        text = sql_text("outcome_calls")
-        return db.table(
-            text.format(outcome=numbers[0], metric=books.metric, tail=tail(books.metric))
-        )
+        metric, text = books.metric_of(day, day), sql_text("outcome_calls")
+        return db.table(text.format(outcome=numbers[0], metric=metric, tail=tail(metric)))
 
 
 def _near(books: Books, day: date, trace: str) -> pa.Table:

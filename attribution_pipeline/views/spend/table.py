@@ -26,10 +26,6 @@ SQL = Path(__file__).parent / "sql"
 
 MONEY = "decimal(38, 12)"
 
-PICKED = "s.provisional, s.policy_versions"
-PICKED_WHOLE = "s.provisional, s.restated, s.status, s.policy_versions"
-"""What a view that joins its sums to something else picks of the tail, and all that it is given."""
-
 CENT, SMALL = Decimal("0.01"), Decimal("0.000001")
 """What a terminal shows of amounts from 1 on, and of smaller ones."""
 
@@ -42,9 +38,8 @@ def spend_view(db: Session, name: str, metric: str) -> pa.Table:
     and restated; ``status`` (``tail``); ``policy_versions`` as text, ``3`` or ``2 to 3``. Amounts are
     exact.
     """
-    text = sql_text(name).replace(PICKED, PICKED_WHOLE)
     rows = db.table(
-        text.format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
+        sql_text(name).format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
     )
     return with_quotients(name, rows, metric)
 

@@ -35,7 +35,7 @@ def page(view: View) -> Page:
             "there is no such outcome", where=f"outcome {wanted}", remedy="go back to its call"
         )
     every = calls_of_outcome(view.books, day, call, wanted)
-    metric = view.books.metric  # what ``call_outcomes`` sums by
+    metric = view.books.metric_of(day, day)  # what ``call_outcomes`` sums by
     currency = view.place.currency
     calls = each_in_currency(
         every, currency, lambda row: (row["charge_date"], row["operation_number"])

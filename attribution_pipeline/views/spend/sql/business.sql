@@ -24,7 +24,7 @@ spent as (
 select
     n.kind, n.feature, n.tenant_id, n.outcomes, n.useful, n.unmatched, n.value, s.not_useful_cost,
     s.billing_currency, s.billed_cost, s.effective_cost, s.metered, s.allocated, s.estimated,
-    s.unallocated, s.provisional, s.policy_versions
+    s.unallocated, s.provisional, s.restated, s.status, s.policy_versions
 from counted n
 left join spent s on s.kind = n.kind and s.feature is not distinct from n.feature
     and s.tenant_id is not distinct from n.tenant_id

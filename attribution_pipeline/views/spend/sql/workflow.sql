@@ -21,7 +21,7 @@ select
     coalesce(c.calls, 0) as calls, coalesce(c.retries, 0) as retries, s.retry_cost,
     coalesce(c.traces, 0) as traces, coalesce(c.longest_chain, 0) as longest_chain,
     s.billing_currency, s.billed_cost, s.effective_cost, s.metered, s.allocated, s.estimated,
-    s.unallocated, s.provisional, s.policy_versions
+    s.unallocated, s.provisional, s.restated, s.status, s.policy_versions
 from spent s
 left join called c on c.workflow_id is not distinct from s.workflow_id
     and c.task is not distinct from s.task and c.agent is not distinct from s.agent
