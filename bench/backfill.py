@@ -4,13 +4,15 @@ Belongs here: the recorded company, the two ways to bring its days under a polic
 day's cost (``day``), rounds (``rounds``).
 
 Every turn publishes a policy version that moves rows of every day, and brings all days under it:
-headless through Dagster, as ``attribution run`` does, with every check; or by the engine alone
+headless through Dagster, as ``attribution run`` does, with every check, one day after another or as many at
+once as the machine has cores; or by the engine alone
 (``record_day``: evidence looked up, reconciled, committed). What is imported before the clock starts
 is the same for both; what a process of ``attribution run`` imports has a work of its own (``start``).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -61,17 +63,27 @@ def publish(folder: str, version: str = "") -> dict[str, Any]:
 
 def dagster(folder: str, days: str) -> Program:
     """As ``attribution run`` brings days under the policy in force."""
+    return _run(folder, int(days), 1)
+
+
+def at_once(folder: str, days: str) -> Program:
+    """The same with ``--days-at-once``, a process for each core. What they import is on the clock."""
+    return _run(folder, int(days), os.cpu_count() or 1)
+
+
+def _run(folder: str, days: int, days_at_once: int) -> Program:
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.orchestration.run import run_days
 
-    last = FIRST_DAY + timedelta(days=int(days) - 1)
+    last = FIRST_DAY + timedelta(days=days - 1)
 
     def through() -> None:
-        report = run_days(load_deployment(Path(folder) / "attribution.yaml"), FIRST_DAY, last)
+        deployment = load_deployment(Path(folder) / "attribution.yaml")
+        report = run_days(deployment, FIRST_DAY, last, days_at_once=days_at_once)
         if report.failures:
             raise SystemExit("\n".join(report.failures))
 
-    return _timed(folder, int(days), through)
+    return _timed(folder, days, through)
 
 
 def engine(folder: str, days: str) -> Program:

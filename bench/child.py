@@ -31,7 +31,7 @@ TIMED = {
         "opencost_json",
     ),
     "late": ("late", "whole"),
-    "backfill": ("dagster", "engine"),
+    "backfill": ("dagster", "at_once", "engine"),
     "views": ("ours", "scan"),
     "start": ("definitions", "dagster", "help", "python"),
 }  # fmt: skip

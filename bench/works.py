@@ -137,23 +137,27 @@ def _late(kind: str) -> Callable[[Path, int, bool], Match]:
     return match
 
 
-def _backfill(data: Path, days: int, quick: bool) -> Match:
-    spans = QUICK_SPANS_OF_A_DAY if quick else SPANS_OF_A_BACKFILL_DAY
-    name = f"backfill-{days}-{spans}"
-    place, facts = prepared(data, name, "backfill.prepare", str(days), str(spans))
-    revised: dict[str, Any] = {}
+def _backfill(ours: str) -> Callable[[Path, int, bool], Match]:
+    def match(data: Path, days: int, quick: bool) -> Match:
+        spans = QUICK_SPANS_OF_A_DAY if quick else SPANS_OF_A_BACKFILL_DAY
+        name = f"backfill-{days}-{spans}"
+        place, facts = prepared(data, name, "backfill.prepare", str(days), str(spans))
+        revised: dict[str, Any] = {}
 
-    def publish(program: str) -> None:
-        must("backfill.publish", str(place))
+        def publish(program: str) -> None:
+            must("backfill.publish", str(place))
 
-    def keep(found: Round) -> None:
-        revised.update({program: one["revised"] for program, one in found.items()})
+        def keep(found: Round) -> None:
+            good = {program: one for program, one in found.items() if "failed" not in one}
+            revised.update({program: one["revised"] for program, one in good.items()})
 
-    return Match(
-        "backfill.dagster", ("backfill.engine",), (str(place), str(days)),
-        (place / "lake" / ".staging",),
-        before=publish, after=keep, facts={**facts, "revised_rows": revised},
-    )  # fmt: skip
+        return Match(
+            f"backfill.{ours}", ("backfill.engine",), (str(place), str(days)),
+            (place / "lake" / ".staging",),
+            before=publish, after=keep, facts={**facts, "revised_rows": revised},
+        )  # fmt: skip
+
+    return match
 
 
 def _view(question: str) -> Callable[[Path, int, bool], Match]:
@@ -181,7 +185,8 @@ WORKS: dict[str, Work] = {
     "landing-opencost": Work("pods", (50_000,), 500, _landing("opencost", "opencost", "opencost_json")),
     "day": Work("spans", DAY_SIZES, 5_000, _day),
     **{f"late-{kind}": Work("spans", (1_000_000,), 8_000, _late(kind)) for kind in LATE_KINDS},
-    "backfill": Work("days", (90, 365), 2, _backfill),
+    "backfill": Work("days", (90, 365), 2, _backfill("dagster")),
+    "backfill-at-once": Work("days", (90, 365), 2, _backfill("at_once")),
     **{f"view-{name}": Work("days", (90,), 1, _view(name)) for name in QUESTIONS},
     "start-definitions": Work("processes", (3,), 3, _start("definitions", "dagster")),
     "start-help": Work("processes", (3,), 3, _start("help", "python")),

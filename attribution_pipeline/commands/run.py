@@ -32,6 +32,14 @@ def run(
             help="Let the policy in force reach back over closed periods too. The ledger says so.",
         ),
     ] = False,
+    days_at_once: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Days that are computed beside each other, each in a process with the deployment's "
+            "limits of memory and threads for itself.",
+        ),
+    ] = 1,
     config: Config = None,
 ) -> None:
     """Land what is new, compute each day, record it, and print the tie-out.
@@ -54,7 +62,7 @@ def run(
     from attribution_pipeline.orchestration.run import run_days
     from attribution_pipeline.views import tie_out
 
-    report = run_days(deployment, first, last, typer.echo, force=force)
+    report = run_days(deployment, first, last, typer.echo, force=force, days_at_once=days_at_once)
     if report.tie_out:
         typer.echo("")
         for line in tie_out.lines(report.tie_out):

@@ -75,6 +75,11 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """The mapping in the file at ``path``. Raises Refusal with file and line."""
+    return parse_document(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The file's text, a mark at its beginning left out. Raises Refusal with file and line."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -88,13 +93,12 @@ def read_document(path: Path) -> Document:
             remedy="it must be a file that this user may read",
         ) from None
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Refusal(
             "is not UTF-8 text", where=f"{path}:{line}", remedy="save the file as UTF-8"
         ) from None
-    return parse_document(text, str(path))
 
 
 def parse_document(text: str, path: str) -> Document:

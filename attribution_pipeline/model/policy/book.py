@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.policy.document import Policy
 from attribution_pipeline.model.strict import validated
-from attribution_pipeline.model.yaml_lines import parse_document, read_document
+from attribution_pipeline.model.yaml_lines import parse_document, read_text
 
 SUFFIXES = (".yaml", ".yml")
+
+MOST_KEPT = 256
+"""Files whose reading a process keeps, by their text: a run over a year asks for them with every day."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,12 @@ def load_policy(path: Path) -> tuple[Policy, str]:
 
 def load_published(path: Path) -> Published:
     """The policy in a file, and the place that gives its number. Raises Refusal as above."""
-    document = read_document(Path(path))
+    return _published(read_text(Path(path)), str(path))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _published(text: str, path: str) -> Published:
+    document = parse_document(text, path)
     return Published(validated(document, Policy), document.where(("version",)))
 
 

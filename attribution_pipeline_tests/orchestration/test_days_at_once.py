@@ -1,0 +1,46 @@
+"""Days of one range in processes beside each other: the books of days one after another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from attribution_pipeline.config import load_deployment
+from attribution_pipeline.lake.crash import VARIABLE
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline_tests.orchestration.deployments import DAY
+
+pytestmark = pytest.mark.heavy
+
+LAST = DAY + timedelta(days=2)
+
+
+def contents(file: Path) -> dict[str, str]:
+    """Day -> content digest of its newest state."""
+    lake = House(load_deployment(file)).lake
+    return {str(day): lake.manifest(day)["output"]["content_digest"] for day in lake.days()}
+
+
+def test_days_beside_each_other_have_the_content_of_days_one_by_one(
+    deployment_file: Path, three_days_once: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    deployment = load_deployment(deployment_file)
+
+    # of two processes and three days one has two: it dies when its second is computed
+    monkeypatch.setenv(VARIABLE, "recording.reconciled:2")
+    with pytest.raises(Refusal, match="smaller --days-at-once"):
+        run_days(deployment, DAY, LAST, days_at_once=2)
+    assert len(contents(deployment_file)) < 3
+    monkeypatch.delenv(VARIABLE)
+
+    report = run_days(deployment, DAY, LAST, told.append, days_at_once=2)
+
+    assert report.failures == []
+    assert [outcome.day for outcome in report.days] == [DAY, DAY + timedelta(days=1), LAST]
+    assert [line[:10] for line in told if line[:2] == "20"] == [str(o.day) for o in report.days]
+    assert contents(deployment_file) == contents(three_days_once / "attribution.yaml")
