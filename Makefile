@@ -12,7 +12,7 @@ MONTH ?= 30
 IMAGE ?= attribution-pipeline:0.1.0
 BASE ?=
 
-.PHONY: s3 s3-server s3-month postgres image licenses audit sbom install demo ui test check bench truth lock clean browser schedules reliability java conformance docs fuzz judges
+.PHONY: s3 s3-server s3-month postgres image licenses audit sbom install demo ui test check bench truth lock clean browser schedules reliability java conformance docs fuzz judges readme
 
 # the lock file is the whole closure, so nothing is resolved: --no-deps
 $(VENV)/installed: requirements.lock pyproject.toml $(wildcard attribution_pipeline/sources/otlp/native/*)
@@ -37,8 +37,8 @@ check: $(VENV)/installed  ## style, types, layer boundaries
 	$(BIN)/lint-imports
 
 test: check browser java postgres s3-server build/validators/installed  ## everything; fast tests first
-	$(BIN)/python -m pytest -n 2 -m "not heavy and not browser"
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "heavy or browser"
+	$(BIN)/python -m pytest -n 3 -m "not heavy and not browser"
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "heavy or browser"
 
 java:
 	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; }
@@ -102,6 +102,9 @@ build/atheris/installed: attribution_pipeline_tests/hostile/atheris.txt $(VENV)/
 
 fuzz: $(VENV)/installed $(if $(filter atheris,$(ENGINE)),build/atheris/installed)  ## 100,000 damaged objects for every parser of outside bytes; an hour. INPUTS=1000: fewer. ENGINE=atheris: guided by coverage
 	PYTHONPATH=build/atheris $(BIN)/python -m attribution_pipeline_tests.hostile.fuzz --inputs $(or $(INPUTS),100000) --engine $(or $(ENGINE),mutations) $(addprefix --target ,$(TARGETS))
+
+readme: $(VENV)/installed  ## the figures on README's first screen, from the demo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/readme_figures.py
 
 docs: $(VENV)/installed  ## the documentation site, plain files in build/site
 	$(BIN)/python scripts/write_reference.py

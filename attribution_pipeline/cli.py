@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -112,6 +112,27 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to answer
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"attribution {version('attribution_pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="The version, and nothing else."
+        ),
+    ] = False,
+) -> None:
+    """Every command stands below this one."""
+
 
 for _module in COMMAND_MODULES:
     importlib.import_module(_module).register(app)

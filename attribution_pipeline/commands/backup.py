@@ -18,14 +18,10 @@ if TYPE_CHECKING:
     from attribution_pipeline.lake.copying import Copied
     from attribution_pipeline.lake.places import Place
 
-NoCheck = Annotated[
-    bool,
-    typer.Option(
-        "--check/--no-check",
-        help="Hash in the copy what newest states and landed evidence stand on, and all logs; what is "
-        "damaged there is copied once more.",
-    ),
-]
+CHECKED = (
+    "Hash {where} what newest states and landed evidence stand on, and all logs; what is damaged there is "
+    "copied once more."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     to: Annotated[str, typer.Option("--to", metavar="PLACE", help="A folder, or s3://bucket/prefix.")],
-    check: NoCheck = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help=CHECKED.format(where="in the copy"))
+    ] = True,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Copy the deployment's storage to another place, while runs go on. Run it again to bring the copy
@@ -54,7 +52,9 @@ def backup(
 
 def restore(
     source: Annotated[str, typer.Option("--from", metavar="PLACE", help="Where `backup` copied to.")],
-    check: NoCheck = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help=CHECKED.format(where="in the storage"))
+    ] = True,
     config: Config = None,
 ) -> None:  # fmt: skip
     """Fill the deployment's storage, which must be empty, from a copy; then replay what matters.

@@ -30,7 +30,7 @@ def demo(
     spans_per_day: Annotated[int, typer.Option(min=1, help="Spans a day.")] = SPANS_PER_DAY,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same files.")] = SEED,
     first_day: Annotated[
-        date | None, typer.Option(parser=parse_day, metavar="DAY", help="Default: the simulator's.")
+        date | None, typer.Option(parser=parse_day, metavar="DAY", help="Default: 2026-10-05.")
     ] = None,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault of the telemetry to play; may be repeated.")

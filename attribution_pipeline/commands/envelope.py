@@ -42,7 +42,11 @@ From = Annotated[datetime | None, typer.Option(parser=_begin, metavar="TIME")]
 
 def register(app: typer.Typer) -> None:
     """Mount the group."""
-    group = typer.Typer(help="Keys and tokens of signed identity.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Keys and tokens of signed identity.",
+        short_help="Keys and tokens of signed identity",
+        no_args_is_help=True,
+    )
     group.command("keygen")(keygen)
     group.command("issue")(issue)
     group.command("verify")(verify)

@@ -39,7 +39,7 @@ def export(
     shape: Annotated[str, typer.Argument(metavar="SHAPE", help="focus.")] = "focus",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The folder; each version gets one inside."),
+        typer.Option("--out", metavar="DIR", help="Required: the folder; each version gets one inside."),
     ] = None,
     version: Annotated[
         str, typer.Option("--version", metavar="V,V", help="FOCUS versions: 1.2, 1.3, 1.4.")

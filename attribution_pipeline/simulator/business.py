@@ -24,6 +24,7 @@ import numpy as np
 
 from attribution_pipeline.envelope.token import read_token
 from attribution_pipeline.model.money import to_decimal, to_quanta
+from attribution_pipeline.simulator import controls
 from attribution_pipeline.simulator.company import WORKFLOWS
 from attribution_pipeline.simulator.exports import next_month
 from attribution_pipeline.simulator.truth import CURRENCY
@@ -113,6 +114,7 @@ class Business:
         self._spent: dict[date, dict[tuple[str, str, bool], int]] = {}
         (directory / "outcomes").mkdir(parents=True)
         (directory / "reservations").mkdir()
+        controls.write_controls(directory, days, rng(controls.STREAM))
 
     def outcomes(self, number: int, part: int, chunk: Chunk, ids: Ids, carried: Carried) -> None:
         """What came of a chunk's requests, written to the day's file."""

@@ -27,6 +27,8 @@ BUSINESS = """\
     - {name: budgets, uri: ./reservations}
   outcomes:
     - {name: product, uri: ./outcomes}
+  controls:
+    - {name: control-plane, uri: ./controls}
 """
 
 
@@ -37,7 +39,7 @@ scheduled_workflows: [nightly-*, hourly-sync]
 
 
 def deployment_text(first_day: date, *, business: bool = False) -> str:
-    """``attribution.yaml``; ``business``: with budgets and outcomes, and which workflows run by
+    """``attribution.yaml``; ``business``: with budgets, outcomes and a control plane, and which workflows run by
     clock."""
     billing = "\n".join(
         f"    - {{name: {name}, uri: ./bill-{name}, format: focus, delivery: {delivery}}}"

@@ -81,7 +81,8 @@ def write_company(
     Same arguments, same bytes. ``spans_per_day`` counts all spans that pods emit; about two in
     five are billed calls. ``faults`` withhold evidence (``faults.FAULTS``); truth stays what
     happened. ``scenario``: what moves a tenant's spend, from day to day; played without faults.
-    ``business``: with budgets, a gateway's counters and outcomes; all else is the same bytes.
+    ``business``: with budgets, a gateway's counters, outcomes and a control plane; all else is the
+    same bytes.
     ``progress`` gets one line a day. Raises Refusal for arguments out of range and for a
     directory that already holds something else.
     """

@@ -14,7 +14,15 @@ import pytest
 from attribution_pipeline.proof.score import thresholds
 from attribution_pipeline.proof.score.thresholds import Threshold
 from attribution_pipeline_tests.orchestration.deployments import with_value
-from attribution_pipeline_tests.proof.meter_day import MODEL, STAMPED, Call, chain, meter_day
+from attribution_pipeline_tests.proof.meter_day import (
+    HEADER,
+    LINE,
+    MODEL,
+    STAMPED,
+    Call,
+    chain,
+    meter_day,
+)
 from attribution_pipeline_tests.proof.replays import History
 from attribution_pipeline_tests.test_cli import refusal, run
 
@@ -134,6 +142,25 @@ def test_c1_fails_without_a_settled_day(tmp_path: Path) -> None:
     assert status == 1
     assert failing(found) == {"C1": "no_evidence"}
     assert "attribution close" in found["C1"]["detail"]
+
+
+def test_c1_takes_no_sample_of_an_account_that_is_open_on_a_day_that_another_settles(
+    tmp_path: Path,
+) -> None:
+    other = LINE.replace(",1111,", ",2222,").replace("Amazon Web Services", "Other Vendor")
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing" / "other.csv").write_text(f"{HEADER}\n{other}\n", encoding="utf-8")
+    close = {"issuer": "Other Vendor", "account": "2222", "period": "2026-10",
+             "status": "closed", "closed_at": "2026-11-02T00:00:00Z"}  # fmt: skip
+    (tmp_path / "closes").mkdir()
+    (tmp_path / "closes" / "other.jsonl").write_text(json.dumps(close) + "\n", encoding="utf-8")
+    history = meter_day(tmp_path, WHOLE, closed=False)
+    assert history.state().settled
+
+    run("score", "--config", tmp_path / "attribution.yaml", "--out", tmp_path / "score.json")
+    found = json.loads((tmp_path / "score.json").read_text())["verdicts"]
+    sampled = {one["route"]["provider"]: one["number"] for one in found if one["question"] == "C1"}
+    assert sampled == {"Amazon Web Services": "0 of 0", "Other Vendor": "4 of 4"}
 
 
 def test_c1_fails_where_coverage_is_out_of_tolerance(tmp_path: Path) -> None:

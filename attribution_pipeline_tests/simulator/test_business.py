@@ -33,8 +33,9 @@ def test_evidence_and_truth_are_the_same_bytes_with_it_and_without(
     business: Path, company: tuple[Path, Report]
 ) -> None:
     without, with_it = reading.digest(company[0]), reading.digest(business)
-    more = {path for path in with_it if path.partition("/")[0] in ("outcomes", "reservations")}
-    assert len(more) == 2 * DAYS + 1
+    added = ("outcomes", "reservations", "controls")
+    more = {path for path in with_it if path.partition("/")[0] in added}
+    assert len(more) == 2 * DAYS + 1 + 3
     assert set(with_it) - more == set(without)
     assert [path for path in without if with_it[path] != without[path]] == ["attribution.yaml"]
 

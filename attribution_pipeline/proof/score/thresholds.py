@@ -65,6 +65,10 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "rejected_records": Threshold(
         "tolerance.rejected_records", f"{_CHECKS}::test_a_broken_record_trips_rejected_records"
     ),
+    "awaiting_objects": Threshold(
+        "tolerance.awaiting_objects",
+        "orchestration/test_awaiting.py::test_a_bill_without_its_manifest_alerts_once_nobody_writes_it",
+    ),
     "telemetry_coverage": Threshold(
         "tolerance.telemetry_coverage",
         f"{_CHECKS}::test_coverage_and_unallocated_follow_the_policys_thresholds",

@@ -1,5 +1,6 @@
 -- Operation-charges to derive again: the first of every slice by digest, so that nobody chooses them
--- and everybody who asks again gets the same.
+-- and everybody who asks again gets the same. A day is settled when one account of it is: rows of
+-- accounts that are still open are no sample of it.
 -- in:  ledger (grain: attribution_id), operation_costs (grain: attribution_id, operation)
 -- out: sample (grain: charge_date, attribution_id, operation); at most {most} a slice
 create table sample as
@@ -14,6 +15,6 @@ from (
                         c.attribution_id, c.operation_key) as place
     from operation_costs c
     join ledger l on l.charge_date = c.charge_date and l.attribution_id = c.attribution_id
-    where c.billed_cost <> 0 or c.effective_cost <> 0
+    where (c.billed_cost <> 0 or c.effective_cost <> 0) and l.settlement <> 'provisional'
 )
 where place <= {most}
