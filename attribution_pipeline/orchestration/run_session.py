@@ -39,8 +39,10 @@ class RunSession:
         self._instance = instance
         self._house = house
         self._tags = {FORCE: "true"} if force else {}
+        self.awaiting: list[str] = []
+        """One line for each check of landing that failed: what was not read."""
         if not instance.is_persistent:
-            self._day = _without_evidence(self._day)
+            self._day = _kept_or_asked(self._day)
 
     def land(self) -> list[str]:
         """Land, and read the policies; returns the landing report as lines."""
@@ -52,6 +54,10 @@ class RunSession:
             if not failed.is_refusal:
                 raise RuntimeError(failed.trace or failed.error)
             raise Refusal(failed.error)
+        checks = [_check(found) for found in result.get_asset_check_evaluations()]
+        self.awaiting = [
+            f"{check.name}: {check.description}" for check in checks if not check.passed
+        ]
         (metadata,) = _metadata(result, landed_objects.key)
         return [str(line) for line in metadata[LINES].value]
 
@@ -138,18 +144,19 @@ class RunSession:
         )
 
 
-def _without_evidence(day: dg.JobDefinition) -> dg.JobDefinition:
-    """The day's job without its assets of evidence: recording computes what they would show, and what
-    an instance in memory is told nobody sees. Six steps of ten are spared."""
+def _kept_or_asked(day: dg.JobDefinition) -> dg.JobDefinition:
+    """The day's job without what is shown alone: an instance in memory nobody looks at. Left out are the
+    planes, which recording computes itself, and the views, which readers compute of roll-ups; what is
+    kept in the lake stays, and every check."""
     import dagster as dg
 
-    from attribution_pipeline.orchestration.jobs import DAY_ASSETS
-    from attribution_pipeline.orchestration.planes import ASSET_OF_PLANE
+    from attribution_pipeline.orchestration.assets.completeness import COMPLETENESS
+    from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
+    from attribution_pipeline.orchestration.assets.views import ROLLUPS
 
+    kept = (OPERATION_COSTS, LEDGER, COMPLETENESS, *ROLLUPS)
     return day.get_subset(
-        asset_selection={
-            dg.AssetKey(name) for name in DAY_ASSETS if name not in ASSET_OF_PLANE.values()
-        },
+        asset_selection={dg.AssetKey(name) for name in kept},
         asset_check_selection=set(day.asset_layer.asset_graph.asset_check_keys),
     )
 

@@ -49,8 +49,9 @@ class Viewed:
     remade: Sequence[date] = ()
 
 
-def spend_of(house: House, day: date) -> Viewed:
-    """The day's roll-ups of the ledger, brought up to date, and the views that read them.
+def spend_of(house: House, day: date, views: Sequence[str] = OF_LEDGER) -> Viewed:
+    """The day's roll-ups of the ledger, brought up to date, and of the ``views`` that read them those
+    that are asked for.
 
     Raises Refusal for a recorded file that was changed, Broken where a roll-up does not sum to its day.
     """
@@ -60,12 +61,14 @@ def spend_of(house: House, day: date) -> Viewed:
     with clean_place() as scratch:
         compute = house.compute(scratch)
         made = keep_ledger_tables(house.lake, day, compute)
-    return _viewed(house, day, OF_LEDGER, LEDGER_TABLES, made, ())
+    return _viewed(house, day, views, LEDGER_TABLES, made, ())
 
 
-def business_of(house: House, day: date) -> tuple[Viewed, OutcomesOfDays]:
-    """The day's outcomes, joined; their roll-ups, brought up to date, also of days whose operations may
-    be on this one; and the views that read them."""
+def business_of(
+    house: House, day: date, views: Sequence[str] = OF_OUTCOMES, *, outcomes: bool = True
+) -> tuple[Viewed, OutcomesOfDays | None]:
+    """The day's outcomes, joined, if ``outcomes``; their roll-ups, brought up to date, also of days whose
+    operations may be on this one; and of the ``views`` that read them those that are asked for."""
     from attribution_pipeline.proof.replay import clean_place
     from attribution_pipeline.views.daily import keep_outcome_tables
     from attribution_pipeline.views.outcomes import outcome_rows, per_useful
@@ -78,10 +81,12 @@ def business_of(house: House, day: date) -> tuple[Viewed, OutcomesOfDays]:
 
     with clean_place() as scratch:
         compute = house.compute(scratch)
-        moved = keep_outcome_tables(house.lake, house.landed, day, compute, joined=joined)
+        moved = keep_outcome_tables(
+            house.lake, house.landed, day, compute, joined=joined if outcomes else None
+        )
     made = OUTCOME_TABLES if day in moved else ()
     others = [one for one in moved if one != day]
-    return _viewed(house, day, OF_OUTCOMES, OUTCOME_TABLES, made, others), found[0]
+    return _viewed(house, day, views, OUTCOME_TABLES, made, others), found[0] if found else None
 
 
 def _viewed(

@@ -24,7 +24,7 @@ from attribution_pipeline.orchestration.checks.on_ledger import partitioned_spec
 from attribution_pipeline.orchestration.checks.rollups import QUESTIONS, RolledDay
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
-from attribution_pipeline.orchestration.viewing import OF_OUTCOMES
+from attribution_pipeline.orchestration.viewing import OF_LEDGER, OF_OUTCOMES
 from attribution_pipeline.views.daily.basis import LEDGER_TABLES
 from attribution_pipeline.views.spend.register import VIEWS
 
@@ -73,7 +73,7 @@ def views_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         asked = {key.name for key in context.selected_asset_check_keys}
         with shown_as_failures():
             house = deployment.house()
-            spent = spend_of(house, day)
+            spent = spend_of(house, day, [name for name in OF_LEDGER if asset_of(name) in wanted])
         yield from _selected(wanted, {**_of_rollups(spent), **_of_views(spent)})
         with shown_as_failures():
             rolled = RolledDay(spent, RecordedDay(house, day))
@@ -90,9 +90,11 @@ def views_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         if not wanted & {OUTCOMES, OUTCOMES_DAILY, *map(asset_of, OF_OUTCOMES)}:
             return
         with shown_as_failures():
-            came, found = business_of(house, day)
+            views = [name for name in OF_OUTCOMES if asset_of(name) in wanted]
+            came, found = business_of(house, day, views, outcomes=OUTCOMES in wanted)
         results = {**_of_rollups(came), **_of_views(came)}
-        results[OUTCOMES] = (_of_outcomes(found), _digest(found.rows.to_pylist()))
+        if found is not None:
+            results[OUTCOMES] = (_of_outcomes(found), _digest(found.rows.to_pylist()))
         yield from _selected(wanted, results)
 
     return viewed_day
