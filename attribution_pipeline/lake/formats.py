@@ -17,7 +17,7 @@ from attribution_pipeline.model.errors import Refusal
 
 READ: Mapping[str, tuple[int, ...]] = {
     "manifest": (2,),
-    "landing index": (2,),
+    "landing index": (2, 3),
     "seal": (1,),
 }
 """Document -> versions that this program reads; the last is the one that it writes."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.lake.manifest import canonical
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration.digests import (
     EvidenceDigests,
     last_digests,
@@ -27,7 +28,7 @@ class Arrivals:
     """What lies in the sources and has not been landed, and what the digests have not seen."""
 
     unseen: int
-    """Objects that can be landed now."""
+    """Objects that can be landed now, new ones and those that are to be read again."""
     example: str
     """One of them."""
     awaiting: Mapping[str, int]
@@ -36,13 +37,17 @@ class Arrivals:
     """Why the evidence digests are to be looked at again, in words; empty where they are not."""
     landed: int
     """Number of the newest landing."""
+    again: int
+    """How many of ``unseen`` are landed, and to be read again for attributes that policies name."""
     key: str
     """Digest of all that: one landing run answers it."""
 
     @property
     def reasons(self) -> list[str]:
         """Why to land, in words; empty where there is nothing to do."""
-        objects = [f"{self.unseen:,} new objects, {self.example} first"] if self.unseen else []
+        again = f", {self.again:,} of them to read again for span attributes" if self.again else ""
+        new = f"{self.unseen:,} new objects, {self.example} first{again}"
+        objects = [new] if self.unseen else []
         return [*objects, *self.behind]
 
     @property
@@ -61,10 +66,17 @@ def arrivals(house: House) -> Arrivals:
 
     Raises Refusal where a source is not there, the index is damaged or keys can't be read.
     """
+    from attribution_pipeline.orchestration.span_attributes import names_of_days
     from attribution_pipeline.sources.unseen import unseen
 
     house.deployment.require_inputs()
-    found = unseen(house.sources, house.landed, house.now())
+    try:
+        names = names_of_days(house, house.policies)
+    except Refusal:
+        names = (
+            None  # the folder was changed, which is a reason to land; that run says what is wrong
+        )
+    found = unseen(house.sources, house.landed, house.now(), names)
     landed = house.landed.head[0]
     digests = last_digests(house)
     policies = policies_digest(house)
@@ -86,6 +98,7 @@ def arrivals(house: House) -> Arrivals:
         awaiting=dict(found.awaiting),
         behind=behind,
         landed=landed,
+        again=found.again,
         key=hashlib.sha256(canonical(said).encode()).hexdigest(),
     )
 

@@ -5,11 +5,11 @@ Belongs here: the methods that landing calls. Does not: how they are done (``lak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -21,6 +21,12 @@ class Record(Protocol):
     def fingerprint(self) -> str: ...
     @property
     def object_id(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def read(self) -> bool: ...
     @property
     def delivery(self) -> str: ...
     @property
@@ -66,6 +72,8 @@ class Writer(Protocol):
         read: bool = True,
         refused: bool = False,
         rounding_moved: Decimal = Decimal(0),
+        again: bool = False,
+        takes_back: Sequence[str] = (),
     ) -> Record: ...
 
     def discard_object(self) -> None: ...
@@ -80,8 +88,12 @@ class EvidenceStore(Protocol):
 
     def refresh(self) -> None: ...
 
-    def open_batch(self) -> AbstractContextManager[Writer]: ...
+    def open_batch(self, attributes: Collection[str] = ()) -> AbstractContextManager[Writer]: ...
+
+    def keep_waiting(self, waiting: Sequence[dict[str, Any]]) -> None: ...
 
     def newest(self, kind: str, source: str) -> Mapping[str, Record]: ...
 
     def objects(self, kind: str | None = None, source: str | None = None) -> Sequence[Record]: ...
+
+    def attributes_read(self, source: str) -> Mapping[str, frozenset[str] | None]: ...

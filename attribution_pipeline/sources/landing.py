@@ -16,6 +16,8 @@ from pathlib import Path
 
 from attribution_pipeline.buckets import Bucket
 from attribution_pipeline.model.errors import Overtaken, Refusal
+from attribution_pipeline.sources.attributes import Wanted
+from attribution_pipeline.sources.awaiting import as_document
 from attribution_pipeline.sources.bucket_objects import is_empty
 from attribution_pipeline.sources.evidence_store import EvidenceStore
 from attribution_pipeline.sources.landing_run import VENDOR_FORMATS, Reader, Run
@@ -59,6 +61,7 @@ def land(
     landed: EvidenceStore,
     *,
     keep_attributes: Collection[str] = (),
+    wanted: Wanted | None = None,
     progress: Callable[[LandingProgress], None] | None = None,
 ) -> LandingReport:
     """Land what is new in every source. Running it again lands nothing new.
@@ -67,29 +70,30 @@ def land(
     changes nothing, but for close records, which nobody may have written yet. An object that cannot
     be used is one rejected record and stops no other; it is tried again when its content changes.
     Objects that are half-written, without manifest, changing or out of reach are left for the next
-    run, and counted.
+    run, and counted; what is left is kept in ``landed``, for who asks before the next run.
+
+    ``wanted``: what spans are read for beyond the standard attributes, and read again for. None: for
+    ``keep_attributes``, on all days.
     """
+    keep = frozenset(keep_attributes)
+    wanted = wanted or Wanted(keep, (lambda first, last: keep) if keep else None)
     listings = [(source, listing_of(source)) for source in deployment_sources]
     report = LandingReport()
-    reader_of = partial(_reader, keep_attributes=frozenset(keep_attributes))
+    reader_of = partial(_reader, keep_attributes=wanted.keep)
     with landed.exclusive():
         for source, listing in listings:
-            report.sources.append(_land(source, listing, landed, reader_of(source), progress))
+            run_of = partial(Run, source, landed, reader_of(source), progress, wanted)
+            report.sources.append(_land(run_of, listing, landed))
+        landed.keep_waiting(as_document(report.waiting))
     return report
 
 
-def _land(
-    source: Source,
-    listing: Listing,
-    landed: EvidenceStore,
-    reader: Reader,
-    progress: Callable[[LandingProgress], None] | None,
-) -> SourceReport:
+def _land(run_of: Callable[[], Run], listing: Listing, landed: EvidenceStore) -> SourceReport:
     """One source. Where a run on another machine lands at the same moment, no lock keeps them apart:
     who comes second looks at what the first landed, and lands what is left."""
     for left in range(TRIES - 1, -1, -1):
         try:
-            return Run(source, landed, reader, progress).land(listing)
+            return run_of().land(listing)
         except Overtaken:
             if not left:
                 raise

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.sources import isolation
+from attribution_pipeline.sources.attributes import NOT_READABLE, NOTHING, ReadAgain, Wanted
+from attribution_pipeline.sources.awaiting import HeldObject
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.evidence_store import EvidenceStore, Record, Writer
+from attribution_pipeline.sources.focus.deliveries import PASSED_OVER
 from attribution_pipeline.sources.landing_workers import processes_for, read_ahead
 from attribution_pipeline.sources.objects import (
     Listing,
@@ -71,9 +74,15 @@ class Run:
     """One source in one landing run."""
 
     def __init__(
-        self, source: Source, landed: EvidenceStore, reader: Reader, progress: Progress | None
+        self,
+        source: Source,
+        landed: EvidenceStore,
+        reader: Reader,
+        progress: Progress | None,
+        wanted: Wanted = NOTHING,
     ) -> None:
         self.source = source
+        self.wanted = wanted if source.kind == "spans" else NOTHING
         self.reader = reader
         self.progress = progress
         self.landed = landed
@@ -87,9 +96,11 @@ class Run:
         source, landed = self.source, self.landed
         self.report = SourceReport(source.kind, source.name)
         self.newest = dict(landed.newest(source.kind, source.name))
+        self.again = ReadAgain(landed, source.name, self.wanted.names)
         self.seen = {
             self._content_key(r.object_id, r.delivery): r
             for r in landed.objects(source.kind, source.name)
+            if not self.again.needs(r.object_id)
         }
 
     def land(self, listing: Listing) -> SourceReport:
@@ -114,13 +125,20 @@ class Run:
         objects = []
         for obj in self._deliveries(listing.objects):
             if self.by_delivery and obj.delivery in waiting and not self._is_unchanged(obj):
-                self.report.awaiting[waiting[obj.delivery].reason] += 1
+                left = waiting[obj.delivery]
+                self.report.hold(HeldObject.of(obj, left.reason, left.note, delivery=obj.delivery))
             else:
                 objects.append(obj)
-        self.report.notes += [left.note for left in waiting.values()]
-        with closing(self._told(objects)) as told, self.landed.open_batch() as writer:
+        self.again.find(self.newest[obj.path].object_id for obj in objects if self.stands(obj))
+        # as of now: of two paths of one object to be read again one is enough
+        new = [obj for obj in objects if not self._is_unchanged(obj)]
+        unread = {obj.path for obj in new}
+        with (
+            closing(self._told(new)) as told,
+            self.landed.open_batch(self.wanted.keep) as writer,
+        ):
             for done, obj in enumerate(objects, start=1):
-                if self._is_unchanged(obj):
+                if obj.path not in unread:
                     self.report.known += 1
                 elif (found := next(told, None)) is None:
                     self._land_object(obj, writer)
@@ -132,7 +150,8 @@ class Run:
                     kind, name, rows = self.source.kind, self.source.name, self.report.rows
                     self.progress(LandingProgress(kind, name, done, len(objects), rows.total()))
             writer.commit()
-        if self.source.kind == "spans" and self.report.new:
+        self.report.tell_of_gone(self.again.missed(self.wanted.missed))
+        if self.source.kind == "spans" and self.report.new + self.report.again:
             self._tell_of_slowness()
 
     def _tell_of_slowness(self) -> None:
@@ -145,12 +164,11 @@ class Run:
         """The objects that ``land`` would read; what is held back is counted as awaiting."""
         return [obj for obj in self._deliveries(listing.objects) if not self._is_unchanged(obj)]
 
-    def _told(self, objects: list[SourceObject]) -> Generator[Told | None, None, None]:
+    def _told(self, new: list[SourceObject]) -> Generator[Told | None, None, None]:
         """What other processes read of the new objects, in order, where that is worth their start.
 
         Of spans alone: of other sources there is never much.
         """
-        new = [obj for obj in objects if not self._is_unchanged(obj)]
         processes = processes_for(new) if self.source.kind == "spans" else 1
         if processes > 1:
             yield from read_ahead(self.reader, self.source.kind, new, processes)
@@ -173,15 +191,26 @@ class Run:
 
             found = focus.discover(objects, read_bytes, self.source.format or "focus")
         for held in found.held:
-            if held.reason == "not_billing_data":
+            if held.reason in PASSED_OVER:
                 skipped = self.report.skipped
                 skipped[held.reason] = skipped.get(held.reason, 0) + 1
             else:
-                self.report.awaiting[held.reason] += 1
-                self.report.notes.append(f"{held.path}: {held.reason}, {held.detail}")
+                self.report.hold(
+                    HeldObject.of(
+                        by_path[held.path],
+                        held.reason,
+                        held.detail,
+                        remedy=held.remedy,
+                        delivery=held.delivery,
+                    )
+                )
         return found.objects
 
     def _is_unchanged(self, obj: SourceObject) -> bool:
+        return self.stands(obj) and not self.again.needs(self.newest[obj.path].object_id)
+
+    def stands(self, obj: SourceObject) -> bool:
+        """Whether it was met as it lies there."""
         before = self.newest.get(obj.path)
         return (
             before is not None
@@ -254,8 +283,14 @@ class Run:
         writer: Writer,
     ) -> None:
         """End the object: landed, refused, or known by its content under another path."""
+        again = self.again.needs(object_id)
+        if again and refused is not None:
+            self._leave(obj, writer, NOT_READABLE, f"{refused.detail}; it stands as it was read")
+            return
         if seen is not None:
             self.report.same_content += 1
+        elif again:
+            self.report.read_again(self.again.lacking[object_id].names)
         elif refused is None:
             self.report.new += 1
         else:
@@ -263,6 +298,7 @@ class Run:
             self._reject(obj, object_id, [(0, *refused)], writer)
             self.report.refused += 1
             self.report.notes.append(refused.detail)
+        earlier = self.again.grown_into(obj) if seen is None and refused is None else []
         record = writer.add_object(
             kind=self.source.kind,
             source=self.source.name,
@@ -276,11 +312,14 @@ class Run:
             read=seen is None,
             refused=seen.refused if seen is not None else refused is not None,
             rounding_moved=moved,
+            again=again,
+            takes_back=earlier,
         )
+        self.again.done(object_id, *earlier)
         self.newest[obj.path] = record
         self.seen.setdefault(self._content_key(object_id, obj.delivery), record)
         self.report.rows.update(record.rows)
-        self.report.rejected.update(record.rejected)
+        self.report.reject(obj.path, record.rejected)
         self.report.rounding_moved += moved
         self.report.touch(record.day_from, record.day_to)
 
@@ -313,11 +352,10 @@ class Run:
         """Not now: nothing of it is recorded, so the next run meets it anew. A file of a delivery
         takes the delivery along: raises _Incomplete."""
         writer.discard_object()
-        note = f"{obj.path}: {reason}, {detail}"
         if self.by_delivery:
-            raise _Incomplete(obj.delivery, reason, f"{note}; its delivery {obj.delivery} waits")
-        self.report.awaiting[reason] += 1
-        self.report.notes.append(note)
+            note = f"{obj.path} {detail}, so its delivery {obj.delivery} waits"
+            raise _Incomplete(obj.delivery, reason, note)
+        self.report.hold(HeldObject.of(obj, reason, detail))
 
 
 def read_batches(

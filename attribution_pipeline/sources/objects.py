@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +105,18 @@ class OpenedObject:
                 remedy="deliver it in smaller objects",
             )
         return _plain(self._raw, self._obj, self._limits)
+
+    def beginnings(self, sizes: Collection[int]) -> dict[int, str]:
+        """Size -> sha256 hex of so many first raw bytes. To be asked before ``data``."""
+        digest, done, found = hashlib.sha256(), 0, {}
+        self._raw.seek(0)
+        for size in sorted(size for size in sizes if size <= self._obj.size):
+            while done < size and (part := self._raw.read(min(size - done, _HASH_CHUNK_BYTES))):
+                digest.update(part)
+                done += len(part)
+            found[size] = digest.copy().hexdigest()
+        self._raw.seek(0)
+        return found
 
 
 def folder_of(source: str, uri: str | Path | Bucket) -> Path:

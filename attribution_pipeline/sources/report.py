@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from attribution_pipeline.sources.attributes import GONE, REMEDY, Lacking, named
+from attribution_pipeline.sources.awaiting import HeldObject, Waiting, by_delivery, one_line
+
 NOTES_SHOWN = 10
 """Notes of one source that ``lines`` prints; the rest is counted."""
+
+FILES_SHOWN = 3
+"""Files with rejected records that ``lines`` names; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,10 @@ class SourceReport:
     """Objects read and landed."""
     known: int = 0
     """Objects unchanged since they were landed."""
+    again: int = 0
+    """Landed objects that were read again, for span attributes that policies name by now."""
+    again_for: set[str] = field(default_factory=set)
+    """Names of these attributes."""
     same_content: int = 0
     """Objects new by path or time, but not by content: recorded, not read again."""
     refused: int = 0
@@ -46,15 +56,59 @@ class SourceReport:
     """Names in the listing that are no objects, by reason."""
     rows: Counter[str] = field(default_factory=Counter)
     """Rows landed, by table."""
+    held: list[HeldObject] = field(default_factory=list)
+    """The same objects, each with why and what to do."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Records rejected, by reason, refused objects included."""
+    rejected_in: list[str] = field(default_factory=list)
+    """Paths of the objects that they are of."""
     rounding_moved: Decimal = Decimal(0)
     """Billing: what rounding to quanta moved, summed without sign."""
     day_from: date | None = None
     """First UTC day that newly landed rows touch."""
     day_to: date | None = None
     notes: list[str] = field(default_factory=list)
-    """One line for each refused object and each delivery that is held back."""
+    """One line for each refused object."""
+
+    def hold(self, held: HeldObject) -> None:
+        """An object that is left for later."""
+        self.awaiting[held.reason] += 1
+        self.held.append(held)
+
+    def reject(self, path: str, rejected: Mapping[str, int]) -> None:
+        """Records of an object that cannot be used, by reason."""
+        self.rejected.update(rejected)
+        if rejected:
+            self.rejected_in.append(path)
+
+    def read_again(self, names: Iterable[str]) -> None:
+        """An object that was landed before, and is now landed for these attributes, too."""
+        self.again += 1
+        self.again_for.update(names)
+
+    def tell_of_gone(self, gone: Iterable[Lacking]) -> None:
+        """Objects that were not read for what policies name by now, and can't be read again."""
+        taken = []
+        for one in gone:
+            if one.unknown:
+                taken.append(one)
+                continue
+            folder = one.record.path.rpartition("/")[0]
+            said = f"its spans were landed without {named(one.names)}, and stand so"
+            self.hold(
+                HeldObject(one.record.path, one.record.size, None, GONE, said, REMEDY, folder)
+            )
+        if taken:
+            names = named({name for one in taken for name in one.names})
+            self.notes.append(
+                f"{_objects(len(taken))}, {one_line(taken[0].record.path)} first, landed before it was "
+                f"kept what spans are read for, with no file any more: taken as read for {names}"
+            )
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """What was left for later, by delivery and reason."""
+        return by_delivery(self.kind, self.name, self.held)
 
     def touch(self, first: date | None, last: date | None) -> None:
         """Widen the range of days."""
@@ -64,7 +118,8 @@ class SourceReport:
 
     def lines(self) -> list[str]:
         """For the console: one line of counts, then what a person should know."""
-        counts = [f"{self.new} new", f"{self.known + self.same_content} known"]
+        again = [f"{self.again} read again"] if self.again else []
+        counts = [f"{self.new} new", *again, f"{self.known + self.same_content} known"]
         waiting = self.awaiting.total()
         if waiting:
             counts.append(f"{waiting} awaiting ({_counts(self.awaiting)})")
@@ -79,16 +134,18 @@ class SourceReport:
             days = {self.day_from.isoformat(): None, self.day_to.isoformat(): None}
             line += f"; days {' to '.join(days)}"
         found = [line]
+        if self.again:
+            found.append(f"  {_objects(self.again)} read again for {named(self.again_for)}")
         if self.rejected:
-            found.append(f"  rejected {self.rejected.total():,}: {_counts(self.rejected)}")
+            found.append(
+                f"  rejected {self.rejected.total():,}: {_counts(self.rejected)}; in "
+                f"{_named(self.rejected_in)} (attribution rejected lists them)"
+            )
         if self.rounding_moved:
             found.append(f"  rounding moved {self.rounding_moved:f}")
         if self.skipped:
             found.append(f"  passed over: {_counts(self.skipped)}")
-        found += [f"  {note}" for note in self.notes[:NOTES_SHOWN]]
-        if len(self.notes) > NOTES_SHOWN:
-            found.append(f"  and {len(self.notes) - NOTES_SHOWN} more like these")
-        return found
+        return found + _first([one.line() for one in self.waiting]) + _first(self.notes)
 
 
 @dataclass
@@ -103,6 +160,11 @@ class LandingReport:
         return sum(source.new for source in self.sources)
 
     @property
+    def again(self) -> int:
+        """Landed objects that were read again."""
+        return sum(source.again for source in self.sources)
+
+    @property
     def known(self) -> int:
         """Objects that held nothing new."""
         return sum(source.known + source.same_content for source in self.sources)
@@ -111,6 +173,11 @@ class LandingReport:
     def awaiting(self) -> int:
         """Objects left for later."""
         return sum(source.awaiting.total() for source in self.sources)
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """What was left for later, by source, delivery and reason."""
+        return [one for source in self.sources for one in source.waiting]
 
     @property
     def refused(self) -> int:
@@ -144,5 +211,21 @@ def _sum(counters: Iterable[Counter[str]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count:,} objects"
+
+
 def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in sorted(found.items()))
+
+
+def _first(notes: list[str]) -> list[str]:
+    shown = [f"  {note}" for note in notes[:NOTES_SHOWN]]
+    more = len(notes) - len(shown)
+    return [*shown, f"  and {more} more like these"] if more else shown
+
+
+def _named(paths: list[str]) -> str:
+    more = len(paths) - FILES_SHOWN
+    shown = ", ".join(map(one_line, paths[:FILES_SHOWN]))
+    return f"{shown} and {more:,} more" if more > 0 else shown

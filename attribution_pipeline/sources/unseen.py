@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
+from attribution_pipeline.sources.attributes import Names, Wanted
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.evidence_store import EvidenceStore
 from attribution_pipeline.sources.landing import Source, listing_of
@@ -32,24 +33,33 @@ class Unseen:
 
     objects: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Kind, source, path and fingerprint, in the sources' order: complete, so they can be landed."""
+    again: int = 0
+    """How many of them were landed, and are to be read again for span attributes."""
     awaiting: Counter[str] = field(default_factory=Counter)
     """What is held back, by reason: half-written deliveries, files without a manifest, files that
     are being written."""
 
 
-def unseen(sources: Sequence[Source], landed: EvidenceStore, now: datetime) -> Unseen:
+def unseen(
+    sources: Sequence[Source],
+    landed: EvidenceStore,
+    now: datetime,
+    names_of_days: Names | None = None,
+) -> Unseen:
     """List every source and hold it against the index. Opens billing manifests, nothing else.
 
-    Raises Refusal where a source is not there, or can't be listed.
+    ``names_of_days`` as ``landing.land`` takes it; None: no span is read again. Raises Refusal where a
+    source is not there, or can't be listed.
     """
     found = Unseen()
     for source in sources:
-        run = Run(source, landed, _reads_nothing, None)
+        run = Run(source, landed, _reads_nothing, None, Wanted(names=names_of_days))
         for obj in run.unseen(listing_of(source)):
             if _is_arriving(obj, now):
                 found.awaiting["still_arriving"] += 1
             else:
                 found.objects.append((source.kind, source.name, obj.path, obj.fingerprint))
+                found.again += run.stands(obj)
         found.awaiting.update(run.report.awaiting)
     return found
 

@@ -175,6 +175,7 @@ def test_command_says_what_failed_with_status_1_and_refusals_with_2(
         config = deployment(tmp_path, COSTS + "}", url=server.url)
         failed = run("pull", "--config", config)
     assert failed.exit_code == 1
+    assert "1 failed (not_allowed)" in failed.stdout
     assert "failed: " in failed.stderr
     assert "answers 401; check the credential" in failed.stderr
     assert KEY not in failed.output

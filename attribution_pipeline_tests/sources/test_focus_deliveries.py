@@ -158,7 +158,23 @@ def test_a_chunk_that_the_newest_aws_manifest_no_longer_names_is_not_read() -> N
     stale = f"{EXPORT}/data/{PERIOD}/focus-export-00003.snappy.parquet"
     found = deliveries({**overwrite(), stale: DATA})
     assert stale not in read_paths(found)
-    assert held(found) == [(stale, "awaiting_manifest")]
+    assert held(found) == [(stale, "not_in_manifest")]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("focus-export-00003.snappy.parquet", 1001), ("other-00001.parquet", 1)]
+)
+def test_what_may_be_of_a_run_or_an_export_without_a_manifest_waits(
+    name: str, written: int
+) -> None:
+    """A chunk that came after the manifest, and another export's file beside it: both may be a bill."""
+    waits, manifest = (
+        f"{EXPORT}/data/{PERIOD}/{name}",
+        f"{EXPORT}/metadata/{PERIOD}/focus-export-Manifest.json",
+    )
+    found = deliveries({**overwrite(), waits: DATA}, written={waits: written, manifest: 1000})
+    assert held(found) == [(waits, "awaiting_manifest")]
+    assert "copy its metadata/ too, or take it out of data/BILLING_PERIOD=" in found.held[0].remedy
 
 
 def test_aws_create_new_runs_are_deliveries_of_their_own_in_order_of_time() -> None:

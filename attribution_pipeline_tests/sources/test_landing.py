@@ -46,7 +46,8 @@ def test_report_reads_as_lines(tmp_path: Path) -> None:
     lines = land([usage(tmp_path / "in")], LandedStore(tmp_path / "lake")).lines()
     assert lines[:2] == [
         "usage usage: objects 1 new, 0 known, 1 refused; rows usage 1; days 2026-10-05",
-        "  rejected 2: missing_columns 1, negative_quantity 1",
+        "  rejected 2: missing_columns 1, negative_quantity 1; in a.csv, b.csv (attribution rejected "
+        "lists them)",
     ]
     assert "b.csv" in lines[2]
     assert len(lines) == 3
@@ -349,7 +350,8 @@ def test_delivery_of_which_a_part_changes_while_it_is_read_waits_as_a_whole(
         patch.setattr(landing_run, "open_object", changing)
         (during,) = land([bill], store).sources
     assert (during.new, dict(during.awaiting)) == (2, {"still_changing": 2})
-    assert any("its delivery 2 waits" in note for note in during.notes)
+    (line,) = [line for line in during.lines() if "its delivery 2 waits" in line]
+    assert line.startswith("  2/a.csv, 2/b.csv: still_changing, ")
     amounts = ["delivery", "BilledCost"]
     assert [int(billed) for _, billed in standing(store, "billing", amounts)] == [5, 13]
     (after,) = land([bill], store).sources

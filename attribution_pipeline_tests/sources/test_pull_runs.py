@@ -357,6 +357,14 @@ def test_missing_key_is_told_before_anything_is_asked(
     assert server.asked == []
 
 
+def test_outside_a_pod_its_missing_token_is_told_by_its_file(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    with pytest.raises(Refusal) as no:
+        run(pull_of("kubernetes", "https://kubernetes.default.svc", tmp_path, key_file=str(token)))
+    assert f"{token} of `live-kubernetes` cannot be read" in no.value.line()
+    assert "outside a pod give `endpoint`" in no.value.line()
+
+
 def test_key_is_read_from_a_file_as_secrets_are_mounted(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(CANARY + "\n")
     with serving(api_servers.anthropic) as server:

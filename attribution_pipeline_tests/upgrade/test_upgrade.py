@@ -31,6 +31,10 @@ DIGESTS = {
         "8f396a39b01528594fcccf8310a4239cfa4a8710ddb1e0113ed6c65fdaebf91a",
         "e437e9ca849e285475c57e7f7db51861d6f48f9f1fb17577ca2212ad5998dfad",
     ),
+    "manifest-2-landing-index-3-seal-1.tar.gz": (
+        "8f396a39b01528594fcccf8310a4239cfa4a8710ddb1e0113ed6c65fdaebf91a",
+        "e437e9ca849e285475c57e7f7db51861d6f48f9f1fb17577ca2212ad5998dfad",
+    ),
 }
 """Frozen lake -> content digests of the worked day's two states, as they were recorded."""
 

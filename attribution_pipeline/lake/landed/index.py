@@ -21,7 +21,7 @@ from attribution_pipeline.lake.store import Store, create_once
 from attribution_pipeline.model.errors import Refusal
 
 FOLDER = "landed/index"
-SCHEMA = 2
+SCHEMA = 3
 ORDINAL_DIGITS = 10
 _NAME = re.compile(rf"^(\d{{{ORDINAL_DIGITS}}})\.json$")
 
@@ -35,6 +35,11 @@ class Landing:
     landed_at: str
     files: tuple[LandedFile, ...]
     objects: tuple[ObjectRecord, ...]
+    attributes: tuple[str, ...] | None = ()
+    """Span attributes beyond the standard ones that its objects were read for, sorted. None: a release
+    landed it that did not say."""
+    replaces: tuple[str, ...] = ()
+    """Paths of earlier files that its own stand instead of: their objects were read again."""
 
 
 def load(store: Store, after: Sequence[Landing]) -> list[Landing]:
@@ -64,6 +69,8 @@ def create(
     landed_at: str,
     files: Sequence[LandedFile],
     objects: Sequence[ObjectRecord],
+    attributes: Sequence[str] = (),
+    replaces: Sequence[str] = (),
 ) -> Landing:
     """The next index file: whole when it appears, or not there at all.
 
@@ -77,10 +84,15 @@ def create(
         "landed_at": landed_at,
         "files": [file.as_dict() for file in files],
         "objects": [record.as_dict() for record in objects],
+        "attributes": sorted(attributes),
+        "replaces": sorted(replaces),
     }
     content = with_digest(said)
     create_once(store, _path(ordinal), content)
-    return Landing(ordinal, own_digest(content), landed_at, tuple(files), tuple(objects))
+    return Landing(
+        ordinal, own_digest(content), landed_at, tuple(files), tuple(objects),
+        tuple(said["attributes"]), tuple(said["replaces"]),
+    )  # fmt: skip
 
 
 def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
@@ -99,6 +111,8 @@ def _read(store: Store, ordinal: int, content: bytes, previous: str) -> Landing:
         entry["landed_at"],
         tuple(LandedFile.from_dict(file) for file in entry["files"]),
         tuple(ObjectRecord.from_dict(record) for record in entry["objects"]),
+        tuple(entry["attributes"]) if "attributes" in entry else None,
+        tuple(entry.get("replaces", ())),
     )
 
 

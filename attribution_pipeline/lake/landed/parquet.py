@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from attribution_pipeline.lake.landed.records import REJECTED_TABLE
+from attribution_pipeline.model.evidence import REJECTED, SCHEMAS
+
 ROW_GROUP_ROWS = 122_880
 """DuckDB's vector of parallel work; its own writer's default."""
 
@@ -32,6 +35,10 @@ _DATES = {
 }  # fmt: skip
 _DATE_PERIODS = {"reservations": ("period_start", "period_end")}
 """Periods of whole days; they end exclusively too."""
+
+REJECTED_ROWS = REJECTED.insert(0, pa.field("kind", pa.string()))
+"""Rejected records as they are landed; ``source`` comes in front of it, as of all tables."""
+_SCHEMAS = {**SCHEMAS, REJECTED_TABLE: REJECTED_ROWS}
 
 _NOT_DICTIONARY = frozenset({"trace_id", "span_id", "parent_span_id", "response_id", "links"})
 """Ids that hardly repeat: a dictionary of them is built, outgrown and thrown away."""
@@ -52,6 +59,22 @@ def write(rows: pa.Table, path: Path) -> None:
         row_group_size=ROW_GROUP_ROWS,
         write_page_checksum=True,
     )
+
+
+def rows_of_others(path: str, table: str, objects: pa.Array) -> pa.Table | None:
+    """The rows of a landed file that are of other objects, in the table's schema; None where none of
+    its rows is of these."""
+    ids = pq.read_table(path, columns=["object_id"], partitioning=None)["object_id"]
+    theirs = pc.is_in(ids, value_set=objects)
+    if not pc.any(theirs).as_py():
+        return None
+    rows = pq.read_table(path, partitioning=None).filter(pc.invert(theirs))
+    columns = [
+        # an older release may have known fewer
+        rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in _SCHEMAS[table]
+    ]
+    return pa.table(columns, schema=_SCHEMAS[table])
 
 
 def days_of(table: str, rows: pa.Table) -> tuple[date, date] | None:

@@ -17,6 +17,20 @@ from attribution_pipeline.lake.landed.records import (
     LandedFile,
 )
 
+
+def standing_files(table: str, landings: Sequence[Landing]) -> list[LandedFile]:
+    """Files of a table that no later landing stands instead of, older to newer.
+
+    A file that comes out of reading again as it was is named by both landings, and stands.
+    """
+    found: dict[str, LandedFile] = {}
+    for landing in landings:
+        for path in landing.replaces:
+            found.pop(path, None)
+        found.update((file.path, file) for file in landing.files if file.table == table)
+    return list(found.values())
+
+
 LONG_DAYS = 400
 """A file that touches more days than a year's bill is looked at for every day instead of being
 listed under each."""
@@ -72,10 +86,8 @@ class Standing:
         current = {(source, one) for source, ids in self.objects.items() for one in ids}
         return [
             file
-            for landing in self._landings
-            for file in landing.files
-            if file.table == self._table
-            and (not file.objects or any((file.source, one) in current for one in file.objects))
+            for file in standing_files(self._table, self._landings)
+            if not file.objects or any((file.source, one) in current for one in file.objects)
         ]
 
     @cached_property

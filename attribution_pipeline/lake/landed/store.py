@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.landed import index
 from attribution_pipeline.lake.landed.index import Landing
 from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
-from attribution_pipeline.lake.landed.standing import Standing
+from attribution_pipeline.lake.landed.standing import Standing, standing_files
+from attribution_pipeline.lake.landed.waiting import keep_waiting, kept_waiting
 from attribution_pipeline.lake.landed.writer import LandingWriter
 from attribution_pipeline.lake.places import Place, open_store
 from attribution_pipeline.lake.store import Look, Store
@@ -57,6 +59,17 @@ class LandedView:
     def object_ids(self, source: str, kind: str | None = None) -> set[str]:
         """Contents that need not be read again."""
         return {record.object_id for record in self.objects(kind, source)}
+
+    def attributes_read(self, source: str) -> dict[str, frozenset[str] | None]:
+        """Object id -> span attributes beyond the standard ones that it was read for, as its newest
+        reading says; None where a release read it that did not say. Of spans alone."""
+        found: dict[str, frozenset[str] | None] = {}
+        for landing in self._landings:
+            names = None if landing.attributes is None else frozenset(landing.attributes)
+            for record in landing.objects:
+                if record.read and record.kind == "spans" and record.source == source:
+                    found[record.object_id] = names
+        return found
 
     @property
     def head(self) -> tuple[int, str]:
@@ -124,29 +137,38 @@ class LandedView:
         """(kind, source) -> reason -> records, of what every path holds now: a delivery that was
         put right no longer counts. With days: objects that touch them, or touch no day at all.
         """
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        for record in self.rejected_objects(day_from, day_to):
+            counts.setdefault((record.kind, record.source), Counter()).update(record.rejected)
+        return {key: dict(sorted(found.items())) for key, found in sorted(counts.items())}
+
+    def rejected_objects(
+        self, day_from: date | None = None, day_to: date | None = None
+    ) -> list[ObjectRecord]:
+        """The same object by object, as it was read last."""
         newest = {(r.kind, r.source, r.path): r.object_id for r in self.objects()}
         held = {(kind, source, object_id) for (kind, source, _), object_id in newest.items()}
-        counts: dict[tuple[str, str], Counter[str]] = {}
-        counted: set[tuple[str, str, str]] = set()
-        for record in self.objects():
-            key = (record.kind, record.source, record.object_id)
-            if not record.rejected or key in counted or key not in held:
-                continue
-            counted.add(key)
-            if _touches(record, day_from, day_to):
-                counts.setdefault(key[:2], Counter()).update(record.rejected)
-        return {key: dict(sorted(found.items())) for key, found in sorted(counts.items())}
+        # an object that was read twice is counted as it was read last
+        read = {(r.kind, r.source, r.object_id): r for r in self.objects() if r.read}
+        return [
+            record
+            for key, record in read.items()
+            if record.rejected and key in held and _touches(record, day_from, day_to)
+        ]
 
     def rejected_paths(self) -> list[str]:
         """Absolute local paths of the rejected rows: kind, source, object_id, uri, position, reason,
         detail.
         """
-        return self.local(
-            file
-            for landing in self._landings
-            for file in landing.files
-            if file.table == REJECTED_TABLE
-        )
+        return self.local(self.rejected_files())
+
+    def rejected_files(self) -> list[LandedFile]:
+        """The same as the index records them."""
+        return standing_files(REJECTED_TABLE, self._landings)
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """What the last landing found and did not read; see ``sources.awaiting``."""
+        return kept_waiting(self.store)
 
     def verify(self, files: list[LandedFile]) -> None:
         """Raise Refusal naming the first file whose bytes are not the recorded ones.
@@ -237,19 +259,28 @@ class LandedStore(LandedView):
                 self._locked = False
 
     @contextlib.contextmanager
-    def open_batch(self) -> Iterator[LandingWriter]:
-        """A writer; what it did not commit leaves no trace."""
+    def open_batch(self, attributes: Collection[str] = ()) -> Iterator[LandingWriter]:
+        """A writer; what it did not commit leaves no trace. ``attributes``: span attributes beyond the
+        standard ones that its objects are read for."""
         with self.exclusive(), self.store.scratch(FOLDER) as staging:
-            yield LandingWriter(self, staging)
+            yield LandingWriter(self, staging, tuple(sorted(attributes)))
 
-    def append(self, files: list[LandedFile], objects: list[ObjectRecord]) -> int:
+    def append(
+        self,
+        files: list[LandedFile],
+        objects: list[ObjectRecord],
+        attributes: Sequence[str] = (),
+        replaces: Sequence[str] = (),
+    ) -> int:
         """The commit point: one more index file. For the writer alone, under its lock."""
         if not self._locked:
             raise RuntimeError("a landing is committed outside its lock")
         previous = self._landings[-1] if self._landings else None
         landed_at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
         try:
-            landing = index.create(self.store, previous, landed_at, files, objects)
+            landing = index.create(
+                self.store, previous, landed_at, files, objects, attributes, replaces
+            )
         except FileExistsError:
             raise Overtaken(
                 "another run landed objects at the same moment, so nothing of this one was landed",
@@ -259,9 +290,21 @@ class LandedStore(LandedView):
         self._extend([landing])
         return landing.ordinal
 
+    def keep_waiting(self, waiting: Sequence[dict[str, Any]]) -> None:
+        """What this landing found and did not read, instead of what the last one said."""
+        keep_waiting(self.store, waiting)
+
     def folder_of(self, table: str) -> str:
         """The folder of a table, relative to the storage."""
         return f"{FOLDER}/{table}"
+
+    def files_of_objects(self, source: str, objects: Collection[str]) -> list[LandedFile]:
+        """Standing files in which rows and rejected records of these objects of spans may be."""
+        of = [record for record in self.objects("spans", source) if record.object_id in objects]
+        first = min((record.day_from for record in of if record.day_from), default=None)
+        last = max((record.day_to for record in of if record.day_to), default=None)
+        spans = self.files("spans", first, last) if first and last else []
+        return [file for file in (*spans, *self.rejected_files()) if file.source == source]
 
     def refresh(self) -> None:
         """Take in index files that appeared since. Raises Refusal where the index is damaged."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -86,9 +86,11 @@ class LandingWriter:
     it, ``discard_object`` throws it away. Nothing is landed before ``commit``.
     """
 
-    def __init__(self, store: LandedStore, staging: Path) -> None:
+    def __init__(self, store: LandedStore, staging: Path, attributes: tuple[str, ...] = ()) -> None:
         self._store = store
         self._staging = staging
+        self._attributes = attributes
+        self._again: dict[str, set[str]] = {}
         self._staged = 0
         self._current = _Current()
         self._groups: dict[Key, _Gathered] = {}
@@ -146,8 +148,14 @@ class LandingWriter:
         read: bool = True,
         refused: bool = False,
         rounding_moved: Decimal = Decimal(0),
+        again: bool = False,
+        takes_back: Sequence[str] = (),
     ) -> ObjectRecord:
-        """End the current object and keep what it gave; its counts and days follow from that."""
+        """End the current object and keep what it gave; its counts and days follow from that.
+
+        ``again``: of spans that were landed before; what it gave now stands instead of that.
+        ``takes_back``: other objects of spans that it begins with, whole: what they gave stands no more.
+        """
         current, self._current = self._current, _Current()
         gathered = [*current.groups.values(), *(part for _, part, _ in current.spilled)]
         first = [part.day_from for part in gathered if part.day_from is not None]
@@ -168,7 +176,14 @@ class LandingWriter:
             if kind not in EVERY_OBJECT_STANDS:
                 part.objects[object_id] = None
             self._groups.setdefault(key, _Gathered()).take(part)
+        for earlier in takes_back:
+            empty = replace(record, object_id=earlier, records=0, rows={}, rejected={}, day_from=None,
+                            day_to=None)  # fmt: skip
+            self._objects.append(empty)
         self._objects.append(record)
+        if again or takes_back:
+            ids = self._again.setdefault(source, set())
+            ids.update(takes_back, [object_id] if again else [])
         self.rows += current.rows.total()
         self._flush_full()
         return record
@@ -184,6 +199,7 @@ class LandingWriter:
 
         The landing happens when the index file appears, and not before.
         """
+        replaces = self._take_back()
         for key in list(self._groups):
             self._write(key)
         files, objects = self._files, self._objects
@@ -192,9 +208,30 @@ class LandingWriter:
             return None
         files.sort(key=lambda file: (file.table, file.source, file.path))
         crash_point("landing.gathered")
-        ordinal = self._store.append(files, objects)
+        ordinal = self._store.append(files, objects, self._attributes, replaces)
         crash_point("landing.indexed")
         return ordinal
+
+    def _take_back(self) -> list[str]:
+        """Paths of the files with what objects gave that were read again. Rows of other objects in
+        them are written anew: a file stands as a whole, or not at all."""
+        again, self._again = self._again, {}
+        replaced = []
+        for source, ids in again.items():
+            read_again = pa.array(sorted(ids), pa.string())
+            for file in self._store.files_of_objects(source, ids):
+                self._store.verify([file])
+                found = parquet.rows_of_others(self._store.local([file])[0], file.table, read_again)
+                if found is None:
+                    continue
+                replaced.append(file.path)
+                if found.num_rows:
+                    day = file.day_from if file.table == "spans" else None
+                    days = None if day is None else (day, day)
+                    group = _Gathered([found], found.num_rows, _size_of(found), *(days or ()))
+                    self._groups.setdefault((file.table, source, day), _Gathered()).take(group)
+                    self._flush_full()
+        return replaced
 
     def _gather(self, key: Key, rows: pa.Table, days: tuple[date, date] | None) -> None:
         group = self._current.groups.setdefault(key, _Gathered())

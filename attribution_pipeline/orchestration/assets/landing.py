@@ -20,7 +20,7 @@ LINES = "lines"
 """Metadata key of the report as lines for a console."""
 
 COLUMNS = (
-    "source", "kind", "new", "rows", "rejected", "first day", "last day", "known", "awaiting",
+    "source", "kind", "new", "read again", "rows", "rejected", "first day", "last day", "known", "awaiting",
     "refused",
 )  # fmt: skip
 
@@ -31,21 +31,18 @@ COLUMNS = (
     description=(
         "Every object of every source, landed once: rows as Parquet under an index that says "
         "which objects they came from. Unpartitioned: an object says which days it touches. "
-        "Running it again lands only what is new."
+        "Running it again lands only what is new; where a policy names span attributes that landed "
+        "spans were not read for, these are read again."
     ),
 )
 def landed_objects(context: dg.AssetExecutionContext, deployment: DeploymentFile) -> Any:
     """Land what is new."""
-    from attribution_pipeline.sources.landing import land
+    from attribution_pipeline.orchestration.span_attributes import land
 
     with shown_as_failures():
         house = deployment.house()
         house.deployment.require_inputs()
-        report = land(
-            house.sources,
-            house.landed,
-            keep_attributes=house.policies.attribute_aliases(),
-        )
+        report = land(house)
     for line in report.lines():
         context.log.info(line)
     return dg.MaterializeResult(metadata=_metadata(report))
@@ -57,6 +54,7 @@ def _metadata(report: "LandingReport") -> Metadata:
             "source": source.name,
             "kind": source.kind,
             "new": source.new,
+            "read again": source.again,
             "known": source.known + source.same_content,
             "awaiting": source.awaiting.total(),
             "refused": source.refused,
@@ -69,6 +67,7 @@ def _metadata(report: "LandingReport") -> Metadata:
     ]
     return {
         "objects_new": report.new,
+        "objects_read_again": report.again,
         "objects_known": report.known,
         "objects_awaiting": report.awaiting,
         "objects_refused": report.refused,

@@ -24,7 +24,7 @@ JOB = "pull"
 CRON = "20 * * * *"
 """Every hour: nothing that is there already is asked for again, so most runs ask little."""
 
-COLUMNS = ("pull", "api", "kept", "bytes", "nothing new", "failed")
+COLUMNS = ("pull", "api", "kept", "bytes", "nothing new", "failed", "why")
 
 
 def pull_assets() -> list[Any]:
@@ -68,6 +68,7 @@ def _figures(reports: "list[PullReport]") -> Any:
             "bytes": sum(one.size for one in report.kept),
             "nothing new": report.nothing,
             "failed": len(report.failures),
+            "why": ", ".join(sorted(set(report.reasons))),
         }
         for report in reports
     ]

@@ -32,6 +32,9 @@ _AZURE_LAYOUT = re.compile(r"(?:^|/)\d{8}-\d{8}/(?:[^/]+/)+[^/]+$")
 _OCI_DAY = re.compile(r"^(?P<prefix>(?:.*/)?)\d{4}/\d{2}/\d{2}/[^/]+$")
 """OCI FOCUS reports: ``FOCUS Reports/YYYY/MM/DD/<file>``."""
 
+_CHUNK = re.compile(r"\d+(?=\D*$)")
+"""The last number of a name: vendors number the chunks of an export."""
+
 _OCI_FOLDER = re.compile(r"(?:^|/)FOCUS Reports/")
 
 
@@ -41,8 +44,16 @@ class Held:
 
     path: str
     reason: str
-    """``awaiting_manifest``, ``half_written``, ``manifest_unreadable`` or ``not_billing_data``."""
+    """``awaiting_manifest``, ``half_written``, ``manifest_unreadable``; or of what waits for nothing,
+    ``not_billing_data`` and ``not_in_manifest``."""
     detail: str
+    remedy: str = ""
+    delivery: str = ""
+    """The manifest that speaks for it; empty: its folder is what it waits with."""
+
+
+PASSED_OVER = ("not_billing_data", "not_in_manifest")
+"""Reasons of files that no later delivery makes readable."""
 
 
 @dataclass
@@ -59,7 +70,8 @@ def discover(
     """Sort a listing into deliveries. ``read_bytes`` gives a manifest's content by its path.
 
     - ``aws``, ``azure``: a file is read when a manifest names it and everything that the manifest
-      names is there in full. Vendors write the manifest last.
+      names is there in full. Vendors write the manifest last, so a chunk that was there before it and
+      that it does not name is left from an older run; anything else waits for its manifest.
     - ``oci``: reports are additive. Each day's file holds charges that no earlier file held, and a
       correction comes as a further row, so all files are parts of one delivery: taking a day
       folder for a new delivery would leave only the last day of a month standing.
@@ -76,8 +88,9 @@ def discover(
     result = Deliveries()
     by_path = {file.path: file for file in files}
     named: set[str] = set()
+    vouched: dict[str, int] = {}
     if format in ("focus", "aws", "azure"):
-        named = _by_manifest(by_path, read_bytes, format, result)
+        named = _by_manifest(by_path, read_bytes, format, result, vouched)
     for path, file in sorted(by_path.items()):
         if path in named:
             continue
@@ -86,9 +99,7 @@ def discover(
                 Held(path, "not_billing_data", "neither CSV nor Parquet by its name")
             )
         elif _awaits_manifest(path, format):
-            result.held.append(
-                Held(path, "awaiting_manifest", "no manifest names it: read once one does")
-            )
+            result.held.append(_unnamed(file, vouched))
         else:
             delivery, order = _of_folder(path, format)
             result.objects.append(replace(file, delivery=delivery, delivery_order=order))
@@ -102,8 +113,10 @@ def _by_manifest(
     read_bytes: Callable[[str], bytes],
     format: str,
     result: Deliveries,
+    vouched: dict[str, int],
 ) -> set[str]:
-    """Add the deliveries that manifests describe; the paths that need no further look."""
+    """Add the deliveries that manifests describe; the paths that need no further look. ``vouched``
+    gets the ``_siblings`` of what is read, with the time of the newest manifest that names some."""
     settled: set[str] = set()
     read: dict[str, SourceObject] = {}
     unfulfilled: dict[str, str] = {}
@@ -112,7 +125,7 @@ def _by_manifest(
             manifest = manifests.parse(path, read_bytes(path), files[path].fingerprint)
         except Unreadable as error:
             result.held.append(
-                Held(path, "manifest_unreadable", f"{error}: its files are not read")
+                Held(path, "manifest_unreadable", f"{error}: its files are not read", delivery=path)
             )
             settled.add(path)
             for sibling in manifests.beside(path, files):
@@ -123,11 +136,13 @@ def _by_manifest(
         settled.add(path)
         parts, faults = _resolve(manifest, files)
         if faults:
-            result.held.append(Held(path, "half_written", "; ".join(faults)))
+            result.held.append(Held(path, "half_written", "; ".join(faults), delivery=path))
             for part in parts:
                 unfulfilled.setdefault(part, path)
             continue
         for part in parts:
+            written = manifests.modified(files[path].fingerprint) or 0
+            vouched[_siblings(part)] = max(vouched.get(_siblings(part), 0), written)
             older = read.get(part)
             if older is None or older.delivery_order < manifest.order:
                 read[part] = replace(
@@ -137,7 +152,7 @@ def _by_manifest(
     for part, manifest_path in sorted(unfulfilled.items()):
         if part not in read and part not in settled:
             detail = f"its manifest {manifest_path} is not fulfilled"
-            result.held.append(Held(part, "half_written", detail))
+            result.held.append(Held(part, "half_written", detail, delivery=manifest_path))
             settled.add(part)
     return settled | set(read)
 
@@ -160,6 +175,36 @@ def _resolve(manifest: Manifest, files: dict[str, SourceObject]) -> tuple[list[s
             if written is not None and written > manifest.written:
                 faults.append(f"is older than {name}: the next run is being written over this one")
     return parts, faults
+
+
+def _unnamed(file: SourceObject, vouched: dict[str, int]) -> Held:
+    """A file where manifests are the law, that none names."""
+    written = manifests.modified(file.fingerprint)
+    told = vouched.get(_siblings(file.path))
+    if told is not None and written is not None and written <= told:
+        detail = "the manifest of its siblings was written later and does not name it"
+        return Held(file.path, "not_in_manifest", detail)
+    if _AWS_LAYOUT.search(file.path):
+        copy, take = (
+            "its metadata/",
+            "take it out of data/BILLING_PERIOD=..., where a manifest is the law",
+        )
+    elif _AZURE_LAYOUT.search(file.path):
+        copy, take = (
+            "its manifest.json",
+            "take it out of the run folder, where a manifest is the law",
+        )
+    else:
+        copy, take = "its manifest", "leave `format` out, which asks for one by the layout alone"
+    return Held(
+        file.path, "awaiting_manifest", "no manifest names it", f"copy {copy} too, or {take}"
+    )
+
+
+def _siblings(path: str) -> str:
+    """What chunks of one export have in common: folder and name without the chunk's number."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{_CHUNK.sub('', name)}"
 
 
 def _awaits_manifest(path: str, format: str) -> bool:

@@ -66,6 +66,7 @@ class PullReport:
     failures: list[str] = field(default_factory=list)
     """One line each; empty where all that was due has been kept."""
     reasons: list[str] = field(default_factory=list)
+    """The stable word of each failure; docs/how-to/live-sources.md says what they are."""
 
     def lines(self) -> list[str]:
         """For the console."""
@@ -73,7 +74,7 @@ class PullReport:
         line = f"{self.pull.api} {self.pull.name}: {len(self.kept)} kept, {size:,} bytes, "
         line += f"{self.nothing} nothing new"
         if self.failures:
-            line += f", {len(self.failures)} failed"
+            line += f", {len(self.failures)} failed ({', '.join(sorted(set(self.reasons)))})"
         told = [f"  {one.name}: {one.detail}" for one in self.kept] + self.notes
         shown = [note if note.startswith("  ") else f"  {note}" for note in told[:NOTES_SHOWN]]
         if len(told) > NOTES_SHOWN:
@@ -214,12 +215,14 @@ def _credential(pull: Pull) -> str:
         place, remedy = f"environment variable {pull.key_env}", f"set {pull.key_env}"
     elif pull.key_file is not None:
         place, remedy = f"file {pull.key_file}", "mount it, or correct key_file"
+        if pull.api == "kubernetes":  # without one of its own it is the pod's token
+            remedy += "; outside a pod give `endpoint`, `key_file` and `ca_file`"
         try:
             with open(pull.key_file, "rb") as file:
                 found = file.read(SECRET_BYTES_MAX + 1).decode("ascii", "replace")
         except OSError as error:
             raise Refusal(
-                f"key_file of `{pull.name}` cannot be read: {error.strerror}", where=pull.where,
+                f"the {place} of `{pull.name}` cannot be read: {error.strerror}", where=pull.where,
                 remedy=remedy,
             ) from None  # fmt: skip
     else:

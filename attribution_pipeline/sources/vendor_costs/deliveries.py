@@ -47,7 +47,12 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
                 continue
         elif IS_RUN.fullmatch(folder.rpartition("/")[2]):
             result.held += [
-                Held(file.path, "awaiting_manifest", f"no {RECEIPT} beside it yet")
+                Held(
+                    file.path,
+                    "awaiting_manifest",
+                    f"no {RECEIPT} beside it yet",
+                    f"copy its {RECEIPT} too, or pull again",
+                )
                 for file in members.values()
             ]
             continue
