@@ -83,6 +83,8 @@ class BilledPeriod:
     """close_record, billing_period, invoices; null: open."""
     record_at: datetime | None
     """When the close record that stands was made, closed or open; null: none was."""
+    ends_at: datetime | None = None
+    """The first moment after it, as billed; null where no line says it."""
 
 
 def billed_periods(
@@ -101,18 +103,19 @@ def billed_periods(
         _settle(db, settles=_EPOCH, now=now)
         found = db.rows(
             """
-            select s.issuer, s.account, s.billing_period, s.closed_by, epoch_us(r.closed_at)
+            select s.issuer, s.account, s.billing_period, s.closed_by, epoch_us(r.closed_at),
+                epoch_us(b.BillingPeriodEnd)
             from settled s
+            join billed_periods b on b.issuer = s.issuer and b.account = s.account
+                and b.billing_period = s.billing_period
             left join period_records r on r.issuer = s.issuer and r.account = s.account
                 and r.billing_period = s.billing_period and r.evidence = 'close_record'
             order by 1, 2, 3
             """
         )
     return [
-        BilledPeriod(
-            issuer, account, period, closed_by, None if at is None else _EPOCH + at * _MICROSECOND
-        )
-        for issuer, account, period, closed_by, at in found
+        BilledPeriod(issuer, account, period, closed_by, _instant(at), _instant(end))
+        for issuer, account, period, closed_by, at, end in found
     ]
 
 
@@ -164,6 +167,10 @@ def _settle(db: Session, *, settles: datetime, now: datetime) -> None:
     """``settled``, of ``charges``."""
     today = _midnight(now.astimezone(UTC).date())
     db.run("planes/settled", settles_us=_microseconds(settles), now_us=_microseconds(today))
+
+
+def _instant(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
 
 
 def _midnight(day: date) -> datetime:

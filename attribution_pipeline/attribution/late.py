@@ -22,6 +22,7 @@ from attribution_pipeline.attribution.dedicated import load_dedicated
 from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.attribution.kernel import actor_key, quanta
 from attribution_pipeline.attribution.late_change import TooMuch
+from attribution_pipeline.attribution.late_compute import late_compute
 from attribution_pipeline.attribution.late_meters import divide_late_meters, form_slices_before
 from attribution_pipeline.attribution.late_plane import late_operation_plane
 from attribution_pipeline.attribution.late_pods import (
@@ -32,6 +33,7 @@ from attribution_pipeline.attribution.late_pods import (
 from attribution_pipeline.attribution.nodes import load_node_slices
 from attribution_pipeline.attribution.reconcile import divide_the_rest, load_cluster, load_people
 from attribution_pipeline.attribution.revise import Stamp, moved_planes
+from attribution_pipeline.attribution.rule_use import serving_without_pods
 from attribution_pipeline.attribution.shares import Shares
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def reconcile_late(
     if not _follows(planes, operations_before, previous, policy_digest):
         return None
     stamp = Stamp(policy_digest, recorded_at, run_id, forced)
-    with session(compute) as db:
+    with session(late_compute(compute, planes["operations"].rows["operations"])) as db:
         try:
             return _reconcile(db, planes, operations_before, policy, day, stamp, previous, out)
         except TooMuch:
@@ -128,6 +130,7 @@ def _reconcile(
         shares.spread_gaps()
     clusters = LateClusters(db, policy, day, node_slices)
     findings = divide_the_rest(db, policy, day, assignments, shares, clusters)
+    findings += serving_without_pods(db, policy, operations.files["operations"])
     return late_outcome.publish(
         db, policy, day, slices, findings,
         stamp=stamp, planes=planes, previous=previous, out=out,
@@ -136,17 +139,18 @@ def _reconcile(
 
 def _load_recorded(db: Session, previous: Previous) -> None:
     """``recorded_rows``: the ledger as it stands; ``recorded``: what is asked of all of its rows, with
-    amounts in quanta and who they are of; ``carried``, empty yet: those of them that stand."""
-    db.view("recorded_rows", previous.files["ledger"])
+    amounts in quanta and who they are of; ``carried``, empty yet: those of them that stand, by their
+    place in the file, since ids take twice as long to join."""
+    db.view("recorded_rows", previous.files["ledger"], located=True)
     db.execute(
         f"""
         create table recorded as
-        select r.*, a.who_id from (
-            select {", ".join(ASKED)},
+        select r.* exclude (actor_key), a.who_id from (
+            select file_row_number as row_no, {", ".join(ASKED)},
                 {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
                 {actor_key("coalesce(unallocated_reason, '') = 'identity_unverified'")} as actor_key
             from recorded_rows
         ) r left join actors a on a.actor_key = r.actor_key;
-        create table carried (attribution_id varchar, portion_id bigint, is_staged boolean)
+        create table carried (row_no bigint, portion_id bigint, is_staged boolean)
         """
     )

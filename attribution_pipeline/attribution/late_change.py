@@ -31,6 +31,12 @@ PLACE = (
 )  # fmt: skip
 """What decides on which pods an operation works."""
 
+LABELLED_BY = (
+    "caller_cluster", "caller_namespace", "caller_pod", "serving_cluster", "serving_namespace",
+    "serving_pod",
+)  # fmt: skip
+"""By what a workload's label is found for an operation that nobody named."""
+
 CLASS = (
     *WHO, "unverified", "operation_name", "provider", "account", "region", "metered", "ends_today",
     "model",
@@ -82,7 +88,8 @@ def load_change(
     digest_now: str,
 ) -> None:
     """``come`` and ``gone``: rows that only the one or the other of two planes has. ``priced_come``,
-    ``priced_gone``: those that can move a cost. ``kept``: all the other rows of the plane ``now``.
+    ``priced_gone``: those that can move a cost, with whoever a workload's label names. ``kept_calls``:
+    all the other rows of the plane ``now``, as they are in it.
 
     The digests are what the planes say of themselves; TooMuch where the rows do not bear them out.
     """
@@ -94,17 +101,20 @@ def load_change(
         _view(db, f"{name}_files", files, now[:1])
     columns = [row[0] for row in db.rows("select column_name from (describe come_files)")]
     said = ", ".join(columns)
+    both = len(now) > len(standing) and len(before) > len(standing)
     for name, other in (("come", "gone"), ("gone", "come")):
         # 64 bits are enough to find changes; that none was missed is what the digests say
+        elsewhere = f"(operation_key, hash({said})) in (select (operation_key, hash({said})) from {other}_files)"
         db.execute(
-            f"create table {name} as select {said} from {name}_files where "
-            f"(operation_key, hash({said})) not in "
-            f"(select (operation_key, hash({said})) from {other}_files)"
+            f"create table {name} as select {said} from {name}_files"
+            + (f" where not {elsewhere}" if both else "")
         )
     less = less_digest(digest_before, operations_digest(db, "gone"))
     if add_digests(less, operations_digest(db, "come")) != digest_now:
         raise TooMuch("the planes do not follow each other")
     for name in ("come", "gone"):
+        if not db.one(f"select count(*) from {name}"):
+            continue
         named = named_by_workload(db, policy, name)
         db.execute(
             f"create table {name}_named as {named}; drop table {name}; "
@@ -126,13 +136,6 @@ def load_change(
         f"create view kept_calls as select {said} from still_files union all "
         f"select {said} from come_files "
         "where operation_key not in (select operation_key from priced_come)"
-    )
-    asks = asks_pods(policy)
-    db.execute(f"create view kept_nameless as select * from kept_calls where {asks}")
-    db.execute(
-        # most were named by their own spans: these pass no join
-        f"create view kept as select * from kept_calls where {asks} is not true "
-        f"union all {named_by_workload(db, policy, 'kept_nameless')}"
     )
     db.execute(
         "create table gone_ops as select row_number() over (order by operation_key) as op_id, "
@@ -163,23 +166,33 @@ def load_operations(db: Session, policy: Policy) -> None:
         if name not in columns
     }
     shape = ", ".join(nowhere.get(name, name) for name in PRICED if name not in (*SUMS, *SAMPLED))
+    # most were named by their own spans: of these a label is not asked, nor where they were
+    asked = ", ".join(
+        f"case when {asks_pods(policy)} then {name} end as {name}"
+        for name in (*LABELLED_BY, "identity_source")
+        if name not in columns
+    )
     sums = ", ".join(f"sum({name}) as {name}" for name in SUMS)
-    known = ", ".join((*KNOWN, "calls"))
+    db.execute(
+        f"create table class_parts as select {', '.join(columns)}, {asked}, count(*) as calls, {sums}, "
+        "counted <> of_sampled as is_sampled from closed group by all"
+    )
     db.execute(
         f"""
         create table classes as
-        select {shape}, count(*) as calls, {sums}, 1 as counted, 1 as of_sampled, false as estimated,
-               counted <> of_sampled as is_sampled
-        from closed group by {", ".join(columns)}, counted <> of_sampled
+        select {shape}, cast(sum(calls) as bigint) as calls, {sums},
+               1 as counted, 1 as of_sampled, false as estimated
+        from ({named_by_workload(db, policy, "class_parts")})
+        where not is_sampled group by {", ".join(columns)}
         """
     )
-    sampled = db.one("select count(*) from classes where is_sampled")
-    db.execute("delete from classes where is_sampled; alter table classes drop is_sampled")
-    if sampled:
+    if db.one("select count(*) from class_parts where is_sampled"):
+        db.execute("create view sampled as select * from closed where counted <> of_sampled")
         db.execute(
             f"insert into classes select {shape}, 1 as calls, {', '.join(SUMS)}, counted, of_sampled, "
-            "estimated from closed where counted <> of_sampled"
+            f"estimated from ({named_by_workload(db, policy, 'sampled')})"
         )
+    known = ", ".join((*KNOWN, "calls"))
     db.execute(
         f"""
         create table operations as

@@ -59,7 +59,7 @@ def publish(
     columns = ", ".join(COLUMNS)
     db.execute(
         f"create table recorded_changes as select {columns} from recorded_rows "
-        "where attribution_id not in (select attribution_id from carried)"
+        "where file_row_number not in (select row_no from carried)"
     )
     causes = revise(
         db, policy, day, stamp, planes, _previous_of_changes(db, previous, out),
@@ -151,7 +151,7 @@ def _make_rows(db: Session, policy: Policy, day: date, stamp: Stamp, previous: P
         insert into operation_costs
         select attribution_id, charge_id, null, null, null, billed_cost, effective_cost, 0, null, null
         from recorded
-        where basis = 'operations' and (attribution_id in (select attribution_id from carried)
+        where basis = 'operations' and (row_no in (select row_no from carried)
             or attribution_id in (select attribution_id from meter_changes))
         union all
         select attribution_id, charge_id, null, null, null, -billed_cost, -effective_cost, 0, null, null

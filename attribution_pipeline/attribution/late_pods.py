@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution import nodes as cluster_nodes
+from attribution_pipeline.attribution.dedicated import named_by_workload
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.late_change import KNOWN, PLACE, TooMuch, asks_for_pods
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS, Clusters
@@ -26,7 +27,8 @@ FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "se
 
 def open_pods(db: Session, policy: Policy) -> None:
     """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
-    again, maybe more; ``closed``: all the others of ``kept``."""
+    again, maybe more, with whoever a workload's label names; ``closed``: all the others of
+    ``kept_calls``."""
     places = ", ".join(PLACE)
     db.execute("create table touched_charges (charge_id varchar)")
     _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
@@ -35,8 +37,8 @@ def open_pods(db: Session, policy: Policy) -> None:
     db.run("late/needed_pods")
     if not db.one("select count(*) from needed_pods"):
         db.execute(
-            "create view closed as select * from kept; "
-            "create view individuals as select *, 1 as calls from kept where false"
+            "create view closed as select * from kept_calls; "
+            f"create table individuals as select {', '.join(KNOWN)}, calls from priced_come where false"
         )
         return
     db.execute(
@@ -48,7 +50,7 @@ def open_pods(db: Session, policy: Policy) -> None:
         _work_of(
             db, policy, f"select distinct {places} from (select * replace (null as serving_cluster, "
             "null as serving_namespace, null as caller_cluster, null as caller_namespace, "
-            "null as caller_pod) from kept where serving_pod is null)",
+            "null as caller_pod) from kept_calls where serving_pod is null)",
         )  # fmt: skip
         route = "concat_ws(chr(31), coalesce(server_address, chr(30)), coalesce(model, chr(30)))"
         db.execute(
@@ -63,8 +65,12 @@ def open_pods(db: Session, policy: Policy) -> None:
         f"or coalesce(serving_pod, '') in (select pod from open_names) or {mapped})"
     )
     db.execute(
-        f"create table individuals as select {', '.join(KNOWN)}, 1 as calls from kept "
-        f"where {is_open}; create view closed as select * from kept where not {is_open}"
+        f"create view open_calls as select * from kept_calls where {is_open}; "
+        f"create view closed as select * from kept_calls where not {is_open}"
+    )
+    db.execute(
+        f"create table individuals as select {', '.join(KNOWN)}, 1 as calls "
+        f"from ({named_by_workload(db, policy, 'open_calls')})"
     )
 
 
@@ -126,7 +132,7 @@ def stage_carried(db: Session) -> None:
     ((owners_lost, cancelled),) = db.rows(
         "select count(*) filter (r.who_id is null), "
         "count(*) filter (r.billed = 0 and r.effective = 0) from carried c "
-        "join recorded r on r.attribution_id = c.attribution_id where not c.is_staged"
+        "join recorded r on r.row_no = c.row_no where not c.is_staged"
     )
     if owners_lost:
         raise TooMuch("a recorded row names somebody whom no operation names any more")

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.kernel import WEIGHT_BOUND
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.model.policy.matching import COLUMNS
 
 if TYPE_CHECKING:
+    from attribution_pipeline.attribution.matching import Assignment
     from attribution_pipeline.model.policy import Policy
 
 KINDS = ("cpu", "gpu", "ram")
@@ -158,6 +160,25 @@ def load_node_slices(db: Session, policy: Policy) -> NodeSlices:
     return NodeSlices(slices, by_id)
 
 
+def taken_elsewhere(
+    db: Session, policy: Policy, assignments: Sequence[Assignment], slices: NodeSlices
+) -> dict[int, Assignment]:
+    """Node slice to the rule that took a charge of it, of rules that do not split by OpenCost.
+
+    For nodes that no splitting pool was charged for: reads the distinct resources of ``lines``.
+    """
+    found: dict[int, Assignment] = {}
+    for column in sorted({mapping.to for mapping in policy.nodes} & COLUMNS):
+        for assignment_id, value in db.rows(
+            f'select distinct m.assignment_id, l."{column}" from lines l '
+            f'join matched m on m.match_key = l.match_key where l."{column}" is not null order by all'
+        ):
+            number = slices.of(column, value)
+            if number is not None and assignments[assignment_id].kind != "split":
+                found.setdefault(number, assignments[assignment_id])
+    return found
+
+
 def allocated(db: Session) -> dict[tuple[int, str], int]:
     """Sum of pod weights by slice and kind, in 1e-5."""
     return {
@@ -261,7 +282,7 @@ def load_serving_map(db: Session, policy: Policy) -> None:
                 rows += [
                     (pod["pod_id"], address, model)
                     for pod in pods
-                    if _is_of(pod, serving.workload.model_dump())
+                    if is_of(pod, serving.workload.model_dump())
                 ]
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     db.load(
@@ -281,7 +302,8 @@ def load_serving_map(db: Session, policy: Policy) -> None:
     )
 
 
-def _is_of(pod: Mapping[str, Any], workload: Mapping[str, str | None]) -> bool:
+def is_of(pod: Mapping[str, Any], workload: Mapping[str, str | None]) -> bool:
+    """Whether a pod is of a workload, by shell patterns."""
     return all(
         pattern is None or (pod[key] is not None and fnmatchcase(pod[key], pattern))
         for key, pattern in workload.items()

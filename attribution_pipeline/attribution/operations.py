@@ -150,13 +150,21 @@ def find_operations(
     """
     from_ns, to_ns = calls_window(day_us)
     who = ", ".join(said(column, policy) for column in WHO)
+    named = [_attribute(name, "t.") for name in policy.join.attribute_names()]
     db.run(
         "planes/spans",
         who=who,
         run=said("run_id", policy),
         content=", ".join(
-            f"coalesce(cast(t.{column} as varchar), {NULL})" for column in _content()
+            f"coalesce(cast(t.{column} as varchar), {NULL})" if column != "attributes" else NULL
+            for column in _content()
         ),
+        told=" + ".join(
+            ["0", *(f"case when {one} is not null then 1 else 0 end" for one in named)]
+        ),
+        named=", ".join(["''", *(f"coalesce({one}, {NULL})" for one in named)]),
+        # each pass that reads it plans it anew, unless its rows are few enough to be written down
+        once="table" if verified else "view",
         from_ns=from_ns,
         to_ns=to_ns,
     )
@@ -245,11 +253,13 @@ def said(column: str, policy: Policy) -> str:
     aliases = policy.join.attributes.get(column, [])
     if not aliases:
         return column
-    paths = (
-        alias.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''") for alias in aliases
-    )
-    found = ", ".join(f"json_extract_string(attributes, '$.\"{path}\"')" for path in paths)
-    return f"coalesce({column}, {found}) as {column}"
+    return f"coalesce({column}, {', '.join(map(_attribute, aliases))}) as {column}"
+
+
+def _attribute(name: str, prefix: str = "") -> str:
+    """SQL: what a span says under a name of the policy's."""
+    path = name.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+    return f"json_extract_string({prefix}attributes, '$.\"{path}\"')"
 
 
 def adjusted_count(threshold: str) -> tuple[int, int] | None:

@@ -29,6 +29,7 @@ from attribution_pipeline.attribution.matching import Assignment
 from attribution_pipeline.attribution.meters import Slice, divide_meters
 from attribution_pipeline.attribution.opencost_gates import under_policy
 from attribution_pipeline.attribution.revise import Stamp
+from attribution_pipeline.attribution.rule_use import serving_without_pods
 from attribution_pipeline.attribution.shares import Base, Shares
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import Clusters
@@ -99,7 +100,9 @@ def divide_day(
     if policy.evidence_gap == "spread":
         shares.spread_gaps()
     clusters = make_clusters(db, policy, day)
-    return slices, divide_the_rest(db, policy, day, assignments, shares, clusters)
+    findings = divide_the_rest(db, policy, day, assignments, shares, clusters)
+    called = planes["operations"].files["operations"]
+    return slices, [*findings, *serving_without_pods(db, policy, called)]
 
 
 def divide_the_rest(
@@ -122,7 +125,7 @@ def divide_the_rest(
         *_without_bill(db, day),
         *under_policy.gate(db, policy, clusters.slices),
         *clusters.findings,
-        *clusters.nodes_without_charge(),
+        *clusters.nodes_without_charge(assignments),
         *_usage_without_charge(db, policy, assignments),
     ]
 
@@ -201,6 +204,7 @@ def _divide_pools(
             clusters.divide(index, assignments)
         else:
             shares.divide_pool(pool, shares.portions(mine), base)
+    shares.flush()
 
 
 def _tagged(db: Session) -> None:

@@ -145,20 +145,28 @@ def _load(db: Session, planes: Mapping[str, Plane], previous: Previous | None, b
 
 def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previous) -> None:
     """``standing``, ``variances``; request costs of held charges as they were."""
-    charge_columns = ", ".join(f"min({column}) as {column}" for column in CHARGE_COLUMNS)
-    nobody = f"concat_ws(chr(31), {', '.join([NULL] * len(WHO))})"
-    nothing = f"concat_ws(chr(31), {', '.join([NULL] * 3)})"
-    db.run(
-        "revise/held",
-        attribution_id=attribution_id(
-            day.isoformat(), "charge_id", f"'{HELD['component']}'", f"'{HELD['leg']}'", nobody,
-            nothing, f"'{HELD['unallocated_reason']}'",
-        ),
-        charge_columns=charge_columns,
-        charge_columns_plain=", ".join(CHARGE_COLUMNS),
-    )  # fmt: skip
     if policy.settlement.closed_period != "hold" or stamp.forced:
-        db.execute("delete from held_charges; delete from held_rows")
+        db.execute("create table held_charges (charge_id varchar)")
+    else:
+        charge_columns = ", ".join(f"min({column}) as {column}" for column in CHARGE_COLUMNS)
+        nobody = f"concat_ws(chr(31), {', '.join([NULL] * len(WHO))})"
+        nothing = f"concat_ws(chr(31), {', '.join([NULL] * 3)})"
+        db.run(
+            "revise/held",
+            attribution_id=attribution_id(
+                day.isoformat(), "charge_id", f"'{HELD['component']}'", f"'{HELD['leg']}'", nobody,
+                nothing, f"'{HELD['unallocated_reason']}'",
+            ),
+            charge_columns=charge_columns,
+            charge_columns_plain=", ".join(CHARGE_COLUMNS),
+        )  # fmt: skip
+    if not db.one("select count(*) from held_charges"):
+        db.execute(
+            f"create view standing as select {', '.join(COLUMNS)} from ledger; "
+            "create table variances as select *, billed_cost as held_billed_cost, "
+            "effective_cost as held_effective_cost from ledger where false"
+        )
+        return
     content = [name for name in COLUMNS if name not in NOT_CONTENT]
     vanished = {
         "billed_cost": "cast(0 as decimal(38, 12))",
@@ -172,18 +180,17 @@ def _hold(db: Session, policy: Policy, day: date, stamp: Stamp, previous: Previo
         differs=" or ".join(f"w.{name} is distinct from b.{name}" for name in content),
         vanished_columns=_columns("b", vanished),
     )
-    if db.one("select count(*) from held_charges"):
-        db.view("operation_costs_before", previous.files["operation_costs"], by_name=True)
-        db.view("operations_held", previous.files["operations"])
-        # an operation that the day has no more is named by its key from now on
-        still = "operation_number in (select operation_number from published_operations)"
-        db.execute(
-            "delete from operation_costs where charge_id in (select charge_id from held_charges); "
-            "insert into operation_costs select attribution_id, charge_id, operation_number, "
-            f"case when not {still} then operation_key end, weight, billed_cost, effective_cost, 0, null, null "
-            f"from ({request_rows('operation_costs_before', 'operations_held')}) "
-            "where charge_id in (select charge_id from held_charges)"
-        )
+    db.view("operation_costs_before", previous.files["operation_costs"], by_name=True)
+    db.view("operations_held", previous.files["operations"])
+    # an operation that the day has no more is named by its key from now on
+    still = "operation_number in (select operation_number from published_operations)"
+    db.execute(
+        "delete from operation_costs where charge_id in (select charge_id from held_charges); "
+        "insert into operation_costs select attribution_id, charge_id, operation_number, "
+        f"case when not {still} then operation_key end, weight, billed_cost, effective_cost, 0, null, null "
+        f"from ({request_rows('operation_costs_before', 'operations_held')}) "
+        "where charge_id in (select charge_id from held_charges)"
+    )
 
 
 def _held_columns(db: Session, policy: Policy, stamp: Stamp) -> str:

@@ -99,7 +99,8 @@ class Shares:
         ]
 
     def divide_pool(self, pool: Pool, portions: Sequence[Portion], base: Base) -> None:
-        """Every portion of a pool over its driver's recipients, or open where there are none."""
+        """Every portion of a pool over its driver's recipients, or open where there are none. What was
+        divided is in ``staged`` after ``flush``: of many pools at once."""
         unit = _unit(pool.driver)
         open_rows = []
         for portion in portions:
@@ -110,7 +111,6 @@ class Shares:
             else:
                 open_rows.append(OpenRow(portion.portion_id, pool.component, "open", "no_driver"))
         add_open_rows(self.db, open_rows)
-        self.flush()
 
     def _recipients(self, pool: Pool, portion: Portion, base: Base) -> tuple[Weights, str]:
         driver = pool.driver

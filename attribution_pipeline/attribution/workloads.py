@@ -50,6 +50,13 @@ WORKED = (
 )  # fmt: skip
 """What drivers weigh of an operation: numbers only, so that no text is copied for them."""
 
+OF_NO_RULE = {
+    "unused": "an unused commitment",
+    "purchase": "a purchase",
+    "outside": "outside of the computed range",
+}
+"""Charges that stand by what they are."""
+
 PODS_BESIDE_IDLE = {
     "node": "pod_weights",
     "cluster": "(select distinct s.slice_id, p.kind, p.pod_id from slice_nodes s "
@@ -153,15 +160,22 @@ class Clusters:
         _load_amounts(self.db, kinds, volumes)
         add_open_rows(self.db, open_rows)
 
-    def nodes_without_charge(self) -> list[Finding]:
-        """Nodes that no charge of the day pays for, as the bill would call them where it could."""
+    def nodes_without_charge(self, assignments: Sequence[Assignment]) -> list[Finding]:
+        """Nodes that no charge of the day pays for, as the bill would call them where it could, and
+        where the charge went that names them."""
+        unpaid_slices = set(range(len(self.slices.slices))) - self._charged
+        elsewhere = (
+            cluster_nodes.taken_elsewhere(self.db, self.policy, assignments, self.slices)
+            if unpaid_slices
+            else {}
+        )
         unpaid = [
             (
                 f"{found.cluster}/{found.resource}",
-                "no charge that a pool splits by OpenCost names it",
+                _without_split(self.policy, elsewhere.get(number)),
             )
             for number, found in enumerate(self.slices.slices)
-            if number not in self._charged
+            if number in unpaid_slices
         ]
         unnamed = self.db.rows(
             "select n.cluster || '/' || n.name from nodes n where not exists (select 1 from "
@@ -246,6 +260,27 @@ class Clusters:
         )  # fmt: skip
         share(db)
         db.run("phases/idle_rows", int=db.integer, driver=driver, unit=unit)
+
+
+def _without_split(policy: Policy, found: Assignment | None) -> str:
+    """Why nothing pays for a node: no charge names it, or who took the charge that does."""
+    if found is None:
+        return "no charge that a pool splits by OpenCost names it"
+    match found.kind:
+        case "driver":
+            taker = f"pool `{policy.pools[found.pool].name}` did, which does not split"
+        case "meter":
+            taker = f"meter {found.meter + 1} did"
+        case "tag":
+            taker = "its own tag gave it to a tenant"
+        case "unused" | "purchase" | "outside":
+            taker = f"no rule did: it is {OF_NO_RULE[found.kind]}"
+        case _:
+            taker = "no rule did: it is `unmatched_charge`"
+    return (
+        f"and no pool with `split: opencost` took the charge that names it ({taker}): widen the `match` of "
+        "one, or add one above the rule that took it"
+    )
 
 
 def _without_node(named: Mapping[str, str | None]) -> Finding:

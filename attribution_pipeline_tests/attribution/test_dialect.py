@@ -17,6 +17,7 @@ WORDS = {
     "scope": "slice_nodes",
     "kind": "assets",
     "only_gpu": "",
+    "once": "view",
     "who": "tenant_id",
     "weights": "meter_weights",
     "parts": "meter_parts",

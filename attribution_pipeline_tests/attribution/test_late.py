@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from attribution_pipeline.attribution import late_plane
-from attribution_pipeline.attribution.day import Plane
+from attribution_pipeline.attribution.day import Compute, Plane
 from attribution_pipeline.attribution.late import reconcile_late
+from attribution_pipeline.attribution.late_compute import SPANS_A_THREAD, late_compute
 from attribution_pipeline.model.policy import parse_policy
 from attribution_pipeline_tests.attribution.days import (
     DAY,
@@ -125,6 +126,36 @@ def test_a_late_call_under_the_bill_moves_its_own_row_and_the_open_one(tmp_path:
     assert late.outcome.adds_to == {"operation_costs", "operations"}
     rows = {name: len(pq.read_table(path)) for name, (path,) in late.outcome.files.items()}
     assert rows == {"ledger": 3, "ledger_revisions": 2, "operation_costs": 1, "operations": 1}
+
+
+def test_calls_that_a_label_names_are_added_up_under_its_tenant(tmp_path: Path):
+    policy = METERS + (
+        'join: {dedicated: [{namespace: "tenant-*"}]}\n'
+        "pools: [{name: shared, match: {ServiceCategory: Compute}, driver: active_time}]\n"
+    )
+    where = {"cluster": "c", "namespace": "tenant-acme", "pod": "app"}
+    pods = [pod("app", "n", cpu=10, namespace="tenant-acme", labels='{"tenant": "acme"}')]
+    early = [
+        call(1, None, **where, **TOKENS),
+        call(2, None, sampling_threshold="8", **where, **TOKENS),
+        call(3, None, cluster="c", namespace="shared", pod="app", **TOKENS),
+        call(4, "bolt", **where, **TOKENS),
+    ]
+    shared = line(2, "12.00", ServiceCategory="Compute")
+    made = small(policy, [BILLED, shared], allocations=pods)
+    (late,) = after(tmp_path, made, early, [call(5, "zorg", cluster=None, **TOKENS)])
+    assert late.outcome is not None
+    (path,) = late.outcome.files["ledger"]
+    rows = pq.read_table(path).to_pylist()
+    weights = {row["tenant_id"]: row["driver_quantity"] for row in rows if row["pool"] == "shared"}
+    # ten seconds a call, and the sampled one stands for two
+    assert weights == {"acme": 30_000, "bolt": 10_000, "zorg": 10_000, None: 10_000}
+
+
+def test_late_work_takes_no_more_threads_than_pay():
+    few, many = (late_compute(Compute(threads=8), spans) for spans in (1, 2 * SPANS_A_THREAD))
+    assert (few.threads, many.threads) == (1, 3)
+    assert late_compute(Compute(threads=2), 9 * SPANS_A_THREAD) == Compute(threads=2)
 
 
 def test_the_open_row_goes_to_zero_when_late_calls_reach_the_bill(tmp_path: Path):

@@ -187,7 +187,8 @@ REGISTER = (
         21, "node_without_allocation", ("AggregateBy",),
         "Does every billed node have an allocation, and every allocation a node?",
         "A billed node that OpenCost doesn't know stays `no_driver`; one without pods is all idle.",
-        "Name the node under `nodes:`, land its cluster's snapshot, or bill it elsewhere.",
+        "Name the node under `nodes:`, match its charge in a pool with `split: opencost`, or land its "
+        "cluster's snapshot.",
         ("node_without_allocation", "pod_without_node", "charge_without_node",
          "node_without_charge"),
     ),

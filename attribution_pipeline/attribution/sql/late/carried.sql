@@ -1,12 +1,12 @@
 -- Carried rows among the staged ones, added up as far as the bases of later phases tell them apart.
--- in:  carried (grain: attribution_id), recorded, actors, portions
+-- in:  carried (grain: row of recorded), recorded, actors, portions
 -- out: rows of staged, of method 'carried'
 insert into staged
 select min(c.portion_id), 'carried', 'carried', 'carried', min(r.who_id), null, null, null,
        r.unallocated_reason, null, 'carried', null, null, null, null, null,
        cast(sum(r.billed) as {int}), cast(sum(r.effective) as {int})
 from carried c
-join recorded r on r.attribution_id = c.attribution_id
+join recorded r on r.row_no = c.row_no
 join portions p on p.portion_id = c.portion_id
 where not c.is_staged
 group by p.billing_account_id, p.billing_currency, p.charge_category, p.charge_class,

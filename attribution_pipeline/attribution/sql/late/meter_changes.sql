@@ -75,7 +75,7 @@ left join (
 ) d on d.charge_id = m.charge_id and d.slice_id = m.slice_id;
 
 insert into carried
-select r.attribution_id, m.portion_id, false
+select r.row_no, m.portion_id, false
 from metered_rows r
 join meter_charges m on m.charge_id = r.charge_id and m.model = r.model
     and m.token_kind = r.token_kind

@@ -2,7 +2,7 @@
 -- in:  idle_todo (pool, portion, slice, kind), portions, touched_charges (charge), recorded
 -- out: idle_todo of touched charges and other pools; rows of carried
 insert into carried
-select r.attribution_id, u.portion_id, false
+select r.row_no, u.portion_id, false
 from recorded r
 join (
     select p.charge_id, min(p.portion_id) as portion_id

@@ -14,7 +14,7 @@ where p.portion_id in (
 );
 
 insert into carried
-select r.attribution_id, u.portion_id, false
+select r.row_no, u.portion_id, false
 from recorded r
 join (
     select p.charge_id, min(p.portion_id) as portion_id

@@ -1,6 +1,6 @@
 -- Spans around the day, each (trace, span) once.
 -- in:  landed_spans (grain: one span as delivered)
--- out: repeated (grain: span that came more than once), once (view, grain: one span, every column),
+-- out: repeated (grain: span that came more than once), once ({once}, grain: one span, every column),
 --      around (view, same grain, what identity needs of it), carriers (grain: span with an envelope)
 create view delivered as
 select * exclude (source, object_id, position)
@@ -32,13 +32,18 @@ from tellings t
 where not exists (
     select 1 from contested c where c.trace_id = t.trace_id and c.span_id = t.span_id);
 
+-- what the policy does not name decides nothing, and of two that say the same otherwise the one that
+-- says more of what it names stands: the other one was read for less
 insert into winners
-select * exclude (content, place)
+select * exclude (content, told, named, place)
 from (
     select *, row_number() over (
-        partition by trace_id, span_id order by end_unix_nano desc, content desc) as place
+        partition by trace_id, span_id
+        order by end_unix_nano desc, content desc, told desc, named desc, coalesce(attributes, '') desc
+    ) as place
     from (
-        select t.*, sha256(concat_ws(chr(31), {content})) as content
+        select t.*, sha256(concat_ws(chr(31), {content})) as content,
+               {told} as told, concat_ws(chr(31), {named}) as named
         from tellings t
         join contested c on c.trace_id = t.trace_id and c.span_id = t.span_id
     )
@@ -49,7 +54,7 @@ drop table tellings;
 
 drop table contested;
 
-create view once as
+create {once} once as
 select d.* from delivered d
 where not exists (
     select 1 from repeated r where r.trace_id = d.trace_id and r.span_id = d.span_id)

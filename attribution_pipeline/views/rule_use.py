@@ -1,0 +1,67 @@
+"""Rules of a policy that took nothing, as lines for people.
+
+Belongs here: wording. Does not: finding them (``attribution.rule_use``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution.rule_use import workload_words
+from attribution_pipeline.views import day_ranges
+from attribution_pipeline.views.cells import terminal_cell
+
+if TYPE_CHECKING:
+    from attribution_pipeline.attribution.rule_use import RuleUse
+    from attribution_pipeline.model.policy import Policy
+
+
+def lines(policy: Policy, use: RuleUse, days: Sequence[date]) -> list[str]:
+    """What took nothing on ``days``, a line a rule under a heading; nothing where every rule did.
+
+    A small day has no charge for many a meter: that is no fault, so it is told and never refused.
+    """
+    found = [*_unserved(policy, use), *_idle(policy, use)]
+    if not found:
+        return []
+    return [f"took nothing on {day_ranges.counted(days)}:", *(f"  {line}" for line in found)]
+
+
+def _idle(policy: Policy, use: RuleUse) -> Iterator[str]:
+    for place in use.idle("meters", policy.meters):
+        yield f"meters {place + 1}: no charge with {_conditions(policy.meters[place].match)}"
+    for place in use.idle("pools", policy.pools):
+        pool = policy.pools[place]
+        yield f"pools {place + 1} `{pool.name}`: no charge with {_conditions(pool.match)}"
+    for place in use.idle("nodes", policy.nodes):
+        rule = policy.nodes[place]
+        yield f"nodes {place + 1}: no node whose {rule.from_} has {terminal_cell(rule.pattern)}"
+    for place in use.idle("serving", policy.serving):
+        serving = policy.serving[place]
+        said = {"server_address": serving.server_address, "model": serving.model}
+        yield f"serving {place + 1}: no call with {_conditions(said)}"
+    for place in use.idle("dedicated", policy.join.dedicated):
+        dedicated = policy.join.dedicated[place]
+        yield f"join.dedicated {place + 1}: no pod with {_conditions(dedicated.model_dump())}"
+    for place in use.idle("owners", policy.owners):
+        owner = policy.owners[place]
+        said = {"tenant": owner.tenant, "workflow": owner.workflow}
+        yield f"owners {place + 1}: no row with {_conditions(said)}"
+
+
+def _unserved(policy: Policy, use: RuleUse) -> Iterator[str]:
+    for place in sorted(use.unserved):
+        rule = policy.serving[place]
+        yield (
+            f"serving {place + 1}: calls match it, and no pod is of its workload "
+            f"{terminal_cell(workload_words(rule))}"
+        )
+
+
+def _conditions(said: dict[str, Any]) -> str:
+    """Conditions as the file has them; a rule above may have taken what they match."""
+    return terminal_cell(
+        " and ".join(f"{key} = {value}" for key, value in said.items() if value is not None)
+    )
