@@ -75,7 +75,9 @@ class Source(Strict):
     bucket, ``s3://bucket/prefix``."""
 
     name: Annotated[Name, Field(examples=["main"])]
+    """Rows and messages name it. Names of one kind do not repeat."""
     uri: Annotated[Location, Field(examples=["./billing"])]
+    """Where it lies. No two sources of a kind read the same files, and none holds `storage`."""
     s3: S3 | None = None
     """How this source's bucket is reached, where that is not as the deployment's ``s3`` says."""
 
@@ -88,16 +90,16 @@ class Source(Strict):
 
 
 class BillingSource(Source):
-    """FOCUS exports. ``replace``: the newest complete delivery of a period stands alone.
-
-    ``format``: the layout; ``focus`` recognises AWS's and Azure's by their manifests. ``openai`` and
-    ``anthropic``: pages of these vendors' cost and usage APIs, which do not say whose they are.
-    """
+    """FOCUS 1.0 to 1.4 exports: CSV, gzip CSV or Parquet."""
 
     format: Literal["focus", "aws", "azure", "gcp", "oci", "openai", "anthropic"] = "focus"
+    """The layout; ``focus`` recognises AWS's and Azure's by their manifests. ``openai`` and ``anthropic``:
+    pages of these vendors' cost and usage APIs, which do not say whose they are."""
     delivery: Literal["replace", "append"] = "replace"
+    """The newest complete delivery of an account and billing period stands alone; or every file adds lines
+    that no other has."""
     account: Text | None = None
-    """BillingAccountId of what an API answers: the organization's id."""
+    """The organization's id, as BillingAccountId: for ``openai`` and ``anthropic``, and only for them."""
 
     @model_validator(mode="after")
     def _account_where_no_page_has_it(self) -> BillingSource:
@@ -109,19 +111,23 @@ class OpenCostSource(Source):
     """OpenCost ``/allocation`` and ``/assets`` JSON of one cluster."""
 
     format: Literal["opencost"] = "opencost"
+    """The only one there is."""
     cluster: Text | None = None
+    """The cluster's name, where the answers do not say it."""
 
 
 class SpanSource(Source):
     """OTLP traces; the layout is recognised by content."""
 
     format: Literal["otlp"] = "otlp"
+    """The only one there is."""
 
 
 class TableSource(Source):
     """CSV, JSON lines or Parquet with the columns of the kind, recognised by name and content."""
 
     format: Literal["table"] = "table"
+    """The only one there is."""
 
 
 def _apart(sources: list[Source]) -> list[Source]:
@@ -151,14 +157,24 @@ class Sources(Strict):
     """Named lists of sources, by kind."""
 
     billing: Annotated[list[BillingSource], AfterValidator(_apart)] = []
+    """Bills."""
     opencost: Annotated[list[OpenCostSource], AfterValidator(_apart)] = []
+    """What clusters used, by pod and node; one source for each cluster."""
     spans: Annotated[list[SpanSource], AfterValidator(_apart)] = []
+    """Traces with GenAI spans."""
     kubernetes: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """Daily snapshots of objects: date, cluster, namespace, kind, name, labels, annotations."""
     usage: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """Reports of what many share: date, service, resource_id, metric, quantity and who."""
     reservations: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """Budgets: scope, period_start, period_end (the day after the last), amount, currency, and where a
+    gateway counts: counted, counted_at, gateway. They guard spend and attribute nothing."""
     outcomes: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """What came of operations: time, operation_id or trace_id, kind, value."""
     controls: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """What stops mutations: hard_block, shadow_hit and override records, for `attribution triage`."""
     closes: Annotated[list[TableSource], AfterValidator(_apart)] = []
+    """Closed billing periods: issuer, account, period, closed_at, status. `attribution close` writes here."""
 
     def each(self) -> Iterator[tuple[str, int, Source]]:
         """Kind, place in its list (from 0) and source, in the order of the kinds."""
@@ -171,6 +187,7 @@ class ComputeLimits(Strict):
     """What one day may use of the machine. Results never depend on it."""
 
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
+    """How many at once. Left out: as many as the machine has cores."""
     memory_limit: Annotated[
         str, StringConstraints(pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$")
     ] = "4GB"
@@ -185,7 +202,9 @@ class SparkEngine(Strict):
         StringConstraints(pattern=r"^(local(\[[0-9*, ]+\])?|spark://\S+|k8s://\S+|yarn)$"),
         Field(examples=["spark://master:7077"]),
     ] | None = None  # fmt: skip
+    """An application of its own: ``local[*]``, ``spark://host:7077``, ``k8s://...`` or ``yarn``."""
     remote: Annotated[str, StringConstraints(pattern=r"^sc://\S+$")] | None = None
+    """Instead of `master`: a Spark Connect server, ``sc://host``."""
     conf: dict[str, str] = {}
     """Spark's own settings for an application that starts under ``master``."""
 
@@ -206,9 +225,11 @@ class Deployment(Strict):
     """One deployment: its file, validated, all paths absolute."""
 
     storage: Annotated[Location, AfterValidator(plain), Field(examples=["./lake"])]
-    """A folder, or ``s3://bucket/prefix``."""
+    """Where landed evidence and the ledger's tables are kept: a folder, or ``s3://bucket/prefix``."""
     first_day: Annotated[Day, Field(examples=["2026-10-01"])]
+    """The first charge day of the ledger. Charges before it stand on it, as ``outside_range``."""
     policies: Annotated[Folder, Field(examples=["./policies"])]
+    """A folder with one file per policy version."""
     keys: Folder | None = None
     """A key file: the keys that identity envelopes are verified with."""
     keys_env: Text | None = None
@@ -216,16 +237,20 @@ class Deployment(Strict):
     audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
     """What an envelope must be meant for to be verified; any, where this is not given."""
     sources: Annotated[Sources, Field(examples=["{billing: [{name: main, uri: ./billing}]}"])]
+    """Where evidence of each kind lands."""
     s3: S3 = Field(default_factory=S3)
     """How ``s3://`` is reached: one address for storage and sources."""
     scratch: Folder | None = None
     """Where work and copies lie while storage is a bucket; not given, a folder of this user's under
     the system's temporary one. A fast disk of this machine."""
     compute: ComputeLimits = Field(default_factory=ComputeLimits)
+    """What one day may use of the machine."""
     engine: Literal["duckdb", "spark"] = "duckdb"
     """Where planes and whole days are computed; their results are the same, digit by digit."""
     spark: SparkEngine | None = None
+    """Where Spark is, under ``engine: spark``."""
     dagster: DagsterUi | None = None
+    """Where Dagster's pages are, for links in alerts and in the dashboard."""
     alerts: Annotated[list[Channel], AfterValidator(channels_apart)] = []
     """Who is told of failed and warning checks, budgets and stale days; see ``docs/alerts.md``."""
     pull: Annotated[list[PullEntry], AfterValidator(named_apart)] = []

@@ -40,13 +40,16 @@ class DagsterUi(Strict):
     """Where people open Dagster: what links lead to."""
 
     base_url: Annotated[Text, AfterValidator(_web), Field(examples=["http://127.0.0.1:3000"])]
+    """``http://`` or ``https://``."""
 
 
 class Channel(Strict):
     """One receiver of alerts: an Apprise URL, kept in an environment variable."""
 
     name: Annotated[Name, Field(examples=["on-call"])]
+    """What messages call it."""
     url_env: Annotated[Text, AfterValidator(_url_variable), Field(examples=["ALERTS_SLACK_URL"])]
+    """The environment variable that holds the URL."""
     severities: Annotated[list[Literal["error", "warning"]], Field(min_length=1)] = [
         "error", "warning",
     ]  # fmt: skip

@@ -53,23 +53,33 @@ File = Annotated[Text, BeforeValidator(_file)]
 
 
 class PullLimitsGiven(Strict):
-    """Limits that differ from the defaults in ``sources.pull.limits``."""
+    """Limits of one pull, where they are not the defaults (``sources.pull.limits``)."""
 
     connect_seconds: Annotated[int, Field(ge=1, le=600)] | None = None
+    """Until a connection stands, TLS included."""
     silence_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """Between two reads of an answer."""
     answer_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """One answer, from request to its last byte."""
     pull_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """All requests of one pull, waiting included."""
     answer_bytes: Annotated[int, Field(ge=1, le=512 << 20)] | None = None
+    """Size of one answer."""
     pages: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Answers that one question may be split into."""
     attempts: Annotated[int, Field(ge=1, le=20)] | None = None
+    """Requests for one answer, the first included."""
     retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    """The longest wait that a server may ask for."""
 
 
 class PullEntry(Strict):
     """One API that is asked, and the source that its answers are kept in."""
 
     name: Annotated[Name, Field(examples=["opencost-prod"])]
+    """What `attribution pull NAME` and messages call it."""
     api: Annotated[Api, Field(examples=["opencost"])]
+    """Which API is asked."""
     into: Annotated[Name, Field(examples=["prod"])]
     """Name of a source: under `opencost`, `billing` or `kubernetes`, as the API has it."""
     endpoint: Text | None = None
@@ -85,6 +95,7 @@ class PullEntry(Strict):
     every: Duration = timedelta(hours=6)
     """OpenAI, Anthropic: how old a period's newest delivery is before it is asked for again."""
     limits: PullLimitsGiven = Field(default_factory=PullLimitsGiven)
+    """What asking may cost, where it is not the default."""
 
     @model_validator(mode="after")
     def _complete(self) -> PullEntry:

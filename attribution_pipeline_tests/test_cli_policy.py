@@ -104,9 +104,60 @@ def test_check_without_a_deployment_says_nothing_of_days(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ATTRIBUTION_CONFIG", raising=False)
-    result = run("policy", "check", WORKED_DAY / "policies" / "policy-1.yaml")
+    alone = tmp_path / "policy.yaml"
+    shutil.copyfile(WORKED_DAY / "policies" / "policy-1.yaml", alone)
+    result = run("policy", "check", alone)
     assert result.exit_code == 0
     assert "governs" not in result.stdout
+
+
+def test_check_of_a_file_finds_the_deployment_in_whose_policies_it_lies(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATTRIBUTION_CONFIG", raising=False)
+    for named in (first(config), first(config).parent):
+        said = run("policy", "check", named).stdout.splitlines()
+        assert f"held against {config}" in said
+        assert "all of them are recorded under it" in said
+    rewrite(first(config), "driver: usage.query_units", "driver: even")
+    assert refusal("policy", "check", first(config)).endswith(
+        "copy your edit to policy-2.yaml with `version: 2`, then put the used one back: "
+        "attribution policy restore 1"
+    )
+    text = config.read_text()
+    rewrite(config, "storage: ./lake", "storage: s3://nobody/lake")
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)  # refused before anything is asked
+    alone = run("policy", "check", first(config))
+    assert alone.exit_code == 0
+    assert f"note: not held against {config}: s3: no region" in alone.stderr
+    config.write_text(text)
+    # a folder beside a deployment that reads another one is none of its
+    drafts = config.parent / "drafts"
+    drafts.mkdir()
+    shutil.move(first(config), drafts / "policy-1.yaml")
+    assert "governs" not in run("policy", "check", drafts / "policy-1.yaml").stdout
+
+
+def test_check_and_diff_name_rules_that_took_nothing(config: Path) -> None:
+    path = draft(config)
+    rewrite(
+        path, "pools:\n", "owners: [{tenant: nobody, team: x}]\nserving:\n"
+        "  - {model: '*', workload: {namespace: elsewhere}}\npools:\n"
+        "  - {name: typo, match: {ServiceName: 'AWS Suport*'}, driver: even}\n",
+    )  # fmt: skip
+    idle = [
+        "took nothing on 1 day: 2026-10-05:",
+        "  serving 1: calls match it, and no pod is of its workload elsewhere/*",
+        "  pools 1 `typo`: no charge with ServiceName = AWS Suport*",
+        "  owners 1: no row with tenant = nobody and workflow = *",
+    ]
+    said = run("policy", "check", path, "--config", config).stdout.splitlines()
+    assert said[-5:] == [*idle, f"{path}: valid"]
+    result = run("policy", "diff", "1", path, "--from", DAY, "--config", config)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[-4:] == [f"under B {idle[0]}", *idle[1:]]
 
 
 # -- diff ----------------------------------------------------------------------------------------
@@ -166,8 +217,8 @@ def test_diff_tells_what_could_mislead(config: Path) -> None:
     assert notes == [
         "note: chargeback sums effective_cost under A and billed_cost under B; see both with "
         "--metric",
-        "note: B reads span attributes that no published version names, so landing did not keep "
-        "them: my.tenant",
+        "note: of these days 1 landed span object was not read for my.tenant, so the figures of B "
+        "are without; landing reads them again where a published version that names them governs",
         f"note: B cannot be published as it is: {path}:2: version 1 of policy worked-day is "
         f"published with two contents (also in {first(config)}:2); a change is a new version: "
         "number it so",
@@ -236,15 +287,33 @@ def test_a_version_that_is_gone_is_listed_refused_and_restored(config: Path) -> 
     assert run("run", "--config", config, "--from", DAY).exit_code == 0
 
 
+def test_restoring_over_an_edited_file_keeps_the_edit_and_says_how_to_publish_it(
+    config: Path,
+) -> None:
+    edits = []
+    for driver in ("even", "requests"):
+        rewrite(first(config), "driver: usage.query_units", f"driver: {driver}  # mine")
+        edits.append(first(config).read_bytes())
+        assert "CHANGED since it was used" in run("policy", "list", "--config", config).stdout
+        said = run("policy", "restore", "1", "--config", config).stdout.splitlines()
+        assert said[0] == f"wrote {first(config)}"
+    aside = first(config).with_name("policy-1.yaml.edited")
+    second = first(config).with_name("policy-1.yaml.edited-2")
+    assert [aside.read_bytes(), second.read_bytes()] == edits
+    new = first(config).with_name("policy-2.yaml")
+    assert said[1:] == [
+        f"kept your edit as {second}; to publish it:",
+        f"  mv {second} {new}   # and write `version: 2` in it",
+    ]
+    second.rename(new)
+    rewrite(new, "version: 1", "version: 2")
+    assert run("policy", "check", "--config", config).exit_code == 0
+
+
 def test_a_changed_file_gets_a_number_and_the_used_version_comes_back_beside_it(
     config: Path,
 ) -> None:
     rewrite(first(config), "driver: usage.query_units", "driver: even")
-    assert "CHANGED since it was used" in run("policy", "list", "--config", config).stdout
-    line = refusal("policy", "restore", "1", "--config", config)
-    assert line.startswith(
-        f"{first(config)}:2: version 1 of policy worked-day was used with another"
-    )
     rewrite(first(config), "version: 1", "version: 2")
     result = run("policy", "restore", "1", "--config", config)
     assert result.stdout == f"wrote {first(config).with_name('policy-1-restored.yaml')}\n"

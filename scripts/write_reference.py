@@ -1,8 +1,8 @@
-"""Write the reference pages of the docs from the code: tables, checks, a policy as its runbook.
+"""Write the reference pages of the docs from the code: tables, checks, a policy as its runbook, files.
 
-Belongs here: the pages' shape. Does not: what they say, which stands beside the code that it is about
-(``model.columns``, checks' docstrings, ``checks.runbook``, ``model.policy_text``). A test fails where
-a committed page is not what this writes.
+Belongs here: the pages' shape (of files that people write: ``file_pages``). Does not: what they say,
+which stands beside the code that it is about (``model.columns``, checks' docstrings, ``checks.runbook``,
+``model.policy_text``, the fields of models). A test fails where a committed page is not what this writes.
 
     python scripts/write_reference.py [FOLDER]     # default: docs/reference
 """
@@ -29,7 +29,15 @@ def main() -> None:
 
 def pages() -> Mapping[str, str]:
     """File name -> Markdown."""
-    return {"tables.md": tables(), "checks.md": checks(), "policy.md": policy()}
+    from file_pages import deployment_file, policy_file
+
+    return {
+        "tables.md": tables(),
+        "checks.md": checks(),
+        "policy.md": policy(),
+        "policy-file.md": policy_file(),
+        "deployment-file.md": deployment_file(),
+    }
 
 
 def tables() -> str:
@@ -110,7 +118,7 @@ def policy() -> str:
     return (
         "# A policy as its runbook\n\n"
         "Every policy renders itself in words, in Dagster's UI (asset `policy_versions`) and here: "
-        "the one of `make demo`.\n\n"
+        "the one of `make demo`. How one is written: [The policy file](policy-file.md).\n\n"
         + _one_level_down(render(parse_policy(policy_text(FIRST_DAY))))
     )
 

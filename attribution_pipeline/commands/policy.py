@@ -7,6 +7,7 @@ Belongs here: the command group. Does not: validation (``model.policy``), wordin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from attribution_pipeline.commands.options import Config, From, Out, TextFormat,
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
+    from attribution_pipeline.model.policy import Policy, Published
     from attribution_pipeline.orchestration.house import House
     from attribution_pipeline.orchestration.policy_diff import Side
 
@@ -30,6 +32,7 @@ def register(app: typer.Typer) -> None:
     """Mount the group."""
     group = typer.Typer(
         help="Check policies before they are published, and see what they change.",
+        short_help="Check policies, and see what one changes",
         no_args_is_help=True,
     )
     group.command("check")(check)
@@ -53,14 +56,17 @@ def check(
 ) -> None:
     """Validate a policy; print what it says in a few lines. Refused: one line, status 2.
 
-    In a deployment it also says which recorded days the version would govern, and which of them
-    are closed. A number that days were recorded under with another content is refused.
+    In a deployment it also says which recorded days the version would govern, which of them are
+    closed, and which rules took nothing on the newest of them. A number that days were recorded under
+    with another content is refused. Without --config and $ATTRIBUTION_CONFIG the deployment is the one
+    in whose folder of policies FILE lies, else the one here.
     """
     from attribution_pipeline.model.policy import load_policies, load_published
     from attribution_pipeline.model.policy_text import render, summary
     from attribution_pipeline.views.policy_versions import reach_lines
 
-    house = _house_if_any(config, needed=file is None)
+    own = _own_deployment(file) if config is None else None
+    house = _reached(own) if own else _house_if_any(config, needed=file is None)
     if file is None:
         assert house is not None  # else _house_if_any has refused
         file = house.deployment.policies_folder
@@ -75,7 +81,11 @@ def check(
         if house is not None:
             from attribution_pipeline.orchestration.policy_versions import reach
 
-            lines += reach_lines(reach(house, entry))
+            lines += [f"held against {own}"] if own is not None else []
+            reached = reach(house, entry)
+            lines += reach_lines(reached)
+            lines += _idle_rules(house, entry.policy, reached.governed or house.lake.days())
+            lines += _unread(house, entry)
     for line in lines:
         typer.echo(line)
     if not text:
@@ -103,9 +113,11 @@ def diff(
 ) -> None:  # fmt: skip
     """What B would change against A, on the evidence that is landed. Nothing is recorded.
 
-    Every day of the range is computed twice, whatever version is in force on it.
+    Every day of the range is computed twice, whatever version is in force on it. Rules of B that took
+    nothing on these days are named on stderr.
     """
     from attribution_pipeline.views import policy_diff as view
+    from attribution_pipeline.views import rule_use as idle_rules
     from attribution_pipeline.views.ledger import COSTS, grouping
     from attribution_pipeline.views.output import chosen_format
     from attribution_pipeline.views.output import write as write_rows
@@ -127,7 +139,7 @@ def diff(
     sides = side(house, a), side(house, b)
     require_days(house, first, last)
     chosen_metric = metric or sides[1].policy.settlement.metric
-    for line in [*_sides(house, *sides), *_if_published(house, sides[1], first, last)]:
+    for line in [*_sides(house, *sides, first, last), *_if_published(house, sides[1], first, last)]:
         typer.echo(line, err=True)
     found = policy_diff(
         house, *sides, first, last, by=columns, metric=chosen_metric,
@@ -139,6 +151,8 @@ def diff(
     if chosen != "table" or out is not None:
         for line in summary:
             typer.echo(line, err=True)
+    for line in idle_rules.lines(sides[1].policy, found.used_by_b, [day.day for day in found.days]):
+        typer.echo(f"under B {line}" if not line.startswith(" ") else line, err=True)
     if out is not None:
         typer.echo(f"wrote {out}: {rows.num_rows:,} groups", err=True)
     if not found.is_even:
@@ -159,18 +173,29 @@ def restore(
     version: Annotated[int, typer.Argument(metavar="VERSION", help="A version that was used.")],
     config: Config = None,
 ) -> None:
-    """Write a used version's policy file again, from the lake's own copy. Overwrites nothing."""
+    """Write a used version's policy file again, from the lake's own copy.
+
+    A file that has its number and another content is kept beside it, under a name that is read as no
+    policy: nothing is lost.
+    """
     from attribution_pipeline.orchestration.policy_versions import restore as restored
 
-    path, is_new = restored(_house(config), version)
-    typer.echo(
-        f"wrote {path}" if is_new else f"{path}: version {version} is published as it was used"
-    )
+    found = restored(_house(config), version)
+    if not found.written:
+        typer.echo(f"{found.path}: version {version} is published as it was used")
+        return
+    typer.echo(f"wrote {found.path}")
+    if found.aside is not None:
+        published = found.path.with_name(f"policy-{found.free}.yaml")
+        typer.echo(f"kept your edit as {found.aside}; to publish it:")
+        typer.echo(f"  mv {found.aside} {published}   # and write `version: {found.free}` in it")
 
 
-def _sides(house: House, a: Side, b: Side) -> list[str]:
+def _sides(house: House, a: Side, b: Side, first: date, last: date) -> list[str]:
     """Which policies are compared, and what about them could mislead."""
     from attribution_pipeline.model.policy.history import SHORT_DIGEST
+    from attribution_pipeline.orchestration.span_attributes import unread_on_days
+    from attribution_pipeline.views.policy_versions import unread
 
     lines = [
         f"{letter}: {side.policy.policy} {side.called}, in force from charge day "
@@ -182,15 +207,27 @@ def _sides(house: House, a: Side, b: Side) -> list[str]:
             f"note: chargeback sums {a.policy.settlement.metric} under A and "
             f"{b.policy.settlement.metric} under B; see both with --metric"
         )
-    kept = set(house.policies.attribute_aliases())
     for letter, side in (("A", a), ("B", b)):
-        lost = sorted(set(side.policy.join.attribute_names()) - kept)
-        if lost:
+        found = unread_on_days(house, side.policy, first, last)
+        if found.objects:
             lines.append(
-                f"note: {letter} reads span attributes that no published version names, so landing "
-                f"did not keep them: {', '.join(lost)}"
+                f"note: of these days {unread(found.objects, found.names)}, so the figures of {letter} "
+                "are without; landing reads them again where a published version that names them governs"
             )
     return lines
+
+
+def _unread(house: House, entry: Published) -> list[str]:
+    """What landing would read again for a version."""
+    from attribution_pipeline.orchestration.span_attributes import names_of_days, unread
+    from attribution_pipeline.views.policy_versions import unread_lines
+
+    book = house.policies.including(entry)
+    asked, own = names_of_days(house, book), frozenset(entry.policy.join.attribute_names())
+    if asked is None:
+        return []
+    found = unread(house, lambda begin, end: own & frozenset(asked(begin, end)))
+    return unread_lines(found.objects, found.names, published=book is house.policies)
 
 
 def _if_published(house: House, b: Side, first: date, last: date) -> list[str]:
@@ -207,6 +244,43 @@ def _if_published(house: House, b: Side, first: date, last: date) -> list[str]:
     if not days:
         return ["note: once published, B governs none of these days"]
     return [f"once published, B governs {counted(days)}"]
+
+
+def _idle_rules(house: House, policy: Policy, days: Iterable[date]) -> list[str]:
+    """Rules that took nothing on the newest of recorded days."""
+    from attribution_pipeline.orchestration.rule_use import recent, rules_used
+    from attribution_pipeline.views import rule_use
+
+    newest = recent(days)
+    return rule_use.lines(policy, rules_used(house, policy, newest), newest) if newest else []
+
+
+def _own_deployment(file: Path | None) -> Path | None:
+    """The deployment file beside the folder of policies that ``file`` is or lies in, if that is its
+    folder; none where the environment names a deployment."""
+    import os
+
+    from attribution_pipeline.config import FILE_NAME, VARIABLE, load_deployment
+
+    if file is None or os.environ.get(VARIABLE):
+        return None
+    folder = (file if file.is_dir() else file.parent).resolve()
+    beside = folder.parent / FILE_NAME
+    if not beside.is_file() or load_deployment(beside).policies_folder.resolve() != folder:
+        return None
+    return beside
+
+
+def _reached(own: Path) -> House | None:
+    """The deployment that a file lies in, if its storage answers: nobody asked for it by name."""
+    house = _house(own)
+    try:
+        house.lake.days()
+    except (Refusal, OSError) as error:
+        why = error.line() if isinstance(error, Refusal) else str(error)
+        typer.echo(f"note: not held against {own}: {why}", err=True)
+        return None
+    return house
 
 
 def _house(config: Path | None) -> House:

@@ -177,8 +177,6 @@ def _join(policy: Policy) -> str:
         ("window", f"one UTC {join.window}"),
         ("keys of a meter slice", _list(("provider", "model", "token kind", *join.route_keys))),
         ("identity, first that answers", _list(join.identity, " > ")),
-        ("of these applied so far", f"{code('attributes')}; calls that need another step stand as "
-                                    f"{code('identity_missing')}"),
         ("labels, first that answers", _list(join.label_precedence, " > ")),
         ("tenant label and tag", f"{code(join.tenant_label)}, {code(join.tenant_tag)}"),
         ("dedicated workloads", "; ".join(conditions(rule.model_dump(exclude_none=True))
@@ -217,6 +215,7 @@ def _tolerances(policy: Policy) -> str:
         ),
         ("breaches of an invariant", str(policy.tolerance.breaches)),
         ("rejected records of a day at most", str(policy.tolerance.rejected_records)),
+        ("files that wait in the sources at most", str(policy.tolerance.awaiting_objects)),
         ("findings of evidence gates at most", str(policy.tolerance.findings)),
         ("stale days at most", str(policy.tolerance.stale_days)),
         ("reservations over, or forecast to be, at most", str(policy.tolerance.reservations_over)),

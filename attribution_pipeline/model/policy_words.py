@@ -64,6 +64,17 @@ LATE_UNDER_A_METER = (
 )
 
 
+IDENTITY_STEPS = {
+    "attributes": "the call's own span: `attribution.*`, then `join.attributes`. A verified envelope needs no step",
+    "ancestor": "the nearest span above it in the trace that says so",
+    "link": "what the call follows: the issuance that a retry names, then span links",
+    "run": "other spans of the same run (`attribution.run_id`), where they agree",
+    "workload": "the label of a pod that `join.dedicated` declares; of its calls and of its own cost",
+    "resource_tag": "the charge's own tag `join.tenant_tag`, where no meter and no driver pool took it",
+}
+"""Step of `join.identity` to who answers there."""
+
+
 def formulas() -> list[tuple[str, str, str]]:
     """(kind, formula, worked line) of the three ways to divide."""
     return [

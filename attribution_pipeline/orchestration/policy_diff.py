@@ -7,7 +7,7 @@ and evidence that had to be computed is kept as always.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -20,6 +20,8 @@ from attribution_pipeline.orchestration.planes import planes_for
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from attribution_pipeline.attribution.day import Plane
+    from attribution_pipeline.attribution.rule_use import RuleUse
     from attribution_pipeline.model.policy import Policy, Published
     from attribution_pipeline.orchestration.house import House
     from attribution_pipeline.views.policy_diff import DayChange, Difference
@@ -61,8 +63,9 @@ def policy_diff(
     count = (last - first).days + 1
     for number in range(count):
         day = first + timedelta(days=number)
-        found = _day(house, day, a, b, columns, metric)
+        found, used = _day(house, day, a, b, columns, metric)
         difference.days.append(found)
+        difference.used_by_b |= used
         if progress is not None:
             said = f"{found.rows:,} rows move" if found.rows else "no change"
             progress(f"{day}  {number + 1} of {count}: {said}")
@@ -71,19 +74,21 @@ def policy_diff(
 
 def _day(
     house: House, day: date, a: Side, b: Side, columns: Sequence[str], metric: str
-) -> DayChange:
+) -> tuple[DayChange, RuleUse]:
     from attribution_pipeline.views.policy_diff import compare
 
-    under_a, has_bill = _ledger(house, day, a, columns, metric)
-    same = a.policy.digest == b.policy.digest
-    under_b = under_a if same else _ledger(house, day, b, columns, metric)[0]
-    return replace(compare(day, under_a, under_b, columns, metric), has_bill=has_bill)
+    under_a, has_bill, used = _ledger(house, day, a, columns, metric)
+    under_b = under_a
+    if a.policy.digest != b.policy.digest:
+        under_b, _, used = _ledger(house, day, b, columns, metric)
+    return replace(compare(day, under_a, under_b, columns, metric), has_bill=has_bill), used
 
 
 def _ledger(
     house: House, day: date, side: Side, columns: Sequence[str], metric: str
-) -> tuple[pa.Table, bool]:
-    """The day's ledger under one side, only what is compared, and whether the day has a bill."""
+) -> tuple[pa.Table, bool, RuleUse]:
+    """The day's ledger under one side, only what is compared; whether the day has a bill; which rules
+    took something."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -93,8 +98,9 @@ def _ledger(
     needed = dict.fromkeys(["attribution_id", "tenant_id", *columns, CURRENCY, metric])
     stored = [name for name in needed if name != "charge_date"]  # the partition, not a column
     with _named(side, day), house.lake.staging(day) as out:
+        planes = planes_for(house, day, side.policy, out / "planes")
         outcome = reconcile(
-            planes_for(house, day, side.policy, out / "planes"),
+            planes,
             side.policy,
             day,
             policy_digest=side.policy.digest,
@@ -106,7 +112,26 @@ def _ledger(
             pq.read_table(Path(path), columns=stored, partitioning=None)
             for path in outcome.files["ledger"]
         )
-    return rows, all(finding.check != WITHOUT_BILL for finding in outcome.findings)
+        used = _used(house, side.policy, planes, outcome.files["ledger"], out)
+    return rows, all(finding.check != WITHOUT_BILL for finding in outcome.findings), used
+
+
+def _used(
+    house: House, policy: Policy, planes: Mapping[str, Plane], ledger: Sequence[str], out: Path
+) -> RuleUse:
+    from attribution_pipeline.attribution.engine import session
+    from attribution_pipeline.attribution.rule_use import rules_used
+
+    with session(house.compute(out)) as db:
+        db.view("computed_rows", ledger)
+        return rules_used(
+            db,
+            policy,
+            charges=planes["billing"].files["charges"],
+            cluster=planes["cluster"].files,
+            operations=planes["operations"].files["operations"],
+            owned=db.rows("select distinct tenant_id, workflow_id from computed_rows"),
+        )
 
 
 @contextmanager

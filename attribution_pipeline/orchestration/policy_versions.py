@@ -6,6 +6,7 @@ Belongs here: looking that up, in the book and in the lake. Does not: the choice
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from attribution_pipeline.lake.states import Published as State
     from attribution_pipeline.model.policy import Policy, Published
     from attribution_pipeline.orchestration.house import House
+
+
+EDITED = ".edited"
+"""Behind the name of a file that was put aside: only ``*.yaml`` and ``*.yml`` are read."""
+MOST_ASIDE = 100
+"""Names that are tried for it."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,24 @@ def used_policy(house: House, number: int) -> Policy | None:
     return recorded_policy(house, states[-1]) if states else None
 
 
-def restore(house: House, number: int) -> tuple[Path, bool]:
-    """The file of a used version in the policies folder, and whether it was written now.
+@dataclass(frozen=True)
+class Restored:
+    """The file of a used version. ``written``: now, or it stood as it was used. ``aside``: where the text
+    of an edited file is kept that stood in its place; ``free``: a number that it may be published under."""
 
-    Raises Refusal where no recorded day used the version, or where its number has been given to
-    another content.
+    path: Path
+    written: bool
+    aside: Path | None = None
+    free: int = 0
+
+
+def restore(house: House, number: int) -> Restored:
+    """The used version as a file of the policies folder again. No text is ever lost: an edited file that
+    has the version's number is kept beside it under a name that is read as no policy.
+
+    Raises Refusal where no recorded day used the version.
     """
+    from attribution_pipeline.model.policy.history import next_number
     from attribution_pipeline.model.policy_file import policy_text
 
     policy = used_policy(house, number)
@@ -136,18 +155,38 @@ def restore(house: House, number: int) -> tuple[Path, bool]:
             where=str(house.lake.storage),
             remedy="attribution policy list shows the versions that were used",
         )
-    for entry in house.policies.published:
-        if entry.policy.digest == policy.digest:
-            return Path(entry.where.rpartition(":")[0]), False
-        if entry.policy.version == number:
-            raise Refusal(
-                f"version {number} of policy {policy.policy} was used with another content than "
-                "this file has",
-                where=entry.where,
-                remedy="give this file another number first, then restore again",
-            )
     heading = f"restored from the lake: what was published, without its comments ({policy.digest})"
-    return _write_new(house.deployment.policies_folder, number, policy_text(policy, heading)), True
+    text = policy_text(policy, heading)
+    aside = None
+    for entry in house.policies.published:
+        path = Path(entry.where.rpartition(":")[0])
+        if entry.policy.digest == policy.digest:
+            return Restored(path, written=False)
+        if entry.policy.version == number:
+            aside = _put_aside(path)
+    free = next_number(house.policies, (state.policy_version for state in house.lake.states()))
+    return Restored(_write_new(house.deployment.policies_folder, number, text), True, aside, free)
+
+
+def _put_aside(path: Path) -> Path:
+    """The file's bytes under a new name that no policy has; it is gone only once they are written."""
+    names = (f"{path.name}{EDITED}", *(f"{path.name}{EDITED}-{n}" for n in range(2, MOST_ASIDE)))
+    for name in names:
+        aside = path.with_name(name)
+        try:
+            with aside.open("xb") as file:
+                file.write(path.read_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            continue
+        path.unlink()
+        return aside
+    raise Refusal(
+        f"has {len(names)} edited texts put aside already, and nothing is ever overwritten",
+        where=str(path),
+        remedy=f"remove those that nobody needs ({path.name}{EDITED}*)",
+    )
 
 
 def _write_new(folder: Path, number: int, text: str) -> Path:

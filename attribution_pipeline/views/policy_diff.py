@@ -12,6 +12,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.attribution.rule_use import RuleUse
 from attribution_pipeline.model.money import to_decimal, to_quanta
 from attribution_pipeline.views.cells import terminal_cell
 from attribution_pipeline.views.ledger import CURRENCY, MOST_SHOWN, summed
@@ -116,6 +117,8 @@ class Difference:
     columns: Sequence[str]
     metric: str
     days: list[DayChange] = field(default_factory=list)
+    used_by_b: RuleUse = field(default_factory=RuleUse)
+    """Rules of B that took something on these days."""
 
     def rows(self) -> pa.Table:
         """Grain: one group and currency, the largest change first. ``share_of_change``: of the

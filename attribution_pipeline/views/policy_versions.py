@@ -60,6 +60,22 @@ def reach_lines(reach: Reach) -> list[str]:
     return lines
 
 
+def unread_lines(objects: int, names: Iterable[str], *, published: bool) -> list[str]:
+    """What a version names that landed spans were not read for; nothing where there are none."""
+    if not objects:
+        return []
+    when = "with the next landing" if published else "once it is published"
+    return [
+        f"{unread(objects, names)}; read again {when}, where the files still lie in their source"
+    ]
+
+
+def unread(objects: int, names: Iterable[str]) -> str:
+    """``4 landed span objects were not read for app.customer``."""
+    count = "1 landed span object was" if objects == 1 else f"{objects:,} landed span objects were"
+    return f"{count} not read for {terminal_cell(', '.join(sorted(names)))}"
+
+
 def table_lines(versions: Iterable[VersionUse]) -> list[str]:
     """One row per version that is published or was used."""
     known = list(versions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,22 @@ def test_book_knows_its_versions_and_the_span_attributes_that_any_of_them_reads(
     assert book.version(2).effective_from == date(2026, 11, 1)
     with pytest.raises(Refusal, match="there is no version 3; published are: 1, 2"):
         book.version(3)
+
+
+def test_days_read_the_span_attributes_of_the_versions_in_force_on_them(tmp_path: Path) -> None:
+    for version, effective, name in (
+        (1, "2026-10-01", "a"), (2, "2026-10-05", "b"), (3, "2026-10-05", "c"),
+        (4, "2026-10-09", "d"),
+    ):  # fmt: skip
+        more = f"join: {{attributes: {{feature: [{name}]}}}}\n"
+        _write(tmp_path, f"{version}.yaml", version, effective, more)
+    book = load_policies(tmp_path)
+    expected = {1: "", 29: "", 30: "a", 33: "a", 34: "c", 37: "c", 38: "d", 60: "d"}
+    days = {n: date(2026, 9, 1) + timedelta(days=n) for n in expected}
+    assert {n: "".join(book.attributes_between(day, day)) for n, day in days.items()} == expected
+    assert book.attributes_between(days[33], days[34]) == {"a", "c"}
+    assert book.attributes_between(days[1], days[60]) == {"a", "c", "d"}
+    assert book.attributes_between(days[37], days[38]) == {"c", "d"}
 
 
 def test_worked_day_has_one_version_in_force() -> None:

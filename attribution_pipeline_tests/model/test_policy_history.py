@@ -55,9 +55,8 @@ def test_a_changed_file_under_a_used_version_is_refused_with_its_line(tmp_path: 
     now = load_policy(path)[1]
     assert _refusal(tmp_path, used) == (
         f"{path}:2: version 1 of policy p was changed after 2026-10-05 was recorded under it (its "
-        f"digest then {used[0].policy_digest[:12]}, now {now[:12]}); publish the change as a "
-        "version of its own (another number), and put the used one back: "
-        "attribution policy restore 1"
+        f"digest then {used[0].policy_digest[:12]}, now {now[:12]}); copy your edit to "
+        "policy-2.yaml with `version: 2`, then put the used one back: attribution policy restore 1"
     )
 
 

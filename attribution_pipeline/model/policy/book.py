@@ -97,6 +97,17 @@ class PolicyBook:
         """Span attributes that any version reads, sorted: what landing must keep."""
         return sorted({name for policy in self.versions for name in policy.join.attribute_names()})
 
+    def attributes_between(self, first: date, last: date) -> frozenset[str]:
+        """Span attributes that the versions read that govern any day from first to last."""
+        names: set[str] = set()
+        after = date.max
+        for policy in reversed(self.versions):
+            # of two with one effective day the later of the book governs
+            if policy.effective_from < after and policy.effective_from <= last and first < after:
+                names.update(policy.join.attribute_names())
+            after = min(after, policy.effective_from)
+        return frozenset(names)
+
 
 def parse_policy(text: str, path: str = "policy.yaml") -> Policy:
     """The policy in ``text``; ``path`` is what messages call it. Raises Refusal."""

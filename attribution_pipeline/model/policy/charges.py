@@ -83,7 +83,10 @@ class ModelPattern(Strict):
     """A model's name, cut out of a charge's column by a regular expression (searched)."""
 
     from_: Annotated[Column, Field(alias="from", examples=["SkuMeter"])]
+    """The column that names the model."""
     pattern: Annotated[Text, _pattern_with("model"), Field(examples=['"^(?P<model>.+)-input$"'])]
+    """A regular expression, searched in the value; its group ``(?P<model>...)`` is the model as spans call it.
+    A charge in which it finds nothing is not this meter's: the next rule is asked."""
 
 
 def _kind_of_model(value: object) -> str:
@@ -91,20 +94,29 @@ def _kind_of_model(value: object) -> str:
 
 
 class Meter(Strict):
-    """Charges that operations meter: their tokens, by unit, are the slice's quantity."""
+    """Charges that operations meter: their tokens, by unit, are the slice's quantity. First match wins."""
 
     match: Annotated[Conditions, Field(examples=['{ServiceName: "Amazon Bedrock"}'])]
+    """Which charges."""
     provider: Annotated[Text, Field(examples=["aws.bedrock"])]
+    """Provider as spans have it (OpenTelemetry ``gen_ai.provider.name``): ``openai``, ``anthropic``,
+    ``aws.bedrock``, ``azure.ai.openai``, ``gcp.vertex_ai``."""
     model: Annotated[
         Annotated[Text, Tag("<text>")] | Annotated[ModelPattern, Tag("<pattern>")],
         Discriminator(lambda value: f"<{_kind_of_model(value)}>"),
         Field(examples=['{from: SkuMeter, pattern: "^(?P<model>.+)-input-tokens$"}']),
     ]
+    """The model's name as it stands, where a rule is of one model alone; or where to find it in the charge."""
     token_kind: Annotated[TokenKind, Field(examples=["uncached_input"])]
+    """Which tokens of a call the charge is for."""
     tokens_per_unit: Annotated[dict[str, Number], AfterValidator(_positive)] = {
         "Tokens": Decimal(1), "1000 Tokens": Decimal(1000), "1M Tokens": Decimal(1_000_000),
     }  # fmt: skip
+    """How many tokens one unit of the bill is, by the unit's name. Of a charge with a ``ConsumedQuantity`` that
+    is its ``ConsumedUnit``, of one without its ``PricingUnit``. Another unit is refused by name. What is
+    given here replaces the default whole."""
     surface: Surface | None = None
+    """Rows carry it. Left out, the charge's ServiceCategory says which."""
 
     def model_of(self, row: Mapping[str, str | None], tags: Mapping[str, str]) -> str | None:
         """The model that a matched charge bills, None where its column does not say."""
@@ -116,11 +128,15 @@ class Meter(Strict):
 
 
 class NodeMapping(Strict):
-    """From OpenCost's name of a node to the charge column that names the same machine."""
+    """From OpenCost's name of a node to the charge column that names the same machine. First match
+    wins."""
 
     from_: Annotated[Literal["provider_id", "node"], Field(alias="from", examples=["provider_id"])]
+    """What OpenCost has: the provider's id of the node, or the node's name."""
     pattern: Annotated[Text, _pattern_with("id"), Field(examples=['"(?P<id>i-[0-9a-f]+)$"'])]
+    """A regular expression, searched; its group ``(?P<id>...)`` is what the bill calls the machine."""
     to: Column = "ResourceId"
+    """The charge's column that equals it: case is folded, and the last segment of a path or ARN answers too."""
 
     def id_of(self, *, provider_id: str | None, node: str | None) -> str | None:
         """What the bill calls this node, None where the pattern does not say."""
@@ -130,19 +146,26 @@ class NodeMapping(Strict):
 
 
 class Workload(Strict):
-    """A Kubernetes workload; ``controller`` left out means every one of the namespace."""
+    """A Kubernetes workload, by shell patterns; ``controller`` left out means every one of the namespace."""
 
     namespace: Annotated[Text, Field(examples=["inference"])]
+    """A shell pattern, as OpenCost has the name."""
     controller: Text | None = None
+    """A shell pattern of the Deployment's (StatefulSet's, ...) name. Left out: all of the namespace."""
     cluster: Text | None = None
+    """A shell pattern of the cluster's name. Left out: any."""
 
 
 class Serving(Strict):
-    """Whose work a model server does, where it emits no server span. Shell patterns."""
+    """Which workload serves a call, where the model server emits no span of its own: the cost of its
+    pods then follows these calls. First match wins."""
 
     server_address: Text | None = None
+    """A shell pattern of the address that the caller's span has (``server.address``)."""
     model: Text | None = None
+    """A shell pattern of the model's name. At least one of the two is given; both must hold."""
     workload: Annotated[Workload, Field(examples=["{namespace: inference}"])]
+    """Whose pods served the call, so that their cost follows it."""
 
     def model_post_init(self, context: object, /) -> None:
         if self.server_address is None and self.model is None:
@@ -161,8 +184,11 @@ class Idle(Strict):
     """Who pays for what no pod used: divided by a driver, or kept visible."""
 
     driver: Annotated[str, _word_of(IDLE_DRIVERS, "driver of idle")] | None = None
+    """Divides it: a driver of operations over those on the pods beside it, or ``cost``, ``even`` over tenants."""
     within: Literal["node", "cluster"] = "node"
+    """Over the operations of the node's pods, or of all of its cluster's."""
     keep: Literal["visible"] | None = None
+    """Instead of a driver: it stays in rows of its own that nobody pays."""
 
     def model_post_init(self, context: object, /) -> None:
         if (self.driver is None) == (self.keep is None):
@@ -170,19 +196,31 @@ class Idle(Strict):
 
 
 class Pool(Strict):
-    """Charges that no meter took, and the driver that divides them."""
+    """Charges that no meter took, and the driver that divides them. First match wins."""
 
     name: Annotated[Name, Field(examples=["vectors"])]
+    """Rows carry it; no two pools share one."""
     match: Annotated[Conditions, Field(examples=['{ServiceName: "Pinecone"}'])]
+    """Which charges."""
     surface: Surface | None = None
+    """Rows carry it. Left out: ``kubernetes`` with a split, else as the charge's ServiceCategory says."""
     split: Literal["opencost"] | None = None
+    """``opencost``: a charge of a node is divided to its pods and to idle as OpenCost measured, then a pod's part
+    by the driver over the operations that it worked for. Left out: the driver divides the charge itself."""
     component: Literal["shared", "overhead"] = "shared"
+    """When it is divided: with what many share, or after everything else. Rows carry it."""
     driver: Annotated[Driver, Field(examples=["cost"])]
+    """By what. With a split: a driver of operations, or ``none``."""
     fixed: dict[str, Number] = {}
+    """For ``driver: fixed``: percentages by tenant that total exactly 100."""
     idle: Idle | None = None
+    """With a split: who pays for what no pod used. Left out, it stays visible."""
     over_allocation: Literal["show", "scale"] = "show"
+    """With a split, where OpenCost gives pods more than the node: negative idle, or pods scaled down to the node."""
     within: Literal["account", "all"] = "account"
+    """For ``driver: cost``: over costs of the charge's own billing account, or of all with its currency."""
     tagged: Literal["first"] | None = None
+    """``first``: a charge whose own tag (``join.tenant_tag``) names a tenant goes there before the driver is asked."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Pool:

@@ -39,8 +39,14 @@ class Settlement(Strict):
     """What chargeback sums, and when a day is final."""
 
     metric: Literal["billed_cost", "effective_cost"] = "effective_cost"
+    """What chargeback sums, and what ``driver: cost`` weighs. Both are divided; ``billed_cost`` ties to the
+    invoice either way."""
     provisional_for: Duration = timedelta(hours=72)
+    """How long after a day's end late evidence is awaited. The day is settled once its charges are closed
+    after that."""
     closed_period: Literal["restate", "hold"] = "restate"
+    """The late-data rule of a closed period: the row is restated, with the delta on record; or the
+    distribution stands, and late evidence is booked beside it as variance."""
 
 
 def _range(bounds: Any) -> Any:
@@ -76,7 +82,9 @@ class Tolerance(Strict):
     """How far from exact a check may be. Amounts in the billing currency."""
 
     tie_out: Amount = Decimal(0)
+    """How far the rows of a day may be from its bill. Leave it at 0: divisions are exact."""
     replay_variance: Amount = Decimal(0)
+    """How far a day that is computed again may be from what was recorded."""
     telemetry_coverage: Annotated[
         tuple[Number, Number], BeforeValidator(_range), AfterValidator(_ordered)
     ] = (Decimal("0.98"), Decimal("1.02"))
@@ -85,6 +93,8 @@ class Tolerance(Strict):
     """Breaches of the ledger's invariants. Not up to a policy: it may write 0, and nothing else."""
     rejected_records: Annotated[int, Field(ge=0)] = 0
     """Records that touch a day and could not be read."""
+    awaiting_objects: Annotated[int, Field(ge=0)] = 0
+    """Files in the sources that landing left, although nobody has been writing them for a while."""
     findings: Annotated[int, Field(ge=0)] = 0
     """What the gates of a day's evidence may notice before their check fails."""
     stale_days: Annotated[int, Field(ge=0)] = 0
@@ -96,14 +106,20 @@ class Tolerance(Strict):
 
 
 class Slo(Strict):
-    """Thresholds of the scorecard (design: proof, C1 to C6 and P1 to P3)."""
+    """Thresholds of score and triage."""
 
     segmentation_completeness: Share = Decimal("0.99")
+    """Share of metered cost in rows with tenant and workflow, at least: each meter slice, and all together."""
     model_token_evidence: Share = Decimal("0.99")
+    """Share on requests that name their model and say their tokens, at least."""
     actor_coverage: Share = Decimal("0.95")
+    """Share that names principal and consumer, and not the same one twice, at least."""
     unallocated_share: Share = Decimal("0.05")
+    """Share of a day's cost without a tenant, at most; over it an alert names the reason."""
     override_median: Duration = timedelta(minutes=5)
+    """Median time to grant an override, under."""
     retry_chain_sample: Annotated[int, Field(ge=1)] = 100
+    """Retry chains that ``attribution triage`` looks at."""
 
 
 def _distinct_names(pools: list[Pool]) -> list[Pool]:
@@ -121,25 +137,44 @@ def _distinct_names(pools: list[Pool]) -> list[Pool]:
 
 
 class Policy(Strict):
-    """One published version. Attribute names are the keys of the file (``from`` is ``from_``)."""
+    """One published version."""
 
     policy: Annotated[Name, Field(examples=["ai-chargeback"])]
+    """The policy's name, the same in all its versions. Rows carry it."""
     version: Annotated[int, Field(ge=1, le=MAX_VERSION, examples=["1"])]
+    """A change is a new file with another number."""
     effective_from: Annotated[Day, Field(examples=["2026-10-01"])]
+    """The first charge day that it governs, until a version that takes effect later, or the same day
+    under a higher number."""
     published_by: Text | None = None
+    """Who published it, for people."""
     decided_in: Text | None = None
+    """A link to the decision, for people; one that does not change."""
     note: Text | None = None
+    """What changed and why, for people."""
     settlement: Settlement = Settlement()
+    """What chargeback sums, and when a day is final."""
     join: Join = Join()
+    """How operations, workloads and charges are known to belong together."""
     owners: list[Owner] = []
+    """Team and cost center of rows."""
     issuers: list[Issuer] = []
+    """Who must sign."""
     tolerance: Tolerance = Tolerance()
+    """How far from exact a check may be."""
     slo: Slo = Slo()
+    """Thresholds of the scorecard."""
     evidence_gap: Literal["keep_unallocated", "spread"] = "keep_unallocated"
+    """Billed tokens that no call shows: a row of its own without a tenant (``telemetry_gap``), or spread over
+    the calls that were seen, in rows marked ``estimated``."""
     meters: list[Meter] = []
+    """Charges that are divided by tokens."""
     nodes: list[NodeMapping] = []
+    """Which charge pays for which node of a cluster."""
     serving: list[Serving] = []
+    """Which workload serves calls to a model server that emits no span."""
     pools: Annotated[list[Pool], AfterValidator(_distinct_names)] = []
+    """Every other charge. What no pool takes shows as ``unmatched_charge``."""
 
     @cached_property
     def digest(self) -> str:

@@ -50,7 +50,7 @@ def require_history(book: PolicyBook, used: Iterable[Used]) -> None:
         if entry is None:
             raise _gone(book, first[key], len(days[key]))
         if entry.policy.digest != digest:
-            raise _changed(entry, first[key])
+            raise _changed(entry, first[key], next_number(book, (used for used, _ in first)))
 
 
 def restoring(version: int) -> str:
@@ -58,14 +58,19 @@ def restoring(version: int) -> str:
     return f"attribution policy restore {version}"
 
 
-def _changed(entry: Published, state: Used) -> Refusal:
+def next_number(book: PolicyBook, used: Iterable[int]) -> int:
+    """The lowest number over every version that is published or was used."""
+    return 1 + max((*(policy.version for policy in book.versions), *used), default=0)
+
+
+def _changed(entry: Published, state: Used, free: int) -> Refusal:
     return Refusal(
         f"version {state.policy_version} of policy {state.policy} was changed after {state.day} "
         f"was recorded under it (its digest then {state.policy_digest[:SHORT_DIGEST]}, "
         f"now {entry.policy.digest[:SHORT_DIGEST]})",
         where=entry.where,
-        remedy="publish the change as a version of its own (another number), and put the used one "
-        f"back: {restoring(state.policy_version)}",
+        remedy=f"copy your edit to policy-{free}.yaml with `version: {free}`, then put the used one back: "
+        f"{restoring(state.policy_version)}",
     )
 
 
