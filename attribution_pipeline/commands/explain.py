@@ -125,18 +125,19 @@ def explain(
         for period in (then, now):
             house.lake.verify(period.first, period.last, as_of)
     chosen_metric = metric or _metric(house.lake, now, as_of)
-    for note in periods.notes(then, now):
-        typer.echo(note, err=True)
     requests = None
-    with usable_place(), clean_place() as scratch, view.opened(
-        then, now, tenant, chosen_metric, house.compute(scratch)
-    ) as rows:  # fmt: skip
-        _require_tenant(rows, tenant, then, now)
-        found = view.explain(rows)
-        if chosen == "table" and top != 0:
-            requests = rows.requests(found.usual, top or TOP)
-        elif table == REQUESTS:
-            requests = rows.requests(found.usual, TOP_WRITTEN if top is None else top)
+    with usable_place(), clean_place() as scratch:
+        means = view.Means(house.lake, house.landed, deployment.key_ring, house.compute)
+        then, now = view.under_one_rule(means, then, now, scratch)
+        for note in periods.notes(then, now):
+            typer.echo(note, err=True)
+        with view.opened(then, now, tenant, chosen_metric, house.compute(scratch)) as rows:
+            _require_tenant(rows, tenant, then, now)
+            found = view.explain(rows)
+            if chosen == "table" and top != 0:
+                requests = rows.requests(found.usual, top or TOP)
+            elif table == REQUESTS:
+                requests = rows.requests(found.usual, TOP_WRITTEN if top is None else top)
     columns = [column for name in groups for column in view.GROUPS[name]]
     shown = found.table(columns, chosen_metric)
     if requests is not None and chosen != "table":

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 METRIC = "effective_cost"
 START_S = 60.0
 
+SMALL_MENU = 150
+"""Pixels of the menu on a telephone: more hides the page."""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(300),
@@ -137,6 +140,11 @@ def test_from_the_month_to_an_outcome_in_five_clicks_and_back_to_the_charge(
     assert _amount(page) == _sum([row for row in ledger if row["charge_id"] == charge])
     page.get_by_text("back to the call").click()
     assert page.locator(".facts .exact").inner_text() == f"{cost:,f}"
+    span = page.locator("tr", has_text="span").locator("td.code").first.inner_text()
+    page.get_by_role("searchbox").fill(span)  # who has only the id of it
+    page.get_by_role("searchbox").press("Enter")
+    page.locator("#found tbody a").first.click()
+    assert page.locator(".facts .exact").inner_text() == f"{cost:,f}"
     assert page.get_by_role("link", name="in Dagster").get_attribute("href") == (
         f"http://127.0.0.1:3000/assets/attribution_ledger?view=partitions&partition={_day(page)}"
     )
@@ -194,6 +202,9 @@ def test_a_day_is_chosen_in_the_plot_and_light_and_dark_are_readable(
         "budgets",
         "quality",
         "explain",
+        "policy",
+        "find?q=nothing",
+        "spend?none=tenant_id&unallocated_reason=no_operation_evidence",
     ):
         page.goto(f"{served.url}/{name}")
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -202,3 +213,9 @@ def test_a_day_is_chosen_in_the_plot_and_light_and_dark_are_readable(
         )
         assert all(more <= 0 for more in inside), f"a table of {name} is cut off at 1280 px"
         assert wide <= 0, f"{name} scrolls sideways at 1280 px"
+    page.set_viewport_size({"width": 420, "height": 900})
+    for name in ("overview", "policy"):
+        page.goto(f"{served.url}/{name}")
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{name} scrolls sideways at 420 px"
+        assert page.locator("nav.side").evaluate("one => one.offsetHeight") < SMALL_MENU

@@ -54,7 +54,10 @@ def test_a_hostile_name_leads_down_the_path(opened: Books) -> None:
     page = ask(app, page.first_link(f"tenant_id={HOSTILE}"))
     assert page.status == 200
     assert "&lt;img src=x" in page.text
-    assert "attribution packet --tenant &#39;=" in page.text, "quoted for a shell"
+    copied = re.findall(r"data-copy-text>(.*?)</code>", page.text, re.DOTALL)
+    assert any(
+        "attribution packet --tenant &#39;=" in re.sub(r"</?span>", "", one) for one in copied
+    ), "quoted for a shell"
 
 
 def test_an_export_runs_no_formula_and_keeps_the_name(opened: Books) -> None:

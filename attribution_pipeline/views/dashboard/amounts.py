@@ -5,6 +5,7 @@ Belongs here: spelling of numbers and times on a page. Does not: sums.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -26,9 +27,14 @@ def money(amount: Decimal | None) -> str:
         return NOTHING
     if not amount:
         return "0.00"
+    return aligned(amount, digits_of_whole(amount))
+
+
+def digits_of_whole(amount: Decimal) -> Decimal:
+    """The digits of an amount that stands alone, and of all that it is divided into: tables of one whole
+    are read beside each other."""
     size = abs(amount)
-    digits = CENT if size >= 1 else FINE if size >= CENT else FINEST
-    return aligned(amount, digits)
+    return CENT if size >= 1 or not size else FINE if size >= CENT else FINEST
 
 
 def digits_of(column: Iterable[Decimal | None]) -> Decimal:
@@ -96,8 +102,18 @@ def day(at: date) -> str:
 
 
 def instant(at: datetime | None) -> str:
-    """``2026-10-05 03:05:20.680 UTC``."""
-    return NOTHING if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
+    """``2026-10-05 03:05 UTC``."""
+    return NOTHING if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def moment(at: datetime | None) -> str:
+    """``2026-10-05 03:05:20.680 UTC``: every digit, for who points at an instant."""
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
+
+
+def minus(text: str) -> str:
+    """A hyphen before a figure as the sign that it is."""
+    return re.sub(r"(?<![\w-])-(?=\d)", MINUS, text)
 
 
 def _typeset(text: str) -> str:

@@ -40,7 +40,8 @@ PAGES: Mapping[str, str] = {
     "overview": "overview", "spend": "spend", "call": "call", "charge": "charge",
     "outcome": "outcome", "business": "views", "product": "views", "workflow": "views",
     "model": "views", "platform": "views", "governance": "views", "backlog": "views",
-    "budgets": "budgets", "explain": "moved", "quality": "quality",
+    "budgets": "budgets", "explain": "moved", "quality": "quality", "find": "find",
+    "policy": "policy",
 }  # fmt: skip
 """URL -> module of ``pages``."""
 

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 
+NOT_INVOICED = "not invoiced yet"
+
+LINE_SAID = (
+    "ChargeDescription", "SkuMeter", "ChargeCategory", "PricingCategory", "CommitmentDiscountStatus",
+)  # fmt: skip
+"""FOCUS columns that tell charges of one resource apart; the second where there is no first."""
+
+BESIDE_THE_SUMS = frozenset({"resource_id"})
+"""Columns that may narrow a place and are not among the sums of every day: too many values."""
+
 
 def metric_of(books: Books, place: Place) -> str:
     """The cost that a place is settled on."""
@@ -40,12 +50,30 @@ def spend_by(books: Books, place: Place, columns: Sequence[str]) -> pa.Table:
     """Grain: ``columns``; then both costs and the tail, dearest first, nulls last among equals."""
     metric = metric_of(books, place)
     order = ", ".join([f"sum({metric}) desc", *(f"{name} nulls last" for name in columns)])
-    return books.spend(
-        sql_text("by").format(
-            columns=", ".join(columns), tail=tail(metric), metric=metric, where=where(place),
-            order=order,
-        )
-    )  # fmt: skip
+    text = sql_text("by").format(
+        columns=", ".join(columns),
+        tail=tail(metric),
+        metric=metric,
+        where=where(place),
+        order=order,
+    )
+    return _spend(books, place, columns, text)
+
+
+def _spend(books: Books, place: Place, columns: Sequence[str], query: str) -> pa.Table:
+    """A query of ``spend``: of the sums in memory, or where it names what these do not tell apart of
+    the ledger itself."""
+    if not BESIDE_THE_SUMS & {*place.within, *columns}:
+        return books.spend(query)
+    days = [day for day in books.days() if place.first <= day <= place.last]
+    rows = books.of_days(days, sql_text("ledger_cube").format(where=_inside(place)), ("ledger",))
+
+    def ask() -> pa.Table:
+        with books.session() as db:
+            db.load("spend", rows)
+            return db.table(query)
+
+    return books.kept(("beside the sums", books.version, place.query(), query), ask)
 
 
 def spend_total(books: Books, place: Place) -> dict[str, Any] | None:
@@ -57,9 +85,8 @@ def spend_total(books: Books, place: Place) -> dict[str, Any] | None:
 def spend_daily(books: Books, place: Place) -> pa.Table:
     """Grain: day, of those with cost."""
     metric = metric_of(books, place)
-    return books.spend(
-        sql_text("daily").format(tail=tail(metric), metric=metric, where=where(place))
-    )
+    text = sql_text("daily").format(tail=tail(metric), metric=metric, where=where(place))
+    return _spend(books, place, (), text)
 
 
 def calls(books: Books, place: Place, day: date) -> pa.Table:
@@ -83,6 +110,44 @@ def other_costs(books: Books, place: Place, day: date) -> pa.Table:
         sql_text("other").format(metric=metric, tail=tail(metric), where=_inside(place)),
         ("ledger",),
     )
+
+
+def invoices(books: Books, charges: Sequence[tuple[date, str]]) -> dict[tuple[date, str], str]:
+    """(day, charge) -> the invoice that it is on, or that there is none yet."""
+    found = {}
+    for day, charge in dict.fromkeys(charges):
+        named = {line["InvoiceId"] for line in charge_lines(books, day, charge)} - {None}
+        found[day, charge] = f"invoice {', '.join(sorted(named))}" if named else NOT_INVOICED
+    return found
+
+
+def day_charges(books: Books, place: Place, day: date) -> pa.Table:
+    """Grain: component, service, resource, charge, reason: all that the place costs on ``day``."""
+    metric = metric_of(books, place)
+    text = sql_text("charges").format(metric=metric, tail=tail(metric), where=_inside(place))
+    return books.of_days([day], text, ("ledger",))
+
+
+def lines_said(books: Books, day: date) -> dict[str, str]:
+    """Charge -> what the bill says of it: description or meter, and how it is priced."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = ["charge_id", *LINE_SAID]
+
+    def make() -> dict[str, str]:
+        paths = books.evidence(day, "billing", "charges")
+        rows = [pq.read_table(path, columns=columns, partitioning=None) for path in paths]
+        found: dict[str, str] = {}
+        for row in pa.concat_tables(rows).to_pylist() if rows else ():
+            description, *rest = (row[name] for name in LINE_SAID)
+            said = [description or rest[0], *rest[1:]]
+            words = ", ".join(dict.fromkeys(one for one in said if one))
+            found.setdefault(row["charge_id"], words)
+        return found
+
+    head = books.head(day)
+    return books.kept(("lines", head.manifest_id if head else "", day), make)
 
 
 def call(books: Books, day: date, number: int) -> dict[str, Any] | None:

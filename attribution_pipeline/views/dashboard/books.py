@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attribution_pipeline.lake import Lake
 from attribution_pipeline.views.dashboard.place import Place
+from attribution_pipeline.views.dashboard.shell import Shell
 from attribution_pipeline.views.day_ranges import ranges
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Books:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
+        self.shell = Shell.here(deployment.path)
+        """How commands about this deployment are written."""
         self.lake = Lake(deployment.place)
         self._lock = threading.RLock()
         self._open = contextlib.ExitStack()
@@ -307,12 +310,12 @@ class Books:
             self._pending.pop(key, None)
         return made
 
-    def compute(self) -> Compute:
-        """The deployment's limits; spilling goes to the machine's temporary place."""
+    def compute(self, folder: Path | None = None) -> Compute:
+        """The deployment's limits; spilling goes to ``folder``, else to the machine's temporary place."""
         from attribution_pipeline.attribution.day import Compute
 
         limits = self.deployment.compute
-        return Compute(limits.threads, limits.memory_limit, self._scratch)
+        return Compute(limits.threads, limits.memory_limit, str(folder or self._scratch))
 
     @property
     def _scratch(self) -> str:

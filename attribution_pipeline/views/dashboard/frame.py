@@ -19,7 +19,7 @@ NAV = (
     )),
     ("Act on", (
         ("explain", "Why it moved"), ("backlog", "Backlog"), ("budgets", "Budgets"),
-        ("quality", "Data quality"),
+        ("quality", "Data quality"), ("policy", "Policy"),
     )),
 )  # fmt: skip
 """Pages by group, in reading order."""
@@ -31,7 +31,7 @@ NARROWED = ("spend", *BELOW)
 """Pages that are of what the reader narrowed his place to; the others are of everything."""
 
 KEPT_BY_EXPORTS = (
-    "call", "charge", "outcome", "from", "to", "against", "until", "by", "tenant",
+    "call", "charge", "outcome", "from", "to", "against", "until", "by", "tenant", "q",
 )  # fmt: skip
 """What a page is of beside its place, so a table of it too."""
 
@@ -48,6 +48,7 @@ def framed(view: View, page: Page) -> dict[str, Any]:
         "title": page.title,
         "here": BELOW.get(view.page, view.page),
         "page_name": view.page,
+        "asked_for": view.query.get("q", "") if view.page == "find" else "",
         "place": place,
         "nav": [
             (group, [(name, title, (place if name in NARROWED else bare).url(name))

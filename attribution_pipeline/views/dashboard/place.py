@@ -16,7 +16,7 @@ LEVELS = ("feature", "tenant_id", "workflow_id")
 
 FACETS = (
     "task", "agent", "model", "surface", "component", "service", "team", "cost_center",
-    "environment", "confidence", "unallocated_reason",
+    "environment", "confidence", "unallocated_reason", "resource_id",
 )  # fmt: skip
 """What else may narrow a place, in the order in which it is told."""
 

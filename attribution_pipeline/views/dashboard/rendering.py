@@ -30,9 +30,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "money": amounts.money, "exact": amounts.exact, "signed": amounts.signed,
+        "money": amounts.money, "exact": amounts.exact, "aligned": amounts.aligned, "signed": amounts.signed,
         "whole": amounts.whole, "count": amounts.count, "day": amounts.day,
-        "instant": amounts.instant, "word": word, "visible": visible, "short": short, "minus": minus,
+        "instant": amounts.instant, "moment": amounts.moment, "word": word, "visible": visible, "short": short, "minus": amounts.minus,
         "code": code,
     }  # fmt: skip
     made.globals |= {"percent": amounts.percent, "share": amounts.share}
@@ -46,11 +46,6 @@ def visible(text: object) -> str:
         or letter == "\u200d" else "\ufffd"
         for letter in str(text)
     )  # fmt: skip
-
-
-def minus(text: str) -> str:
-    """A hyphen before a figure as the sign that it is."""
-    return re.sub(r"(?<![\w-])-(?=\d)", amounts.MINUS, text)
 
 
 def code(text: object) -> Markup:

@@ -27,6 +27,9 @@ SHOWN = 30
 WIDE = 5
 """Columns from which on a table is set narrower."""
 
+AMOUNTS = ("money", "signed", "rate")
+"""Kinds of columns that are amounts of a currency."""
+
 NOBODY = {
     "feature": "no feature", "tenant_id": "nobody named", "workflow_id": "no workflow",
     "task": "no task", "agent": "no agent", "model": "no model", "team": "no team",
@@ -108,7 +111,8 @@ class Tail:
 
 @dataclass(frozen=True)
 class Column:
-    """``kind``: text, money, signed, count, number, share, cover, instant, time, day, yes.
+    """``kind``: text, money, signed, rate (what one of something costs), count, number, share, cover, instant, time, day, yes,
+    said (a sentence with figures).
     ``digits``: of amounts, the same in all rows."""
 
     name: str
@@ -120,6 +124,12 @@ class Column:
     """What people say for a value that programs read."""
     missing: str = ""
     """What is said for null, where it is not a dash or ``NOBODY``."""
+    hints: str = ""
+    """Another column of the record, that is said below the cell."""
+
+    def below(self, record: Record) -> str:
+        """What stands under the cell."""
+        return str(record[self.hints] or "") if self.hints else ""
 
     @property
     def head(self) -> str:
@@ -129,7 +139,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether cells stand right."""
-        return self.kind in ("money", "signed", "count", "share", "cover", "number")
+        return self.kind in (*AMOUNTS, "count", "share", "cover", "number")
 
     def shown(self, record: Record) -> str:
         """A cell as text. Templates escape it."""
@@ -137,9 +147,10 @@ class Column:
         if value is None and self.missing:
             return self.missing
         match self.kind:
-            case "money" | "signed":
+            case "money" | "signed" | "rate":
                 text = amounts.aligned(value, self.digits or amounts.CENT)
-                return f"+{text}" if self.kind == "signed" and value and value > 0 else text
+                plus = self.kind == "signed" and value and value > 0 and text[0].isdigit()
+                return f"+{text}" if plus else text
             case "count":
                 return amounts.count(value)
             case "number":
@@ -152,6 +163,8 @@ class Column:
                 return amounts.NOTHING if value is None else f"{value:%H:%M:%S}"
             case "day":
                 return amounts.NOTHING if value is None else amounts.day(value)
+            case "said":
+                return amounts.minus(value or "")
             case "yes":
                 return amounts.NOTHING if value is None else "yes" if value else "no"
         return (
@@ -161,9 +174,11 @@ class Column:
         )
 
     def exact(self, record: Record) -> str:
-        """Every digit of an amount, for who points at it."""
+        """Every digit of an amount or an instant, for who points at it."""
         value = record[self.name]
-        return amounts.exact(value) if self.kind in ("money", "signed") else ""
+        if self.kind == "instant":
+            return amounts.moment(value)
+        return amounts.exact(value) if self.kind in AMOUNTS else ""
 
     def is_missing(self, record: Record) -> bool:
         """Whether the cell stands for a null."""
@@ -216,10 +231,11 @@ class Sheet:
 def sheet(
     name: str, title: str, data: pa.Table, columns: Sequence[Column], *, metric: str | None = None,
     href: Callable[[Record], str | None] = lambda _record: None, total: Decimal | None = None,
-    note: str = "", empty: str = "Nothing here.", most: int = SHOWN,
+    note: str = "", empty: str = "Nothing here.", most: int = SHOWN, scale: Decimal | None = None,
 ) -> Sheet:  # fmt: skip
     """A sheet of a table's first rows. ``metric``: its cost column, where rows carry the tail;
-    ``total``: what each row's share is of."""
+    ``total``: what each row's share is of. ``scale``: an amount that says how many digits costs have, so
+    that tables of one whole have the same; by default the total, and without one the rows' largest."""
     records = data[:most].to_pylist()
     with_tail = metric is not None and "policy_versions" in data.column_names
     rows = [
@@ -230,9 +246,12 @@ def sheet(
         )
         for record in records
     ]  # fmt: skip
+    of_whole = scale if scale is not None else total
+    digits = amounts.digits_of_whole(of_whole) if of_whole else None
     columns = [
-        replace(column, digits=_digits(column, columns, records))
-        if column.kind in ("money", "signed") else column
+        replace(column, digits=digits if digits and column.kind != "rate"
+                else _digits(column, columns, records))
+        if column.kind in AMOUNTS else column
         for column in columns
     ]  # fmt: skip
     return Sheet(
@@ -242,7 +261,7 @@ def sheet(
 
 def _digits(column: Column, columns: Sequence[Column], records: Sequence[Record]) -> Decimal:
     """A change is spelled as the amounts that it is between."""
-    names = [column.name] if column.kind == "money" else [
+    names = [column.name] if column.kind != "signed" else [
         one.name for one in columns if one.kind in ("money", "signed")
     ]  # fmt: skip
     return amounts.digits_of(record[name] for record in records for name in names)

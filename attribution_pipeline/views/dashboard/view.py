@@ -5,7 +5,6 @@ Belongs here: the request as pages see it, the page as the server writes it. Doe
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -122,13 +121,12 @@ def dagster_link(base: str | None, day: date) -> str | None:
     return f"{base}/assets/{LEDGER_ASSET}?view=partitions&partition={quote(day.isoformat())}"
 
 
-def packet_command(tenant: str, first: date, last: date, config: str) -> str:
+def packet_command(view: View, tenant: str, first: date, last: date) -> str:
     """What makes a tenant's review packet; to be pasted into a shell."""
-    words = [
-        "attribution", "packet", "--tenant", tenant, "--from", str(first), "--to", str(last),
-        "--out", f"packet-{first}.tar", "--key", "PRIVATE.pem", "--config", config,
-    ]  # fmt: skip
-    return shlex.join(words)
+    return view.books.shell.line(
+        "packet", "--tenant", tenant, "--from", str(first), "--to", str(last),
+        "--out", f"packet-{first}.tar", "--key", "PRIVATE.pem",
+    )  # fmt: skip
 
 
 def step_down(place: Place, record: Mapping[str, Any], columns: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """What was seen of each part in both periods: the figures behind the words, on average over calls.
 
 Belongs here: totals and averages of one explanation in one currency. Does not: the parts, which are
-made workflow by workflow and route by route and may go another way than an average over all.
+made workflow by workflow and route by route and may go another way than an average over all. Where
+they do, the figure says so: ``BY_MIX``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,15 @@ from attribution_pipeline.views.explain.parts import LATE_DATA, PART_OF_CAUSE, E
 from attribution_pipeline.views.explain.reading import Route, Who
 
 ARROW = " -> "
+
+BY_MIX = "; by mix: {way} within workflows and routes, weighed by cost"
+"""Said of a figure over everything that did not move the way in which its part went."""
+
+FALLING = ("cache",)
+"""Parts of which a rise of what is seen costs less."""
+
+Pair = tuple[Fraction, Fraction]
+"""A figure in both periods."""
 
 Money = Callable[[int], str]
 """Quanta as people read them."""
@@ -40,7 +50,9 @@ def observed(found: Explanation, currency: str | None, money: Money) -> dict[str
     cached = [sum(one.tokens.get("cache_read", 0) for one in side) for side in sides]
     outputs = [sum(one.of(OUTPUT_BUCKETS) for one in side) for side in sides]
     machines = [sum(one.machines for one in side) for side in sides]
-    said = {}
+    said: dict[str, str] = {}
+    went: dict[str, Pair | None] = {}
+    """Which way each figure went; of those that have no way, nothing."""
     if any(calls):
         said = {
             "requests": f"{asked[0]:,}{ARROW}{asked[1]:,} requests",
@@ -50,23 +62,47 @@ def observed(found: Explanation, currency: str | None, money: Money) -> dict[str
             "from the cache",
             "retries": f"{_each(calls, asked, '{:.2f}')} calls a request",
             "model_mix": _mix(firsts, asked),
-            "price": _price(list(cells.values())),
         }
+        went = {
+            "requests": (Fraction(asked[0]), Fraction(asked[1])),
+            "prompt_size": _both(inputs, calls),
+            "output_length": _both(outputs, calls),
+            "cache": _both(cached, inputs),
+            "retries": _both(calls, asked),
+        }
+        if (price := _price(list(cells.values()))) is not None:
+            said["price"] = f"{_percent(price - 1)} for the same tokens"
+            went["price"] = (Fraction(1), price)
     if any(machines):
         per_call = [
             money(round(Fraction(m, c))) if c else "none"
             for m, c in zip(machines, calls, strict=True)
         ]
         said[WORKLOAD] = f"{per_call[0]}{ARROW}{per_call[1]} a call on own machines"
+        went[WORKLOAD] = _both(machines, calls)
+    parts = found.total(currency).parts
+    for part, way in went.items():
+        rise = -parts[part] if part in FALLING else parts[part]  # what the part says: up or down
+        if said.get(part) and way is not None and rise and (way[1] - way[0]) * rise <= 0:
+            said[part] += BY_MIX.format(way="up" if rise > 0 else "down")
     for (of, part), (before, after) in found.beside.items():
         if of == currency and part not in said:
             said[part] = f"{money(before)}{ARROW}{money(after)}"
     by_part: dict[str, list[str]] = defaultdict(list)
     for cause, quanta in sorted(found.causes.get(currency, {}).items()):
-        by_part[PART_OF_CAUSE.get(cause, LATE_DATA)].append(f"{cause} {money(quanta)}")
+        part = PART_OF_CAUSE.get(cause, LATE_DATA)
+        if cause != part:  # else the part has said it
+            by_part[part].append(f"{cause.replace('_', ' ')} {money(quanta)}")
     return {part: text for part, text in said.items() if text} | {
         part: ", ".join(texts) for part, texts in by_part.items()
     }
+
+
+def _both(parts: Sequence[int], wholes: Sequence[int]) -> Pair | None:
+    """Both periods' averages; None where one has none."""
+    if not all(wholes):
+        return None
+    return Fraction(parts[0], wholes[0]), Fraction(parts[1], wholes[1])
 
 
 def _each(parts: Sequence[int], wholes: Sequence[int], shape: str) -> str:
@@ -75,6 +111,14 @@ def _each(parts: Sequence[int], wholes: Sequence[int], shape: str) -> str:
         for part, whole in zip(parts, wholes, strict=True)
     )
     return f"{before}{ARROW}{after}"
+
+
+def _percent(share: Fraction) -> str:
+    """With its sign; what would round to nothing and is not says so."""
+    shown = f"{100 * float(share):+.1f} %"
+    if share and shown in ("+0.0 %", "-0.0 %"):
+        return f"{'up' if share > 0 else 'down'} by less than 0.1 %"
+    return shown
 
 
 def _mix(firsts: tuple[dict[Route, int], dict[Route, int]], asked: Sequence[int]) -> str:
@@ -91,11 +135,13 @@ def _mix(firsts: tuple[dict[Route, int], dict[Route, int]], asked: Sequence[int]
     before, after = (100 * float(share) for share in shares[moved[0]])
     if before == after:
         return ""
-    return f"{name_of(moved[0])} {before:.0f} %{ARROW}{after:.0f} % of requests"
+    digits = 0 if round(before) != round(after) else 1
+    ends = f"{before:.{digits}f} %{ARROW}{after:.{digits}f} %"
+    return f"{name_of(moved[0])} {ends} of requests"
 
 
-def _price(cells: Sequence[tuple[Quantities, Quantities]]) -> str:
-    """This period's tokens at its prices, against the same tokens at the against-period's."""
+def _price(cells: Sequence[tuple[Quantities, Quantities]]) -> Fraction | None:
+    """This period's tokens at its prices, over the same tokens at the against-period's."""
     now, then = 0, Fraction(0)
     for against, this in cells:
         for kind, cost in this.costs.items():
@@ -103,7 +149,7 @@ def _price(cells: Sequence[tuple[Quantities, Quantities]]) -> str:
             if before is not None and tokens:
                 now += cost
                 then += before * tokens
-    return f"{100 * float(now / then - 1):+.1f} % for the same tokens" if then else ""
+    return now / then if then else None
 
 
 def name_of(route: Route) -> str:

@@ -26,6 +26,9 @@ Since = str | datetime
 COMPARED = ("ledger", "operation_costs", "operations")
 LATER_REVISIONS, STANDING_LEDGER = "later_revisions", "standing_ledger"
 """Changes of rows after the compared states, and the ledger as it stands after them."""
+RECORDED_LEDGER, RULED_LEDGER = "recorded_ledger", "ruled_ledger"
+"""Of days that were computed under the other period's version (``ruled``): as they are recorded, and
+as that version has them."""
 
 DAYS_NAMED = 5
 """Missing days that a note names; more are counted."""
@@ -43,6 +46,14 @@ class Period:
     """Policies that the compared states stand under."""
     changed_while_open: int = 0
     """Revisions that are inside the compared states."""
+    states: Sequence[Published] = ()
+    """The compared states, a recorded day each."""
+    rule: tuple[str, int] | None = None
+    """The version that its days are compared under, where ``ruled`` saw to that."""
+    ruled: Sequence[date] = ()
+    """Days that stand under another version and are compared under ``rule``."""
+    mixed: str = ""
+    """Why days under another version are compared as they stand."""
 
     @property
     def name(self) -> str:
@@ -74,7 +85,10 @@ def read_period(
     """
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     found = _Files()
-    missing, versions, inside = [], set(), 0
+    missing: list[date] = []
+    versions: set[tuple[str, int]] = set()
+    states: list[Published] = []
+    inside = 0
     for day in days:
         head = lake.head(day, as_of)
         if head is None:
@@ -83,6 +97,7 @@ def read_period(
         compared = _compared(lake, head, since, as_of)
         document = lake.document(compared)
         versions.add((compared.policy, compared.policy_version))
+        states.append(compared)
         for name in COMPARED:
             found.add(lake, name, document["files"].get(name, []))
         before = document["files"].get("ledger_revisions", [])
@@ -94,7 +109,7 @@ def read_period(
         found.add(lake, LATER_REVISIONS, later)
     if len(missing) == len(days):
         raise _nothing(lake, first, last, as_of)
-    return Period(first, last, found.paths, missing, sorted(versions), inside)
+    return Period(first, last, found.paths, missing, sorted(versions), inside, states)
 
 
 def newest_state(lake: Lake, period: Period, as_of: datetime | None = None) -> Published:
@@ -122,11 +137,8 @@ def notes(against: Period, now: Period) -> list[str]:
             f"{now.name} has {now.days} days and {against.name} has {against.days}: more days are "
             "more requests"
         )
-    if set(against.versions) != set(now.versions):
-        found.append(
-            f"{against.name} stands under {_said(against)} and {now.name} under {_said(now)}: what "
-            "the rule itself moves is inside the parts; attribution policy diff tells it apart"
-        )
+    if len({*against.versions, *now.versions}) > 1:
+        found.append(_rules(against, now))
     inside = against.changed_while_open + now.changed_while_open
     if inside:
         found.append(
@@ -134,6 +146,20 @@ def notes(against: Period, now: Period) -> list[str]:
             "the parts; --late-since recorded puts them apart"
         )
     return found
+
+
+def _rules(against: Period, now: Period) -> str:
+    """Which versions the periods stand under, and where what the rule moved is found."""
+    stand = f"{against.name} stands under {_said(against)} and {now.name} under {_said(now)}: "
+    if now.rule is not None:
+        days = len(against.ruled) + len(now.ruled)
+        return (
+            f"{stand}{days} {'day was' if days == 1 else 'days were'} computed under version "
+            f"{now.rule[1]}, too, so that every other part and request is of one rule; what the rule "
+            "itself moved is policy change"
+        )
+    why = f" ({now.mixed})" if now.mixed else ""
+    return f"{stand}what the rule itself moves is inside the parts{why}; attribution policy diff tells it apart"
 
 
 def _said(period: Period) -> str:

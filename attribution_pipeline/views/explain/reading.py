@@ -19,7 +19,13 @@ from attribution_pipeline.attribution.requests import of_files, operation_rows, 
 from attribution_pipeline.model.money import to_decimal, to_quanta
 from attribution_pipeline.model.tokens import BUCKETS, INPUT_BUCKETS, KINDS
 from attribution_pipeline.proof.relations import LEDGER, OPERATION_COSTS, OPERATIONS, quoted
-from attribution_pipeline.views.explain.periods import LATER_REVISIONS, STANDING_LEDGER, Period
+from attribution_pipeline.views.explain.periods import (
+    LATER_REVISIONS,
+    RECORDED_LEDGER,
+    RULED_LEDGER,
+    STANDING_LEDGER,
+    Period,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +36,11 @@ if TYPE_CHECKING:
 METERED, MACHINES = "metered", "machines"
 """Parts of ``sql/told.sql`` that calls explain: by their tokens, and by the time of pods."""
 
-_TABLE_OF = {LATER_REVISIONS: "ledger_revisions", STANDING_LEDGER: "ledger"}
+RULE_CHANGE = "policy_change"
+"""The cause of what another version makes of a day, as revisions have it."""
+
+_LEDGERS = (STANDING_LEDGER, RECORDED_LEDGER, RULED_LEDGER)
+_TABLE_OF = {LATER_REVISIONS: "ledger_revisions", **dict.fromkeys(_LEDGERS, LEDGER)}
 
 
 class Who(NamedTuple):
@@ -85,7 +95,7 @@ class Rows:
         self._metric = metric
         self._tenant = f"tenant_id = {quoted(tenant)}" if tenant is not None else "true"
         periods = [period.files for period in (against, now)]
-        for name in (LEDGER, OPERATIONS, LATER_REVISIONS, STANDING_LEDGER):
+        for name in (LEDGER, OPERATIONS, LATER_REVISIONS, *_LEDGERS):
             _open(db, name, [_rows_of(name, files_of) for files_of in periods])
         # of all tenants together a machine costs the same, however many call it
         self._run("told", machines=f"'{MACHINES}'" if tenant is not None else "component")
@@ -124,8 +134,10 @@ class Rows:
         return [self._without_provider(row) for row in self._rows("beside")]
 
     def later(self) -> list[Cost]:
-        """What was recorded after the compared states, by cause."""
-        return [self._without_provider(row) for row in self._rows("later")]
+        """What was recorded after the compared states, and what another version of the policy made of
+        a day, by cause."""
+        rows = [*self._rows("later"), *self._rows("ruled", cause=RULE_CHANGE)]
+        return [self._without_provider(row) for row in rows]
 
     def totals(self, table: str) -> dict[tuple[int, str | None], int]:
         """(period, currency) -> quanta of all rows of ``ledger`` or ``standing_ledger``."""

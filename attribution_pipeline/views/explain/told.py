@@ -23,27 +23,19 @@ from attribution_pipeline.views.text_table import text_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WORDS: Mapping[str, tuple[str, str]] = {
-    "requests": ("more requests", "fewer requests"),
-    "prompt_size": ("longer prompts", "shorter prompts"),
-    "output_length": ("longer answers", "shorter answers"),
-    "cache": ("less from the cache", "more from the cache"),
-    "retries": ("more retries", "fewer retries"),
-    "model_mix": ("dearer models", "cheaper models"),
-    "price": ("higher prices", "lower prices"),
-    "workload": ("dearer own machines", "cheaper own machines"),
-    "shared": ("more shared cost", "less shared cost"),
-    "idle": ("more idle cost", "less idle cost"),
-    "overhead": ("more overhead", "less overhead"),
-    "other_direct": ("more charged directly", "less charged directly"),
-    "correction": ("corrections", "corrections"),
-    "credit": ("smaller credits", "larger credits"),
-    "unallocated": ("more unallocated", "less unallocated"),
-    "late_data": ("late data", "late data"),
-    "policy_change": ("the policy's change", "the policy's change"),
-    "engine_change": ("the engine's change", "the engine's change"),
-}
-"""Part -> what it is called where it costs more, and where it costs less."""
+NAMES: Mapping[str, str] = {
+    "workload": "own machines", "shared": "shared cost",
+    "idle": "idle cost", "other_direct": "charged directly", "correction": "corrections",
+    "credit": "credits",
+}  # fmt: skip
+"""Parts that are not called by their own name. No name says a direction: a part is made within every
+workflow and route, and may go another way than the fleet's average beside it. The amount says it."""
+
+
+def name_of_part(part: str) -> str:
+    """What people call a part."""
+    return NAMES.get(part, part.replace("_", " "))
+
 
 ELSE = "everything else"
 EVERYBODY = "Everybody together, unallocated cost included,"
@@ -137,7 +129,7 @@ def sentence(
     total: Sums, scale: Scale, currency: str | None, against: Period, now: Period, *,
     tenant: str | None, metric: str,
 ) -> str:  # fmt: skip
-    """``acme spent 12.40 USD more ...: +9.10 more requests, ...``."""
+    """``acme spent 12.40 USD more ...: requests +9.10, ...``."""
     before, after, parts = scale.rounded(total)
     who = terminal_cell(tenant) if tenant is not None else EVERYBODY
     money = f" {terminal_cell(currency)}" if currency else ""
@@ -157,19 +149,21 @@ def _when(period: Period) -> str:
     return f"{'on' if period.first == period.last else 'in'} {period.name}"
 
 
+def mostly(sums: Sums, scale: Scale) -> str:
+    """The largest parts of a group in words, each rounded for itself, as beside its exact change."""
+    return _reasons({part: scale.units(sums.parts[part]) for part in PARTS}, scale, REASONS)
+
+
 def _reasons(parts: Mapping[str, int], scale: Scale, most: int) -> str:
     """The largest parts in words, and what is left of the change."""
     moved = sorted(
         (part for part in PARTS if parts[part]), key=lambda part: (-abs(parts[part]), part)
     )
     named = moved[:most] if len(moved) > most + 1 else moved
-    said = [
-        f"{scale.spelled(parts[part], signed=True)} {WORDS[part][parts[part] < 0]}"
-        for part in named
-    ]
+    said = [f"{name_of_part(part)} {scale.spelled(parts[part], signed=True)}" for part in named]
     rest = sum(parts[part] for part in moved[len(named) :])
     if len(moved) > len(named):
-        said.append(f"{scale.spelled(rest, signed=True)} {ELSE}")
+        said.append(f"{ELSE} {scale.spelled(rest, signed=True)}")
     return ", ".join(said)
 
 
@@ -178,7 +172,7 @@ def _parts(found: Explanation, currency: str | None, total: Sums, scale: Scale) 
     seen = observed(found, currency, scale.money)
     head = ["part", f"change {terminal_cell(currency)}".rstrip(), "seen"]
     rows = [
-        [part.replace("_", " "), scale.spelled(parts[part], signed=True), seen.get(part, "")]
+        [name_of_part(part), scale.spelled(parts[part], signed=True), seen.get(part, "")]
         for part in sorted(PARTS, key=lambda part: -abs(parts[part]))
         if parts[part]
     ]

@@ -23,8 +23,6 @@ from attribution_pipeline.views.dashboard.sheets import (
 from attribution_pipeline.views.dashboard.view import NotThere, Page, View
 from attribution_pipeline.views.spend.derived import ROUNDED
 
-NOT_INVOICED = "not invoiced yet"
-
 RATES = (
     ("ContractedUnitPrice", "contracted unit price"), ("ListUnitPrice", "list unit price"),
 )  # fmt: skip
@@ -116,7 +114,7 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     if quantity is None:  # what was consumed is told in its own unit: no rate is of that
         quantity, unit = _decimal(line["consumed_quantity"]), line["ConsumedUnit"]
     return {
-        "invoice": line["InvoiceId"] or NOT_INVOICED,
+        "invoice": line["InvoiceId"] or asked.NOT_INVOICED,
         "invoiced": line["InvoiceId"] is not None,
         "issuer": line["InvoiceIssuerName"] or line["ProviderName"],
         "account": line["BillingAccountId"],

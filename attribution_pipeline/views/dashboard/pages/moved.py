@@ -5,19 +5,32 @@ Belongs here: the page. Does not: the method (``views.explain``, docs/explain.md
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.money import to_decimal
+from attribution_pipeline.proof.replay import clean_place
 from attribution_pipeline.views.dashboard import asked, plots
 from attribution_pipeline.views.dashboard.place import day_of, month_before, month_end
 from attribution_pipeline.views.dashboard.sheets import Column, in_currency, sheet
 from attribution_pipeline.views.dashboard.view import NotThere, Page, View
-from attribution_pipeline.views.explain import GROUPS, PARTS, explain, opened, read_period
+from attribution_pipeline.views.explain import (
+    GROUPS,
+    PARTS,
+    Explanation,
+    Means,
+    explain,
+    opened,
+    read_period,
+    under_one_rule,
+)
 from attribution_pipeline.views.explain.observed import observed
 from attribution_pipeline.views.explain.periods import notes
-from attribution_pipeline.views.explain.told import WORDS, Scale, sentence
+from attribution_pipeline.views.explain.told import Scale, mostly, name_of_part, sentence
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_DAYS = 7
 """Days of a period that a page compares: request rows of both are read. More is for the command."""
@@ -60,10 +73,13 @@ def page(view: View) -> Page:
 def _explained(
     view: View, before: Days, now: Days, tenant: str | None, by: str
 ) -> tuple[list[Any], dict[str, Any]]:
-    lake, currency = view.books.lake, view.place.currency
-    then, this = read_period(lake, *before), read_period(lake, *now)
-    with opened(then, this, tenant, view.metric, view.books.compute()) as rows:
-        found = explain(rows)
+    books, currency = view.books, view.place.currency
+    then, this = read_period(books.lake, *before), read_period(books.lake, *now)
+    means = Means(books.lake, books.landed, books.deployment.key_ring, books.compute)
+    with clean_place() as scratch:
+        then, this = under_one_rule(means, then, this, scratch)
+        with opened(then, this, tenant, view.metric, books.compute()) as rows:
+            found = explain(rows)
     total = found.total(currency)
     scale = Scale.of(max(abs(total.against), abs(total.now)))
     seen = observed(found, currency, scale.money)
@@ -71,21 +87,23 @@ def _explained(
     moved = sorted((p for p in PARTS if rounded[p]), key=lambda p: -abs(total.parts[p]))
     moves = [
         plots.Move(
-            WORDS[part][total.parts[part] < 0], to_decimal(total.parts[part]),
+            name_of_part(part), to_decimal(total.parts[part]),
             scale.spelled(rounded[part], signed=True), seen.get(part, ""),
         )
         for part in moved
     ]  # fmt: skip
     small = sum(bool(total.parts[part]) and not rounded[part] for part in PARTS)
     columns = GROUPS[by]
-    table = found.table(columns, view.metric)
+    table = _with_reasons(found, columns, scale, found.table(columns, view.metric))
     mine = in_currency(table, currency)
     groups = sheet(
         "groups", f"Who moved most, by {by}", mine,
         [
             *(Column(name) for name in columns), Column("against_cost", then.name, "money"),
             Column("cost", this.name, "money"), Column("change", "change", "signed"),
+            Column("mostly", kind="said"),
         ],
+        scale=to_decimal(max(abs(total.against), abs(total.now))),
     )  # fmt: skip
     return [groups], {
         "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=view.metric),
@@ -93,6 +111,16 @@ def _explained(
         "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
         "small": small,
     }
+
+
+def _with_reasons(
+    found: Explanation, columns: Sequence[str], scale: Scale, table: pa.Table
+) -> pa.Table:
+    """Each group with its largest parts in words."""
+    import pyarrow as pa
+
+    said = [mostly(sums, scale) for sums in found.by(columns).values()]
+    return table.append_column(pa.field("mostly", pa.string()), pa.array(said, pa.string()))
 
 
 def _periods(view: View) -> tuple[Days, Days] | None:
@@ -146,9 +174,7 @@ def _tenants(view: View) -> list[str]:
 
 
 def _command(view: View, now: Days, before: Days, tenant: str | None) -> str:
-    words = [
-        "attribution", "explain", "--from", str(now[0]), "--to", str(now[1]),
+    return view.books.shell.line(
+        "explain", "--from", str(now[0]), "--to", str(now[1]),
         "--against", f"{before[0]}..{before[1]}", *(["--tenant", tenant] if tenant else []),
-        "--config", str(view.books.deployment.path),
-    ]  # fmt: skip
-    return shlex.join(words)
+    )  # fmt: skip

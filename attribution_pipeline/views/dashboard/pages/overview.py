@@ -6,16 +6,16 @@ Belongs here: the first page. Does not: the path below it (``spend``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.views import tie_out
-from attribution_pipeline.views.dashboard import asked
+from attribution_pipeline.views.dashboard import amounts, asked
+from attribution_pipeline.views.dashboard.pages.gaps import reasons_sheet
 from attribution_pipeline.views.dashboard.pages.spend import by_level, headline, small, trend
 from attribution_pipeline.views.dashboard.place import month_before
-from attribution_pipeline.views.dashboard.sheets import Column, Sheet, in_currency, sheet, where
+from attribution_pipeline.views.dashboard.sheets import Column, Sheet, in_currency, sheet
 from attribution_pipeline.views.dashboard.view import Page, View
-from attribution_pipeline.views.reasons import remedy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +62,8 @@ def page(view: View) -> Page:
             if (cut := small(view, column, cost)) is not None
         ]  # fmt: skip
         sheets += more["cuts"]
-        reasons = unattributed(view, cost)
+        found = reasons_sheet(view, cost, most=REASONS_SHOWN)
+        reasons = replace(found, name="unattributed", title="What could not be attributed, and why")
         sheets.append(reasons)
         more["reasons"] = reasons
         more["stands"] = standing_out(view)
@@ -86,24 +87,8 @@ def tied(view: View) -> dict[str, Any] | None:
         "difference": column["difference"],
         "parts": [(name.replace("_", " "), column[name], PARTS[name])
                   for name in tie_out.PARTS if column[name]],
+        "digits": amounts.digits_of_whole(column["billed"]),
     }  # fmt: skip
-
-
-def unattributed(view: View, total: Decimal) -> Sheet:
-    """What could not be attributed, by reason."""
-    import pyarrow as pa
-
-    data = asked.spend_by(view.books, view.place, ["unallocated_reason", "billing_currency"])
-    kept = where(data, lambda row: row["unallocated_reason"] is not None and bool(row[view.metric]))
-    todo = [remedy(reason) for reason in kept["unallocated_reason"].to_pylist()]
-    kept = kept.append_column(pa.field("do", pa.string()), pa.array(todo, pa.string()))
-    return sheet(
-        "unattributed", "What could not be attributed, and why", kept,
-        [Column("unallocated_reason", "reason"), Column(view.metric, "cost", "money")],
-        metric=view.metric, total=total, most=REASONS_SHOWN,
-        href=lambda row: view.place.at("unallocated_reason", row["unallocated_reason"]).url("spend"),
-        empty="Everything is attributed.",
-    )  # fmt: skip
 
 
 def standing_out(view: View) -> Sheet | None:

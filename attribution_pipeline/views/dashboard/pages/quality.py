@@ -1,4 +1,4 @@
-"""Data quality: of how much of the cost is known who caused it, and what the days' checks hold against it.
+"""Data quality: of how much of the cost is known who caused it, and what was delivered and not read.
 
 Belongs here: the page. Does not: the sums (``proof.completeness``); they are read where a run kept them
 and made here where it did not.
@@ -7,6 +7,7 @@ and made here where it did not.
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -60,11 +61,17 @@ def page(view: View) -> Page:
         note="Share of the cost of which it is known. A gap that a policy spreads is still a gap.",
         empty="Nothing is recorded that could be complete.",
     )  # fmt: skip
+    waiting = _waiting(view)
     more = {
         "gauges": [gauge for one in totals for gauge in _gauges(one)],
         "missing": len(view.days) - len(found.days),
         "rejected": _rejected(view),
-        "landing": view.books.landed.last_landing(),
+        "waiting": waiting,
+        "unread": sum(one["count"] for one in waiting if not one["read_before"]),
+        "landing": _last_landing(view),
+        "list_command": view.books.shell.line(
+            "rejected", "--from", str(view.place.first), "--to", str(view.place.last)
+        ),
     }
     return Page("quality.html", "Data quality", [slices], more)
 
@@ -140,6 +147,29 @@ def _table(slices: list[SliceCompleteness], metric: str) -> pa.Table:
             }
         )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _last_landing(view: View) -> str | None:
+    found = view.books.landed.last_landing()
+    return f"{datetime.fromisoformat(found[1]):%Y-%m-%d %H:%M} UTC" if found else None
+
+
+def _waiting(view: View) -> list[dict[str, Any]]:
+    """What the last look at the sources left unread: of whichever day it is, nobody knows."""
+    from attribution_pipeline.sources.attributes import READ_BEFORE
+    from attribution_pipeline.sources.awaiting import from_document, size_said
+
+    now = datetime.now(UTC)
+    return [
+        {
+            "kind": one.kind, "source": one.source, "named": one.named, "reason": one.reason,
+            "size": size_said(one.bytes), "count": one.objects, "detail": one.detail,
+            "remedy": one.remedy, "overdue": one.is_overdue(now),
+            "read_before": one.reason in READ_BEFORE,
+            "written": f"{one.written_at:%Y-%m-%d %H:%M} UTC" if one.written_at else None,
+        }
+        for one in from_document(view.books.landed.waiting())
+    ]  # fmt: skip
 
 
 def _rejected(view: View) -> list[tuple[str, str, str, int]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.dashboard import amounts, asked, plots
+from attribution_pipeline.views.dashboard.pages import gaps
 from attribution_pipeline.views.dashboard.place import LEVELS, Place, word
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, Tail, sheet
 from attribution_pipeline.views.dashboard.view import Page, View, packet_command
@@ -34,12 +35,14 @@ def page(view: View) -> Page:
     sheets: list[Sheet] = []
     if total is not None:
         if level is not None:
-            sheets.append(by_level(view, level, total[view.metric]))
-        if "workflow_id" in view.place.within:
-            day = call_day(view)
-            if day is not None:
-                sheets += [calls_sheet(view, day), other_sheet(view, day)]
-                more |= _day_of_calls(view, day)
+            below = by_level(view, level, total[view.metric])
+            if not _is_nobody(below, view.place, level):
+                sheets.append(below)
+        day = call_day(view)
+        if "workflow_id" in view.place.within and day is not None:
+            sheets += [calls_sheet(view, day), other_sheet(view, day)]
+            more |= _day_of_calls(view, day)
+        sheets += _gaps(view, total, day)
         more["cuts"] = [
             cut for column in BESIDE_THE_LEVEL
             if column not in view.place.within and (cut := small(view, column, total[view.metric]))
@@ -47,9 +50,26 @@ def page(view: View) -> Page:
         sheets += more["cuts"]
     tenant = view.place.within.get("tenant_id")
     if tenant is not None and view.days:
-        config = str(view.books.deployment.path)
-        more["packet"] = packet_command(tenant, view.days[0], view.days[-1], config)
+        more["packet"] = packet_command(view, tenant, view.days[0], view.days[-1])
     return Page("spend.html", _title(view.place), sheets, more)
+
+
+def _gaps(view: View, total: dict[str, Any], day: date | None) -> list[Sheet]:
+    """Why nobody is charged; of one reason or one resource its charges."""
+    within = view.place.within
+    chosen = [name for name in (gaps.REASON, "resource_id") if within.get(name) is not None]
+    found: list[Sheet] = []
+    if not chosen:
+        return [gaps.reasons_sheet(view, total[view.metric])] if total["unallocated"] else []
+    if "resource_id" not in within:
+        found.append(gaps.resources_sheet(view, total[view.metric]))
+    return [*found, gaps.charges_sheet(view, day, total[view.metric])] if day is not None else found
+
+
+def _is_nobody(below: Sheet, place: Place, level: str) -> bool:
+    """Whether a step down leads nowhere: of a reason's cost often nothing is named at all."""
+    named = [row.record[level] for row in below.rows]
+    return gaps.REASON in place.within and named == [None]
 
 
 def headline(view: View, total: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,13 +121,21 @@ def by_level(view: View, level: str, total: Decimal) -> Sheet:
 
 
 def small(view: View, column: str, total: Decimal) -> Sheet | None:
-    """A place cut by one column, the dearest few; None where there is nothing to tell apart."""
+    """A place cut by one column, the dearest few; None where there is nothing to tell apart. By component
+    it says what of each is on nobody's account: the tie-out has that apart."""
     data = asked.spend_by(view.books, view.place, [column, "billing_currency"])
     if data.num_rows < 2:
         return None
+    nobodys = sum(data["unallocated"].to_pylist(), Decimal(0))
+    told = column == "component" and nobodys not in (0, total)
     return sheet(
         f"by_{column}", f"By {word(column)}", data,
-        [Column(column), Column(view.metric, "cost", "money")], metric=view.metric, total=total,
+        [
+            Column(column),
+            *([Column("unallocated", "of it unallocated", "money")] if told else []),
+            Column(view.metric, "cost", "money"),
+        ],
+        metric=view.metric, total=total,
         href=lambda record: view.place.at(column, record[column]).url("spend"), most=FEW,
     )  # fmt: skip
 
@@ -149,14 +177,14 @@ def calls_sheet(view: View, day: date) -> Sheet:
 
 def other_sheet(view: View, day: date) -> Sheet:
     """What no call stands behind: shares of pools, idle, overhead."""
-    data = asked.other_costs(view.books, view.place, day)
+    data = gaps.with_lines(view, day, asked.other_costs(view.books, view.place, day))
     return sheet(
         "beside_calls", "Beside the calls", data,
         [
-            Column("component"), Column("service"), Column("resource_id"),
+            Column("line", "charge", hints="service"), Column("component"), Column("resource_id"),
             Column("driver", "divided by"), Column(view.metric, "cost", "money"),
         ],
-        metric=view.metric, most=FEW,
+        metric=view.metric, most=FEW, scale=sum(data[view.metric].to_pylist(), Decimal(0)),
         note="Shared machines, idle time and overhead: divided by a driver, not by calls.",
         href=lambda record: view.place.on(day).url("charge", charge=record["charge_id"]),
         empty="Everything of this day is paid by call.",

@@ -30,9 +30,9 @@ KINDS: Mapping[str, str] = {
     "calls": "count", "retries": "count", "traces": "count", "longest_chain": "count",
     "tokens": "count", "tenants": "count", "workflows": "count", "charges": "count",
     "outcomes": "count", "useful": "count", "unmatched": "count", "idle_share": "share",
-    "value": "number",
+    "value": "number", "cost_per_useful": "rate", "price_per_million": "rate",
 }  # fmt: skip
-"""Measures that are no money."""
+"""Measures that are no part of the cost."""
 
 TITLES: Mapping[str, str] = {
     "cost_per_useful": "per useful one", "price_per_million": "per million",
@@ -66,6 +66,9 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Keys that name a bar, where all of them would be too many."""
 
+BELOW: Mapping[str, Mapping[str, str]] = {"backlog": {"service": "model"}}
+"""View -> column -> the one that stands below its cells, where there is no room for all beside each other."""
+
 BREAKDOWN: Mapping[str, tuple[str, ...]] = {
     "product": ("direct", "workload", "shared", "idle", "overhead"),
 }
@@ -85,8 +88,8 @@ def page(view: View) -> Page:
     adds_up = view.page not in OVERLAPPING
     total = sum((cost for cost in rows[metric].to_pylist() if cost is not None), Decimal(0))
     table = sheet(
-        view.page, spec.title, rows, _columns(spec, metric), metric=metric,
-        total=total if adds_up and len(spec.keys) + len(spec.measures) <= MOST_WITH_SHARES else None,
+        view.page, spec.title, rows, _columns(view.page, spec, metric), metric=metric,
+        scale=total, total=total if adds_up and len(spec.keys) + len(spec.measures) <= MOST_WITH_SHARES else None,
         href=lambda record: _href(view.place, spec, record),
         empty=EMPTY.get(view.page, "Nothing was recorded in this period."),
     )  # fmt: skip
@@ -123,14 +126,17 @@ def _kinds(view: View) -> Sheet:
         "kinds", "A useful outcome, by kind", rows,
         [
             Column("kind"), Column("outcomes", "", "count"), Column("useful", "", "count"),
-            Column("cost_per_useful", "per useful one", "money"), Column(metric, "cost", "money"),
+            Column("cost_per_useful", "per useful one", "rate"), Column(metric, "cost", "money"),
         ],
         metric=metric,
     )  # fmt: skip
 
 
-def _columns(spec: SpendView, metric: str) -> list[Column]:
-    keys = [Column(name) for name in spec.keys]
+def _columns(name: str, spec: SpendView, metric: str) -> list[Column]:
+    below = BELOW.get(name, {})
+    keys = [
+        Column(name, hints=below.get(name, "")) for name in spec.keys if name not in below.values()
+    ]
     measures = [
         Column(name, TITLES.get(name, ""), KINDS.get(name, "money")) for name in spec.measures
     ]
@@ -153,6 +159,7 @@ def _bars(view: View, spec: SpendView, records: list[dict[str, Any]]) -> list[di
     if len(records) < 2 or longest <= 0:
         return []
     found = []
+    digits = amounts.digits_of_whole(longest)
     for record, cost in zip(records, costs, strict=True):
         keys = NAMED_BY.get(view.page, spec.keys)
         names = [str(record[name]) for name in keys if record[name] is not None]
@@ -162,6 +169,7 @@ def _bars(view: View, spec: SpendView, records: list[dict[str, Any]]) -> list[di
             {
                 "name": " / ".join(names) or NOBODY.get(keys[0], ""),
                 "cost": cost,
+                "said": amounts.aligned(cost, digits),
                 "href": _href(view.place, spec, record),
                 "parts": [
                     (part, amounts.share(record[part], longest),

@@ -1,7 +1,8 @@
 -- What one call cost on one day: a row for each ledger row that it has a part of.
 -- in:  ledger, operation_costs of the day
 -- out: grain: ledger row of the call
-select l.charge_date, l.attribution_id, l.charge_id, l.provider, l.service, l.component, l.model, l.token_kind,
+select l.charge_date, l.attribution_id, l.charge_id, l.provider, l.service, l.charge_category,
+       l.charge_class, l.component, l.model, l.token_kind,
        l.pool, l.method, l.driver, l.driver_unit, l.confidence, l.unallocated_reason, l.settlement,
        cast(l.policy_version as varchar) as policy_versions, l.billing_currency,
        cast(c.weight as bigint) as weight, l.driver_quantity, l.driver_total,

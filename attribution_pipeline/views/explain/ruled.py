@@ -1,0 +1,145 @@
+"""Days that stand under another policy than the days they are compared with, under that one too.
+
+Belongs here: computing them beside the lake, from the evidence that they were recorded from; the lake
+is only read. Does not: formulas (``attribution``), what the difference is called (``parts``).
+
+Without it what a rule moved would be inside requests, prices and machines: no ledger of this period
+under the other version exists. With it the other parts are of two periods under one rule, and the
+difference between the recorded ledger and the computed one is the part ``policy_change``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution_pipeline.attribution import KERNEL
+from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.proof import replay_frozen
+from attribution_pipeline.proof.replay_under import reads_alike
+from attribution_pipeline.views.explain.periods import COMPARED, RECORDED_LEDGER, RULED_LEDGER
+
+if TYPE_CHECKING:
+    from attribution_pipeline.attribution.day import Compute, Plane
+    from attribution_pipeline.envelope import KeyRing
+    from attribution_pipeline.lake import Lake
+    from attribution_pipeline.lake.landed import LandedStore
+    from attribution_pipeline.lake.states import Published
+    from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.views.explain.periods import Period
+
+MOST_DAYS = 14
+"""Days that are computed for one explanation: each takes what a run of it takes. A comparison of more
+says so and leaves the rule inside its parts."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What it takes to compute a day beside the lake."""
+
+    lake: Lake
+    landed: LandedStore
+    keys: Callable[[], KeyRing | None]
+    compute_in: Callable[[Path], Compute]
+    """The limits of one day's work, spilling into the folder that is given."""
+
+
+def under_one_rule(
+    means: Means, against: Period, now: Period, scratch: Path
+) -> tuple[Period, Period]:
+    """Both periods under the version of the against-period's last day; as they were where they stand
+    under one version, or where it cannot be had: ``Period.mixed`` then says why.
+
+    Files of computed days are in ``scratch`` and live as long as it does.
+    """
+    if len({*against.versions, *now.versions}) < 2:
+        return against, now
+    rule = against.states[-1]
+    others = [
+        state
+        for period in (against, now)
+        for state in period.states
+        if _version(state) != _version(rule)
+    ]
+    try:
+        _require_computable(means.lake, others)
+        policy = replay_frozen.policy_of(means.lake, means.lake.document(rule))
+        made = {state.manifest_id: _made(means, state, policy, scratch) for state in others}
+    except Refusal as refusal:
+        why = f"{refusal.what}"
+        return replace(against, mixed=why), replace(now, mixed=why)
+    return _with(means.lake, against, made, rule), _with(means.lake, now, made, rule)
+
+
+def _require_computable(lake: Lake, states: list[Published]) -> None:
+    if len(states) > MOST_DAYS:
+        raise Refusal(
+            f"{len(states)} days stand under another version, and {MOST_DAYS} are computed"
+        )
+    for state in states:
+        if state.kernel != KERNEL:
+            raise Refusal(f"{state.day} was computed by kernel {state.kernel}, this is {KERNEL}")
+        if lake.document(state)["files"].get("variances"):
+            raise Refusal(f"a closed amount of {state.day} is held")
+
+
+def _made(means: Means, state: Published, policy: Policy, scratch: Path) -> Mapping[str, list[str]]:
+    """Files of the day of ``state`` under ``policy``, by table."""
+    from attribution_pipeline.attribution.reconcile import reconcile
+
+    lake, out = means.lake, scratch / state.manifest_id
+    out.mkdir(parents=True)
+    document = lake.document(state)
+    planes = replay_frozen.planes_of(lake, document)
+    if not reads_alike(policy, replay_frozen.policy_of(lake, document)):
+        folder = out / "operations-plane"
+        folder.mkdir()
+        planes["operations"] = _operations(means, state, policy, folder)
+    outcome = reconcile(
+        planes, policy, state.day, policy_digest=policy.digest, recorded_at=state.recorded_at,
+        previous=None, out=out, compute=means.compute_in(out),
+    )  # fmt: skip
+    return {table: [str(path) for path in outcome.files.get(table, ())] for table in COMPARED}
+
+
+def _operations(means: Means, state: Published, policy: Policy, out: Path) -> Plane:
+    """Calls as ``policy`` reads who made them, from the spans that had landed by then."""
+    from attribution_pipeline.attribution.day import Landed
+    from attribution_pipeline.attribution.operations import LOOKBACK_DAYS, operation_plane
+
+    landed = means.landed.as_of(state.landed)
+    around = timedelta(days=LOOKBACK_DAYS)
+    spans = landed.files("spans", state.day - around, state.day + around)
+    landed.verify(spans)
+    return operation_plane(
+        Landed(files={"spans": landed.local(spans)},
+               current_objects={"spans": landed.current_objects("spans")}),
+        state.day, policy, out=out, compute=means.compute_in(out), keys=means.keys(),
+    )  # fmt: skip
+
+
+def _with(
+    lake: Lake, period: Period, made: Mapping[str, Mapping[str, list[str]]], rule: Published
+) -> Period:
+    """The period with the computed days instead of the recorded ones, which stand beside them."""
+    files: dict[str, list[str]] = {name: [] for name in (*COMPARED, RECORDED_LEDGER, RULED_LEDGER)}
+    days: list[date] = []
+    for state in period.states:
+        document: Mapping[str, Any] = lake.document(state)
+        computed = made.get(state.manifest_id)
+        for name in COMPARED:
+            recorded = replay_frozen.files_of(lake, document, name)
+            files[name] += computed[name] if computed is not None else recorded
+            if computed is not None and name == "ledger":
+                files[RECORDED_LEDGER] += recorded
+                files[RULED_LEDGER] += computed[name]
+        if computed is not None:
+            days.append(state.day)
+    return replace(period, files={**period.files, **files}, ruled=days, rule=_version(rule))
+
+
+def _version(state: Published) -> tuple[str, int]:
+    return state.policy, state.policy_version

@@ -1,0 +1,168 @@
+"""From what nobody is charged for to the line of the bill, by links alone; the rule; commands to copy."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from attribution_pipeline.model.ledger import REASONS
+from attribution_pipeline.views.dashboard.books import Books
+from attribution_pipeline.views.dashboard.pages import overview, spend
+from attribution_pipeline.views.dashboard.place import Place
+from attribution_pipeline.views.dashboard.shell import Shell
+from attribution_pipeline.views.dashboard.view import View
+from attribution_pipeline.views.reasons import MEANS
+from attribution_pipeline_tests.cases import REPOSITORY
+from attribution_pipeline_tests.dashboard.asking import ask
+from attribution_pipeline_tests.dashboard.companies import DAYS
+
+METRIC = "effective_cost"
+NO_EVIDENCE = "no_operation_evidence"
+
+
+def _page(books: Books, **within: str | None) -> spend.Page:
+    return spend.page(View(books, Place(DAYS[0].replace(day=1), None, "USD", within), "spend"))
+
+
+def _sum(rows: list[dict]) -> Decimal:
+    return sum((row[METRIC] for row in rows), Decimal(0))
+
+
+@pytest.fixture(scope="module")
+def nobodys(books: Books) -> list[dict]:
+    rows = books.lake.read("ledger", DAYS[0], DAYS[-1]).to_pylist()
+    return [row for row in rows if row["unallocated_reason"] is not None]
+
+
+def test_a_reason_leads_to_its_resources_and_these_to_the_bill(app, nobodys: list[dict]) -> None:
+    page = ask(app, ask(app, "/overview").first_link("/spend?", "none=tenant_id"))
+    assert "By reason" in page.text
+    assert MEANS[NO_EVIDENCE] in page.text
+    page = ask(app, page.first_link("/spend?", f"unallocated_reason={NO_EVIDENCE}"))
+    resource = next(
+        row["resource_id"] for row in nobodys
+        if row["unallocated_reason"] == NO_EVIDENCE and (row["resource_id"] or "").startswith("i-")
+    )  # fmt: skip
+    page = ask(app, page.first_link("/spend?", f"resource_id={resource}"))
+    mine = [row for row in nobodys if row["resource_id"] == resource]
+    assert f"{_sum(mine):,f}" in page.text, "the headline is the resource's own"
+    charge = ask(app, page.first_link("/charge?"))
+    assert "ties to the last unit" in charge.text
+    assert "invoice" in charge.text
+
+
+def test_reasons_resources_and_charges_sum_to_the_ledger(books: Books, nobodys: list[dict]) -> None:
+    by_reason = _page(books, tenant_id=None).by_name["by_reason"]
+    assert _sum(by_reason.data.to_pylist()) == _sum(nobodys)
+    page = _page(books, unallocated_reason=NO_EVIDENCE)
+    mine = [row for row in nobodys if row["unallocated_reason"] == NO_EVIDENCE]
+    assert page.more["total"]["cost"] == _sum(mine)
+    assert _sum(page.by_name["by_resource"].data.to_pylist()) == _sum(mine)
+    day = View(books, Place(DAYS[0].replace(day=1), DAYS[0], "USD"), "spend").place
+    charges = spend.page(View(books, day.at("unallocated_reason", NO_EVIDENCE), "spend"))
+    assert _sum(charges.by_name["charges"].data.to_pylist()) == _sum(
+        [row for row in mine if row["charge_date"] == DAYS[0]]
+    )
+
+
+def test_a_bar_of_the_backlog_leads_to_its_own_resource(app, nobodys: list[dict]) -> None:
+    bars = ask(app, "/backlog").text.partition('class="card ranked"')[2].partition("</section>")[0]
+    links = [html.unescape(one) for one in re.findall(r'href="([^"]*)"', bars)]
+    of_machines = [one for one in links if "resource_id=i-" in one]
+    assert len(of_machines) == len(set(of_machines)) > 1
+
+
+def test_charges_of_one_resource_are_told_apart(books: Books) -> None:
+    page = _page(books, feature="chat", tenant_id="acme", workflow_id="chat-assist")
+    rows = page.by_name["beside_calls"].data.to_pylist()
+    said = [(row["line"], row["resource_id"], row["component"], row["pool"]) for row in rows]
+    assert len(set(said)) == len(said)
+
+
+def test_the_docs_mean_by_a_reason_what_the_page_means() -> None:
+    text = (REPOSITORY / "docs" / "concepts.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
+    told = {reason: rows[reason].strip() for reason in MEANS if reason in rows}
+    assert len(told) > 10
+    assert told == {reason: MEANS[reason] for reason in told}
+    assert set(MEANS) == set(REASONS)
+
+
+def test_components_and_the_tie_out_are_one_account(books: Books) -> None:
+    page = overview.page(View(books, Place(DAYS[0].replace(day=1), None, "USD"), "overview"))
+    parts = {name: amount for name, amount, _ in page.more["tie"]["parts"]}
+    rows = page.by_name["by_component"].data.to_pylist()
+    assert "unallocated" in [column.name for column in page.by_name["by_component"].columns]
+    for row in rows:
+        assert row[METRIC] - row["unallocated"] == parts.get(row["component"], 0)
+    assert sum(row["unallocated"] for row in rows) == parts["unallocated"]
+
+
+def test_tables_of_one_whole_have_the_same_digits(books: Books) -> None:
+    page = overview.page(View(books, Place(DAYS[0].replace(day=1), None, "USD"), "overview"))
+    digits = {
+        column.digits for name in ("by_feature", "by_tenant_id", "by_component", "unattributed")
+        for column in page.by_name[name].columns if column.kind == "money"
+    }  # fmt: skip
+    assert digits == {Decimal("0.01")}
+
+
+def test_the_policy_page_names_the_version_in_force_and_how_to_try_another(app) -> None:
+    page = ask(app, "/policy")
+    assert "version 1" in page.text
+    copied = [
+        html.unescape(re.sub(r"</?span>", "", one))
+        for one in re.findall(r"data-copy-text>(.*?)</code>", page.text, re.DOTALL)
+    ]
+    diff = next(shlex.split(one) for one in copied if " diff " in one)
+    assert diff[1:4] == ["policy", "diff", "1"]
+    assert diff[4].endswith("policy-2.yaml")
+    assert diff[5:9] == ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
+    assert any("--text" in one for one in copied)
+    assert any(" packet " in one for one in copied)
+
+
+def test_a_command_names_its_deployment_as_it_is_seen_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATTRIBUTION_CONFIG", raising=False)
+    own, below, far = (
+        tmp_path / "attribution.yaml",
+        tmp_path / "demo" / "a b.yaml",
+        Path("/far/a.yaml"),
+    )
+    assert Shell.here(own).config is None
+    assert Shell.here(below).config == "demo/a b.yaml"
+    assert Shell.here(far).config == "/far/a.yaml"
+    assert Shell(("attribution",), "demo/a b.yaml").line("call", "x y") == (
+        "attribution call 'x y' --config 'demo/a b.yaml'"
+    )
+    monkeypatch.setenv("ATTRIBUTION_CONFIG", str(far))
+    assert Shell.here(own).config == "attribution.yaml", "a variable would name another"
+
+
+def test_a_command_starts_with_a_program_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / ".venv" / "bin" / "attribution"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(script.with_name("python")))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(tmp_path)
+    assert Shell.here(tmp_path / "x.yaml").program == (".venv/bin/attribution",)
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/usr"))
+    assert Shell.here(tmp_path / "x.yaml").program == (str(script),)
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert Shell.here(tmp_path / "x.yaml").program == ("attribution",)
+    script.unlink()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert Shell.here(tmp_path / "x.yaml").program[1:] == ("-m", "attribution_pipeline")
