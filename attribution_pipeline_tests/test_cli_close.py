@@ -27,6 +27,7 @@ ISSUER, ACCOUNT = "Amazon Web Services", "111122223333"
 AWS = ("--issuer", ISSUER, "--account", ACCOUNT, "--period", "2026-10")
 DAY = date(2026, 10, 5)
 NOW = datetime(2026, 11, 7, 9, 30, tzinfo=UTC)
+TOO_EARLY = "is not over before"
 USAGE = "    - {name: usage, uri: ./usage}\n"
 CLOSES = "  closes:\n    - {name: closes, uri: ./closes}\n"
 
@@ -83,8 +84,15 @@ def close(config: Path, *arguments: object) -> list[str]:
     """The lines of a close that is done."""
     result = run("close", *arguments, "--config", config)
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
+    assert all(TOO_EARLY in line for line in result.stderr.splitlines())
     return result.stdout.splitlines()
+
+
+def warned(config: Path, *arguments: object) -> list[str]:
+    """The lines on stderr of a close that is done."""
+    result = run("close", *arguments, "--config", config)
+    assert result.exit_code == 0, result.output
+    return list(result.stderr.splitlines())
 
 
 def records(config: Path) -> list[dict[str, object]]:
@@ -157,6 +165,29 @@ def test_without_account_it_is_every_account(config: Path) -> None:
 def test_period_may_be_named_by_its_first_day(config: Path) -> None:
     close(config, "--issuer", ISSUER, "--account", ACCOUNT, "--period", "2026-10-01")
     assert records(config)[0]["period"] == "2026-10-01"
+
+
+def test_a_period_that_is_not_over_is_closed_with_a_warning(config: Path, at: Clock) -> None:
+    """By the clock in UTC, up to the end that is billed: the worked day's is the first of November."""
+    end = datetime(2026, 11, 1, tzinfo=UTC)
+    at(end - timedelta(seconds=1))
+    (line,) = warned(config, *AWS)
+    assert (
+        f"warning: billing period 2026-10-01 of {ISSUER} is not over before 2026-11-01 00:00 UTC"
+        in line
+    )
+    assert len(records(config)) == 1, "a vendor may close early"
+    assert warned(config, *AWS, "--reopen") == []
+    at(end)
+    assert warned(config, *AWS) == []
+
+
+def test_an_unbilled_period_is_over_with_its_month(config: Path, at: Clock) -> None:
+    forced = ("--issuer", "nobody", "--period", "2026-11", "--force")
+    at(datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert "is not over before 2026-12-01 00:00 UTC" in warned(config, *forced)[0]
+    at(datetime(2026, 12, 1, tzinfo=UTC))
+    assert warned(config, *forced) == []
 
 
 # -- what follows --------------------------------------------------------------------------------

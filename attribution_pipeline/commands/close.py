@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attribution_pipeline.commands.log_lines import log_line
 from attribution_pipeline.commands.options import Config
 from attribution_pipeline.model.errors import Refusal
 
@@ -67,7 +68,8 @@ def close(
     """Write a close record into the first source under `closes`; it counts once it is landed.
 
     A charge of a closed period is settled when the policy's provisional_for is over; what happens
-    to settled charges is the policy's closed_period.
+    to settled charges is the policy's closed_period. A period that is not over yet is closed too, as a
+    vendor may close early, and one line on stderr says so.
     """
     begins = _month_or_day(period)
     _require_text("--issuer", issuer)
@@ -101,6 +103,16 @@ def close(
     typer.echo(f"wrote {written}")
     for line in _follows(chosen, moved, reopen):
         typer.echo(line)
+    ends = None if reopen else closing.still_running(chosen, first, now)
+    if ends is not None:
+        typer.echo(log_line("warning", _too_early(issuer, first, ends)), err=True)
+
+
+def _too_early(issuer: str, first: date, ends: datetime) -> str:
+    return (
+        f"billing period {first} of {issuer} is not over before {ends:%Y-%m-%d %H:%M} UTC: charges "
+        "that still come are changes of a closed period; where that is not meant, --reopen takes it back"
+    )
 
 
 def _month_or_day(period: str) -> date | None:

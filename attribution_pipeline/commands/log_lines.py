@@ -11,7 +11,9 @@ import os
 from datetime import UTC, datetime
 
 VARIABLE = "ATTRIBUTION_LOG_FORMAT"
-LEVELS = {"attribution": "ERROR", "failed": "ERROR", "alert": "WARNING"}
+LEVELS = {
+    "attribution": "ERROR", "failed": "ERROR", "alert": "WARNING", "warning": "WARNING", "note": "INFO",
+}  # fmt: skip
 
 
 def log_line(what: str, said: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.orchestration.governing import governing
@@ -41,6 +41,17 @@ def billed(house: House) -> list[BilledPeriod]:
         return []
     with house.lake.staging(house.now().date()) as scratch:
         return billed_periods(landed, house.facts, now=house.now(), compute=house.compute(scratch))
+
+
+def still_running(periods: Sequence[BilledPeriod], first: date, now: datetime) -> datetime | None:
+    """When the billing period is over, where it is not yet: as billed, else the month from ``first``.
+    None where it is over."""
+    from attribution_pipeline.model.months import next_month
+
+    following = next_month(first)
+    ends = [one.ends_at for one in periods if one.ends_at is not None]
+    end = max(ends, default=datetime(following.year, following.month, following.day, tzinfo=UTC))
+    return end if now < end else None
 
 
 def moved_by(house: House, periods: Sequence[BilledPeriod], *, closing: bool) -> Moved:

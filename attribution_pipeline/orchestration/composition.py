@@ -25,6 +25,7 @@ from attribution_pipeline.orchestration.assets.replay import replay_asset
 from attribution_pipeline.orchestration.assets.reservations import reservations_asset
 from attribution_pipeline.orchestration.assets.score import scorecard_asset, triage_asset
 from attribution_pipeline.orchestration.assets.views import views_assets
+from attribution_pipeline.orchestration.checks.awaiting import awaiting_objects_check
 from attribution_pipeline.orchestration.checks.on_ledger import ledger_checks
 from attribution_pipeline.orchestration.checks.replay import replay_checks
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions_check
@@ -61,7 +62,12 @@ def compose(
             scorecard_asset(),
             triage_asset(),
         ],
-        asset_checks=[ledger_checks(days), stale_partitions_check, replay_checks(days)],
+        asset_checks=[
+            ledger_checks(days),
+            stale_partitions_check,
+            awaiting_objects_check,
+            replay_checks(days),
+        ],
         # a schedule and a sensor bring their jobs
         schedules=[
             daily_schedule(jobs.daily_job(pulls=bool(deployment.pull)), deployment.first_day),
@@ -70,7 +76,7 @@ def compose(
             *([pull_schedule()] if deployment.pull else []),
         ],
         sensors=[
-            new_objects_sensor(jobs.landing_job(stale_partitions_check)),
+            new_objects_sensor(jobs.landing_job(stale_partitions_check, awaiting_objects_check)),
             late_evidence_sensor(jobs.late_days_job(stale_partitions_check)),
             *([alerts_sensor()] if deployment.alerts else []),
         ],

@@ -36,16 +36,18 @@ Job = Any
 """What ``define_asset_job`` gives: a type that Dagster does not publish."""
 
 
-def landing_job(stale_partitions: dg.AssetChecksDefinition) -> Job:
+def landing_job(
+    stale_partitions: dg.AssetChecksDefinition, awaiting_objects: dg.AssetChecksDefinition
+) -> Job:
     """Lands what is new, looks at recorded days' evidence, and asks which of them are stale."""
     return dg.define_asset_job(
         LANDING,
         selection=dg.AssetSelection.assets(*LANDED_ASSETS).without_checks()
         | dg.AssetSelection.assets(RESERVATIONS)
-        | dg.AssetSelection.checks(stale_partitions),
+        | dg.AssetSelection.checks(stale_partitions, awaiting_objects),
         tags=LANDING_POD,
-        description="Lands what is new, and says which recorded days are stale by it and which budgets "
-        "are over.",
+        description="Lands what is new, and says what could not be read, which recorded days are stale "
+        "by it and which budgets are over.",
     )
 
 

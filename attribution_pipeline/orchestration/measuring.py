@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.orchestration import verdicts
-from attribution_pipeline.orchestration.digests import newest_states
+from attribution_pipeline.orchestration.digests import last_digests, newest_states
 from attribution_pipeline.orchestration.ledger_figures import tie_out_rows, unallocated_share
 from attribution_pipeline.orchestration.staleness import by_moved, stale_days
 
@@ -89,6 +89,29 @@ def _landing(house: House) -> Iterator[Figure]:
         (*labels, "reason"),
         _sorted(rejected),
     )
+    yield from _awaiting(house)
+
+
+def _awaiting(house: House) -> Iterator[Figure]:
+    from attribution_pipeline.sources.awaiting import from_document
+
+    files: dict[tuple[str, ...], int] = {}
+    sizes: dict[tuple[str, ...], int] = {}
+    overdue = 0
+    for one in from_document(house.landed.waiting()):
+        key = (one.kind, one.source, one.reason)
+        files[key] = files.get(key, 0) + one.objects
+        sizes[key] = sizes.get(key, 0) + one.bytes
+        overdue += one.objects if one.is_overdue(house.now()) else 0
+    labels = ("kind", "source", "reason")
+    yield Figure("awaiting_objects", "Files in the sources that the last landing left unread.", labels,
+                 _sorted(files.items()))  # fmt: skip
+    yield Figure("awaiting_bytes", "Their size.", labels, _sorted(sizes.items()))
+    yield _figure(
+        "overdue_objects",
+        "Of these, files whose delivery nobody has been writing for a while: evidence is missing.",
+        overdue,
+    )
 
 
 def _recorded(house: House, heads: Mapping[date, Published]) -> Iterator[Figure]:
@@ -145,6 +168,12 @@ def _stale(house: House) -> Iterator[Figure]:
         "Stale days by what moved; a day may have several causes.",
         ("cause",),
         _sorted(((name,), count) for name, count in by_moved(found).items()),
+    )
+    digests = last_digests(house)
+    yield _figure(
+        "evidence_looked_at_timestamp_seconds",
+        "When recorded days' evidence was last looked at: what is stale is known as of then.",
+        digests.written_at.timestamp() if digests else None,
     )
 
 

@@ -50,6 +50,7 @@ def run_days(
         house.require_policy_history()  # before anything is landed
         session = RunSession(house, instance, force=force)
         report.landing = session.land()
+        report.awaiting, report.on_the_way = session.awaiting, session.on_the_way
         for line in report.landing:
             tell(line)
         made: Iterator[DayOutcome] = map(session.make, days)

@@ -63,6 +63,10 @@ class RunReport:
     """What a run did: landing as lines, then every day."""
 
     landing: list[str] = field(default_factory=list)
+    awaiting: list[str] = field(default_factory=list)
+    """What landing left although nobody writes it any more, a line each."""
+    on_the_way: list[str] = field(default_factory=list)
+    """What landing left and somebody may still be writing: no alert."""
     days: list[DayOutcome] = field(default_factory=list)
     not_yet_due: list[Mapping[str, Any]] = field(default_factory=list)
     """What the bill says of days after the newest recorded one: grain as ``tie_out``."""
@@ -94,8 +98,8 @@ class RunReport:
 
     @property
     def alerts(self) -> list[str]:
-        """One line for each alerting check that failed, where the day is exact and its evidence is
-        not, for what a closed period keeps, and for budgets."""
+        """One line for evidence that was not read, for each alerting check that failed, where the day
+        is exact and its evidence is not, for what a closed period keeps, and for budgets."""
         of_days = [
             line
             for outcome in self.days
@@ -108,4 +112,4 @@ class RunReport:
                 ),
             )
         ]
-        return [*of_days, *self.budgets]
+        return [*self.awaiting, *of_days, *self.budgets]

@@ -41,6 +41,8 @@ class RunSession:
         self._tags = {FORCE: "true"} if force else {}
         self.awaiting: list[str] = []
         """One line for each check of landing that failed: what was not read."""
+        self.on_the_way: list[str] = []
+        """The same of what waits and may still be written."""
         if not instance.is_persistent:
             self._day = _kept_or_asked(self._day)
 
@@ -58,7 +60,10 @@ class RunSession:
         self.awaiting = [
             f"{check.name}: {check.description}" for check in checks if not check.passed
         ]
+        self.on_the_way = [check.description for check in checks if check.passed]
         (metadata,) = _metadata(result, landed_objects.key)
+        if not metadata["objects_awaiting"].value:
+            self.on_the_way = []
         return [str(line) for line in metadata[LINES].value]
 
     def make(self, day: date) -> DayOutcome:

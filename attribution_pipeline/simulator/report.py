@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BESIDE = (
+    "beside these days: an older run of an export, and a subscription's later days, not yet due"
+)
+"""Why landing reads more rows, and a run ties out more, than happened on the days."""
+
 
 @dataclass
 class Report:
@@ -39,6 +44,7 @@ class Report:
             "three tenants or more",
             f"  bill       {self.bill_rows:,} rows, billed {self.billed} USD, "
             f"effective {self.effective} USD",
+            f"             {BESIDE}",
             f"  faults     {', '.join(self.faults) or 'none'}",
             "  truth      truth/costs: what caused each cost; truth/bounds: how exactly it can be known",
         ]

@@ -16,6 +16,7 @@ import pytest
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.orchestration.assets.ledger import FORCE
+from attribution_pipeline.orchestration.digests import bring_up_to_date
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.orchestration.four_days import (
@@ -81,6 +82,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     home = dagster_home(tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     assert run_days(load_deployment(file), DAYS[0], DAYS[-1]).failures == []
+    bring_up_to_date(House(load_deployment(file)))  # as the job landing does; run_days does not
     publish_second(file.parent / "policies")
     with dagster(file, home) as server:
         yield Place(file, server)

@@ -15,6 +15,7 @@ import yaml
 
 from attribution_pipeline.definitions import build_defs
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.checks.awaiting import AWAITING_OBJECTS
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.checks.replay import GATE_OF_MONTH, REPLAY_VARIANCE
@@ -146,6 +147,14 @@ def test_a_late_day_is_made_from_what_is_landed(repository: dg.RepositoryDefinit
     assert {key.to_user_string() for key in layer.executable_asset_keys} == DAY_ASSETS
     asked = {key.name for key in layer.asset_graph.asset_check_keys}
     assert asked == {*BLOCKING, *ALERTING, *DISCLOSED, *ROLLED}
+
+
+@pytest.mark.parametrize("job", ["landing", "daily"])
+def test_what_landing_left_is_asked_wherever_it_lands(
+    repository: dg.RepositoryDefinition, job: str
+) -> None:
+    graph = repository.get_job(job).asset_layer.asset_graph
+    assert {AWAITING_OBJECTS, STALE_PARTITIONS} <= {key.name for key in graph.asset_check_keys}
 
 
 def test_the_schedule_skips_days_before_the_first(repository: dg.RepositoryDefinition) -> None:

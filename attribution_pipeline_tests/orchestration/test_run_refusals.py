@@ -57,7 +57,7 @@ def test_a_changed_policy_under_a_used_version_is_refused_by_name(house: House) 
         run_days(house.deployment, DAY, DAY)
     line = refused.value.line()
     assert "policy-1.yaml:2: version 1 of policy worked-day was changed after 2026-10-05" in line
-    assert "publish the change as a version of its own" in line
+    assert "copy your edit to policy-2.yaml with `version: 2`" in line
 
 
 def test_a_comment_in_a_policy_is_no_change(house: House) -> None:

@@ -236,3 +236,20 @@ def test_a_bill_over_a_closed_day_that_keeps_its_policy_waits_like_any_other(
 def test_the_check_says_when_evidence_was_looked_at(settled: Driven) -> None:
     said = stale_partitions(settled.house).metadata["evidence_looked_at"]
     assert said.startswith("after landing 4, 20")
+
+
+def test_the_check_passes_nothing_that_nobody_has_looked_at(driven: Driven) -> None:
+    never = stale_partitions(driven.house)
+    assert not never.passed
+    assert never.description == (
+        "Not known: the evidence was not looked at yet. Launch the job landing."
+    )
+    driven.look()
+    assert stale_partitions(driven.house).description.startswith("Every recorded day is what")
+    assert stale_partitions(driven.house).passed
+    driven.late_span()
+    house = driven.house
+    land(house.sources, house.landed, keep_attributes=house.policies.attribute_aliases())
+    since = stale_partitions(driven.house)
+    assert since.passed
+    assert "was not looked at since landing" in since.description

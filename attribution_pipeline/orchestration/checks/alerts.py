@@ -40,9 +40,8 @@ def rejected_records(recorded: RecordedDay) -> Answer:
     return Answer(
         total <= limit,
         f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
-        f"`{first['reason']}`. Each is named with its object, position and detail in "
-        f"{recorded.house.deployment.place / 'landed' / 'rejected'} (Parquet): mend the "
-        "source, and land again.",
+        f"`{first['reason']}`. `attribution rejected` lists each with its file, position and detail: "
+        "mend the source, and land again.",
         metadata,
     )
 
@@ -113,7 +112,6 @@ def evidence_gates(recorded: RecordedDay) -> Answer:
     return Answer(
         len(found) <= limit,
         f"{len(found)} findings ({', '.join(names)}), first {first['subject']}: "
-        f"{first['detail']}. Mend the source, or the policy's rule that names it, and run the day "
-        "again.",
+        f"{first['detail']}. Mend the source, or the policy in a new version, and run the day again.",
         metadata,
     )

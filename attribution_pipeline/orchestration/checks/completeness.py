@@ -62,7 +62,7 @@ def actor_coverage(disclosed: Disclosed) -> Answer:
         month,
         limit,
         "Stamp attribution.principal_id (who called) and attribution.consumer_id (for whom) on the "
-        "calls, or name their attributes under join.attributes.",
+        "calls, or name their attributes under join.attributes, for which landed spans are read again.",
     )
 
 

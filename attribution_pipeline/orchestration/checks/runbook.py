@@ -29,8 +29,12 @@ REMEDIES: Mapping[str, str] = {
     "to the lake. Restore it from a backup; its name and sha256 are in the message.",
     "rollups_sum_to_the_ledger": "A roll-up is not what its ledger says. Run the day again: it is made "
     "anew, and the ledger itself is untouched. If it stays, report what the message says.",
-    "rejected_records": "Each record is listed under `storage/landed/rejected` with object, position "
-    "and reason. Mend the source, deliver again, and let it land.",
+    "rejected_records": "`attribution rejected` lists each record with file, position and reason. Mend "
+    "the source, deliver again, and let it land.",
+    "awaiting_objects": "Files lie in a source that no run has read: a bill without its manifest, a "
+    "delivery of which a part is missing, a file that may not be read. The message names each with what "
+    "to do: mostly to copy the manifest too (for AWS the folder `metadata/` beside `data/`). A file that "
+    "is wanted no more goes out of the source's folder.",
     "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "
     "not report, by region and account. Too many: look for calls on another account, or two "
     "instrumentations that are not recognised as twins. Deliver, and the day is reconciled again.",

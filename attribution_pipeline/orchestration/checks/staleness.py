@@ -53,11 +53,14 @@ def stale_partitions(house: "House") -> Answer:
     if forced:
         metadata["range_that_needs_force"] = pasted(day.day for day in forced)
     said = [*_due(due), *_forced(forced), *_refused(refused), *_waiting(waiting)]
-    if not stale:
+    unseen = _unseen(house)
+    if not (stale or unseen):
         said = ["Every recorded day is what it would be today."]
     newest = max(house.policies.versions, key=lambda policy: policy.version)
     within = len(stale) - len(waiting) <= newest.tolerance.stale_days
-    return Answer(within, " ".join(said), metadata)
+    # where nobody ever looked, nothing was found out; where something landed since, a look is near
+    looked = last_digests(house) is not None or not house.lake.days()
+    return Answer(within and looked, " ".join([*said, *unseen]), metadata)
 
 
 @dg.asset_check(
@@ -84,6 +87,15 @@ def _looked_at(house: "House") -> str:
     if digests is None:
         return "never: launch the job landing"
     return f"after landing {digests.landed:,}, {digests.written_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _unseen(house: "House") -> list[str]:
+    """Evidence that nobody has looked at: of these days only policy and kernel were compared."""
+    digests = last_digests(house)
+    if not house.lake.days() or (digests and digests.landed >= house.landed.head[0]):
+        return []
+    since = f"since landing {digests.landed:,}" if digests else "yet"
+    return [f"Not known: the evidence was not looked at {since}. Launch the job landing."]
 
 
 def _row(day: StaleDay) -> dict[str, Any]:

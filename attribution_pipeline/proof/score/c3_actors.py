@@ -21,7 +21,7 @@ QUESTION = ShareQuestion(
     slo="actor_coverage",
     said="names principal and consumer, apart",
     remedy="Stamp attribution.principal_id (who called) and attribution.consumer_id (for whom) on "
-    "the calls, or name their attributes under join.attributes.",
+    "the calls, or name their attributes under join.attributes, for which landed spans are read again.",
 )
 
 

@@ -82,7 +82,7 @@ def _hard_blocks(asked: Asked, entries: Sequence[dict[str, Any]]) -> Verdict:
         reason = UNREADABLE
         detail = (
             f"{rejected:,} control records could not be read, and a reversible mutation may be among "
-            "them. landed/rejected names each: mend the source, and land again."
+            "them. `attribution rejected` names each: mend the source, and land again."
         )
     elif not entries:
         reason = NO_EVIDENCE
