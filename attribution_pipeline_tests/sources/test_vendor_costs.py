@@ -244,7 +244,7 @@ def test_delivery_is_read_when_its_receipt_is_there_and_not_before(tmp_path: Pat
     assert billed(tmp_path / "in", tmp_path / "lake") == ([], {"awaiting_manifest": 1})
 
 
-@pytest.mark.parametrize("fault", ["gone", "short", "more", "torn", "other", "unsaid"])
+@pytest.mark.parametrize("fault", ["gone", "short", "more", "torn", "endless", "other", "unsaid"])
 def test_delivery_that_is_not_what_its_receipt_says_is_held_back(
     tmp_path: Path, fault: str
 ) -> None:
@@ -260,6 +260,8 @@ def test_delivery_that_is_not_what_its_receipt_says_is_held_back(
             (folder / "costs-0002.json").write_bytes(openai_page())
         case "torn":
             receipt.write_bytes(receipt.read_bytes()[:20])
+        case "endless":  # found by fuzzing: JSON's 1e999 is infinity
+            receipt.write_text('{"answers": [{"name": "costs-0001.json", "bytes": 1e999}]}')
         case "other":  # of the same length
             page.write_bytes(page.read_bytes().replace(b"1.5", b"9.5"))
         case "unsaid":

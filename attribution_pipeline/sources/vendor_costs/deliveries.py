@@ -80,7 +80,7 @@ def _vouched(content: bytes, members: dict[str, SourceObject]) -> tuple[str, dic
         answers = json.loads(content)["answers"]
         named = {str(answer["name"]): int(answer["bytes"]) for answer in answers}
         digests = {str(answer["name"]): str(answer["sha256"]) for answer in answers}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "is no receipt, perhaps still being written", {}
     faults = _differences(named, members)
     faults += [
