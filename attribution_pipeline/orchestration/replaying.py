@@ -126,7 +126,8 @@ def tenants_of(house: House, files: Sequence[Path], out: Path) -> list[dict[str,
 
 
 def _operations_then(house: House, day: date, policy: Policy, ordinal: int, scratch: Path) -> Plane:
-    """The operation plane of a day under another version, from the spans that had landed by then."""
+    """The operation plane of a day under another version, from the spans that had landed by then, their
+    envelopes verified with the keys of today: a key that was revoked since is not believed again."""
     from attribution_pipeline.attribution.operations import LOOKBACK_DAYS, operation_plane
 
     landed = house.landed.as_of(ordinal)
@@ -142,6 +143,7 @@ def _operations_then(house: House, day: date, policy: Policy, ordinal: int, scra
         policy,
         out=scratch,
         compute=house.compute(scratch),
+        keys=house.keys,
     )
 
 
