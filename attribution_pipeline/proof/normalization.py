@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.day import Landed
 from attribution_pipeline.attribution.engine import session
-from attribution_pipeline.attribution.requests import of_files, request_rows
+from attribution_pipeline.attribution.requests import of_files, operation_rows, request_rows
 from attribution_pipeline.model.cutting import DAY_US, microseconds
 from attribution_pipeline.proof import replay_frozen
 from attribution_pipeline.proof.passes import sql
@@ -88,6 +88,7 @@ def gate_of_day(
             for table in ("operation_costs", "operations")
         )
         db.execute(f"create view operation_costs as {request_rows(costs, called)}")
+        db.execute(f"create view published as {operation_rows(called)}")
         _run(db, "sums")
         _run(
             db, "bill_of_day",

@@ -107,6 +107,15 @@ def test_charges_before_the_first_day_are_a_named_line(fresh: History):
     assert of_month(fresh).passed
 
 
+def test_tenants_whom_only_the_label_of_their_workload_names_are_in_both_grains(fresh: History):
+    spans = fresh.folder / "spans" / "traces.jsonl"
+    spans.write_text(spans.read_text().replace("attribution.tenant_id", "app.customer"))
+    fresh.record()
+    named = fresh.house().lake.read("operations", DAY, DAY, ["tenant_id", "identity_source"])
+    assert {"tenant_id": "tenant-a", "identity_source": "workload"} in named.to_pylist()
+    assert of_day(fresh).passed
+
+
 def test_request_costs_that_sum_to_another_amount_are_named_with_tenant_and_service(
     history: History,
 ):
