@@ -304,12 +304,20 @@ def _io_error() -> type[Exception]:
 
 
 def _as_os_error(error: Exception) -> OSError:
-    """DuckDB's word for a disk that is full, or a file that cannot be read, is the system's."""
+    """DuckDB's word for a disk that is full, or a file that cannot be read, is the system's. It gives the
+    number where a thread of its own wrote, and the system's words alone where this one did."""
     text = " ".join(str(error).split())
     number = _ERRNO.search(text)
     file = _FILE.search(text)
-    code = int(number[1]) if number else errno.EIO
-    return OSError(code, os.strerror(code) if number else text, file[1] if file else None)
+    said = text.rpartition(": ")[2]
+    code = int(number[1]) if number else _codes().get(said, errno.EIO)
+    known = number or said in _codes()
+    return OSError(code, os.strerror(code) if known else text, file[1] if file else None)
+
+
+@cache
+def _codes() -> dict[str, int]:
+    return {os.strerror(code): code for code in errno.errorcode}
 
 
 @lru_cache(maxsize=MOST_OPEN)
