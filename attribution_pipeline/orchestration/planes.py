@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake.manifest import canonical
 from attribution_pipeline.orchestration.governing import governing
+from attribution_pipeline.proof.policy_reads import reads
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.day import Landed, Plane
@@ -75,7 +76,7 @@ def plane_of_day(house: House, name: str, day: date, policy: Policy | None = Non
     recipe = _digest(
         {
             "engine": _engine_digest(),
-            "policy": _reads(policy, name),
+            "policy": reads(policy, name),
             "keys": _keys_digest(house, name),
         }
     )
@@ -165,7 +166,7 @@ def planes_for(
     rule = governing(house, day).policy
     planes: dict[str, Plane] = {}
     for name in ASSET_OF_PLANE:
-        if today and _reads(policy, name) == _reads(rule, name):
+        if today and reads(policy, name) == reads(rule, name):
             planes[name] = as_plane(house, plane_of_day(house, name, day, rule))
             continue
         files = _files(landed, name, day)
@@ -194,7 +195,7 @@ def basis_of_day(house: House, name: str, day: date, policy: Policy | None = Non
             for table in files
             if name != "operations"
         },
-        "policy": _reads(policy, name),
+        "policy": reads(policy, name),
         "keys": _keys_digest(house, name),
     }
     if name in WHOLE_PERIODS:
@@ -207,20 +208,6 @@ def basis_of_day(house: House, name: str, day: date, policy: Policy | None = Non
 
 def _digest(said: Any) -> str:
     return hashlib.sha256(canonical(said).encode()).hexdigest()
-
-
-def _reads(policy: Policy, name: str) -> Any:
-    """What a plane takes from the policy."""
-    if name == "operations":
-        return [
-            policy.join.attributes, policy.join.tenant_aliases, policy.join.identity,
-            [issuer.model_dump() for issuer in policy.issuers],
-        ]  # fmt: skip
-    if name == "kubernetes":
-        return policy.join.tenant_label
-    if name == "closes":
-        return policy.settlement.provisional_for.total_seconds()
-    return None
 
 
 def _keys_digest(house: House, name: str) -> str | None:

@@ -6,15 +6,17 @@ and comparisons (``proof``), Dagster (``assets.replay``, ``checks.replay``), pri
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.attribution.day import Landed, Plane
+from attribution_pipeline.attribution.day import Plane
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof import normalization, replay_frozen
+from attribution_pipeline.proof.policy_reads import read_otherwise
 from attribution_pipeline.proof.replay import DayReplay, clean_place, refused, replay_day
 from attribution_pipeline.proof.replay_under import (
     TENANTS_FILE,
@@ -22,7 +24,6 @@ from attribution_pipeline.proof.replay_under import (
     Evidence,
     by_tenant,
     compare_under,
-    reads_alike,
     without_evidence,
 )
 
@@ -91,10 +92,14 @@ def compare_on_then(
         try:
             frozen = replay_frozen.frozen(house.lake, state)
             planes = dict(frozen.planes)
-            if not reads_alike(policy, frozen.policy):
+            otherwise = read_otherwise(policy, frozen.policy)
+            if otherwise:
                 ordinal = frozen.manifest["landed"]["ordinal"]
-                said += f" (operations derived again from what had landed then, landing {ordinal})"
-                planes["operations"] = _operations_then(house, state.day, policy, ordinal, scratch)
+                names = " and ".join(sorted(otherwise))
+                said += f" ({names} derived again from what had landed then, landing {ordinal}"
+                said += f"{_unread_then(house, state, policy, ordinal)})"
+                then = _planes_then(house, state, policy, ordinal, scratch)
+                planes.update({name: then[name] for name in otherwise})
         except (Refusal, OSError) as problem:
             return without_evidence(state, policy, said, problem)
         return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
@@ -125,26 +130,28 @@ def tenants_of(house: House, files: Sequence[Path], out: Path) -> list[dict[str,
     return found
 
 
-def _operations_then(house: House, day: date, policy: Policy, ordinal: int, scratch: Path) -> Plane:
-    """The operation plane of a day under another version, from the spans that had landed by then, their
-    envelopes verified with the keys of today: a key that was revoked since is not believed again."""
-    from attribution_pipeline.attribution.operations import LOOKBACK_DAYS, operation_plane
+def _unread_then(house: House, state: Published, policy: Policy, ordinal: int) -> str:
+    """What the landing of then had not been read for; empty where nothing is missing."""
+    from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
+    from attribution_pipeline.sources.attributes import named, unread_on
 
-    landed = house.landed.as_of(ordinal)
     around = timedelta(days=LOOKBACK_DAYS)
-    spans = landed.files("spans", day - around, day + around)
-    landed.verify(spans)
-    return operation_plane(
-        Landed(
-            files={"spans": landed.local(spans)},
-            current_objects={"spans": landed.current_objects("spans")},
-        ),
-        day,
-        policy,
-        out=scratch,
-        compute=house.compute(scratch),
-        keys=house.keys,
-    )
+    objects, names = unread_on(
+        house.landed.as_of(ordinal), policy.join.attribute_names(),
+        state.day - around, state.day + around,
+    )  # fmt: skip
+    return f", of which {objects:,} objects were not read for {named(names)}" if objects else ""
+
+
+def _planes_then(
+    house: House, state: Published, policy: Policy, ordinal: int, scratch: Path
+) -> Mapping[str, Plane]:
+    """The planes of a day under another version, from what had landed by then and by the clock of then;
+    envelopes are verified with the keys of today: a key that was revoked since is not believed again."""
+    from attribution_pipeline.orchestration.planes import planes_for
+
+    then = dataclasses.replace(house, clock=lambda: state.recorded_at)
+    return planes_for(then, state.day, policy, scratch, landed=house.landed.as_of(ordinal))
 
 
 def gate_of_day(house: House, state: Published) -> Gate:

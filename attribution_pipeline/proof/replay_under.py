@@ -104,14 +104,6 @@ def without_evidence(
     return _answer(state, policy, Evidence(said, None), INPUT_GONE, detail)
 
 
-def reads_alike(one: Policy, other: Policy) -> bool:
-    """Whether both versions read who-columns from spans alike: their operation planes are one."""
-    return (one.join.attributes, one.join.tenant_aliases) == (
-        other.join.attributes,
-        other.join.tenant_aliases,
-    )
-
-
 def by_tenant(files: Sequence[Path], compute: Compute) -> pa.Table:
     """Compared rows added up. Grain: tenant and currency; without a tenant, by reason."""
     with session(compute) as db:

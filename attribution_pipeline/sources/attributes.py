@@ -9,16 +9,25 @@ version that names another one governs days whose spans are landed already: thes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from typing import Protocol
 
 from attribution_pipeline.sources.evidence_store import EvidenceStore, Record
 from attribution_pipeline.sources.objects import SourceObject, StillChanging, open_object
 
 Names = Callable[[date, date], Collection[str]]
 """First and last UTC day of an object's spans -> names of the attributes that days look for in them."""
+
+
+class LandedSpans(Protocol):
+    """Landed evidence, at any time, as far as it says what spans were read for."""
+
+    def objects(self, kind: str | None = None, source: str | None = None) -> Sequence[Record]: ...
+
+    def attributes_read(self, source: str) -> Mapping[str, frozenset[str] | None]: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Lacking:
     """A release landed it that did not say what for."""
 
 
-def lacking(landed: EvidenceStore, source: str, names: Names | None) -> dict[str, Lacking]:
+def lacking(landed: LandedSpans, source: str, names: Names | None) -> dict[str, Lacking]:
     """Object id -> what is to be read again of a source of spans. Refused objects give nothing under
     any name, and one without spans has nothing that a day could look for."""
     if names is None:
@@ -78,6 +87,21 @@ def lacking(landed: EvidenceStore, source: str, names: Names | None) -> dict[str
         if not wanted <= (known or frozenset()):
             found[object_id] = Lacking(record, wanted - (known or frozenset()), known is None)
     return found
+
+
+def unread_on(
+    landed: LandedSpans, names: Collection[str], first: date, last: date
+) -> tuple[int, frozenset[str]]:
+    """How many landed objects of spans between two days were not read for all of ``names``, and for
+    which of them."""
+    wanted = frozenset(names)
+
+    def asked(begin: date, end: date) -> frozenset[str]:
+        return wanted if begin <= last and first <= end else frozenset()
+
+    sources = sorted({record.source for record in landed.objects("spans")})
+    found = [one for source in sources for one in lacking(landed, source, asked).values()]
+    return len(found), frozenset(name for one in found for name in one.names)
 
 
 class ReadAgain:

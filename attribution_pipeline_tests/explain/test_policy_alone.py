@@ -100,3 +100,11 @@ def test_what_cannot_be_computed_is_left_inside_and_told(
     found, said = explained(house, TENANT, tmp_path)
     assert "policy_change" not in parts(found)
     assert any("is inside the parts" in note and "was computed by kernel" in note for note in said)
+
+
+def test_periods_that_overlap_compute_their_common_day_once(house: House, tmp_path: Path) -> None:
+    both = read_period(house.lake, ORDINARY, AFTER)
+    means = Means(house.lake, house.landed, house.deployment.key_ring, house.compute)
+    then, now = under_one_rule(means, both, both, tmp_path)
+    assert then.ruled == now.ruled == [ORDINARY]
+    assert then.files == now.files

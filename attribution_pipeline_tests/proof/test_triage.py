@@ -77,6 +77,19 @@ def test_p1_stops_at_a_reversible_mutation_and_names_it(tmp_path: Path) -> None:
     assert "Not asked: P2, P3." in printed
 
 
+def test_one_priority_is_asked_alone_and_the_others_are_named(tmp_path: Path) -> None:
+    history = meter_day(tmp_path, WHOLE, controls=[])
+    assert triaged(history)[1]["stopped_at"] == "P1"
+    status, said, printed = triaged(history, "--only", "P3")
+    assert (status, said["verdict"], said["not_reached"]) == (0, "PASS", ["P1", "P2"])
+    assert {verdict["question"] for verdict in said["verdicts"]} == {"P3"}
+    assert "P3 is PASS. Not asked: P1, P2." in printed
+    assert said["command"].endswith(" --only P3")
+    refused = run("triage", "--config", history.folder / "attribution.yaml", "--only", "P4")
+    assert refused.exit_code == 2
+    assert "use one of: P1, P2, P3" in refused.output
+
+
 P1_FAILURES: list[tuple[Sequence[Any], str, str]] = [
     ([], "no_evidence", "no hard-block list"),
     ([*GOOD_LIST, *shadow_hits(6), override(60)], "too_few_shadow_days", "6 UTC days"),

@@ -157,9 +157,12 @@ class Rows:
         )
 
     def tenants(self) -> list[str]:
-        """Everybody who is in the ledger of either period."""
+        """Everybody who is in a ledger of either period, under whichever rule."""
+        ledgers = " union all ".join(
+            f"select tenant_id from {name}" for name in (LEDGER, *_LEDGERS)
+        )
         found = self._db.rows(
-            "select distinct tenant_id from ledger where tenant_id is not null order by tenant_id"
+            f"select distinct tenant_id from ({ledgers}) where tenant_id is not null order by tenant_id"
         )
         return [tenant for (tenant,) in found]
 

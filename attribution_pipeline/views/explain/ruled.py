@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof import replay_frozen
-from attribution_pipeline.proof.replay_under import reads_alike
+from attribution_pipeline.proof.policy_reads import OPERATIONS, read_otherwise
 from attribution_pipeline.views.explain.periods import COMPARED, RECORDED_LEDGER, RULED_LEDGER
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.day import Compute, Plane
     from attribution_pipeline.envelope import KeyRing
     from attribution_pipeline.lake import Lake
-    from attribution_pipeline.lake.landed import LandedStore
+    from attribution_pipeline.lake.landed import LandedStore, LandedView
     from attribution_pipeline.lake.states import Published
     from attribution_pipeline.model.policy import Policy
     from attribution_pipeline.views.explain.periods import Period
@@ -58,16 +58,16 @@ def under_one_rule(
     if len({*against.versions, *now.versions}) < 2:
         return against, now
     rule = against.states[-1]
-    others = [
-        state
+    others = {  # a day may be of both periods
+        state.manifest_id: state
         for period in (against, now)
         for state in period.states
         if _version(state) != _version(rule)
-    ]
+    }
     try:
-        _require_computable(means.lake, others)
+        _require_computable(means.lake, list(others.values()))
         policy = replay_frozen.policy_of(means.lake, means.lake.document(rule))
-        made = {state.manifest_id: _made(means, state, policy, scratch) for state in others}
+        made = {name: _made(means, state, policy, scratch) for name, state in others.items()}
     except Refusal as refusal:
         why = f"{refusal.what}"
         return replace(against, mixed=why), replace(now, mixed=why)
@@ -94,7 +94,10 @@ def _made(means: Means, state: Published, policy: Policy, scratch: Path) -> Mapp
     out.mkdir(parents=True)
     document = lake.document(state)
     planes = replay_frozen.planes_of(lake, document)
-    if not reads_alike(policy, replay_frozen.policy_of(lake, document)):
+    otherwise = read_otherwise(policy, replay_frozen.policy_of(lake, document))
+    if otherwise - {OPERATIONS}:
+        raise Refusal(f"the versions read {' and '.join(sorted(otherwise))} otherwise")
+    if otherwise:
         folder = out / "operations-plane"
         folder.mkdir()
         planes["operations"] = _operations(means, state, policy, folder)
@@ -112,6 +115,7 @@ def _operations(means: Means, state: Published, policy: Policy, out: Path) -> Pl
 
     landed = means.landed.as_of(state.landed)
     around = timedelta(days=LOOKBACK_DAYS)
+    _require_read(landed, policy, state.day, around)
     spans = landed.files("spans", state.day - around, state.day + around)
     landed.verify(spans)
     return operation_plane(
@@ -119,6 +123,16 @@ def _operations(means: Means, state: Published, policy: Policy, out: Path) -> Pl
                current_objects={"spans": landed.current_objects("spans")}),
         state.day, policy, out=out, compute=means.compute_in(out), keys=means.keys(),
     )  # fmt: skip
+
+
+def _require_read(landed: LandedView, policy: Policy, day: date, around: timedelta) -> None:
+    """Raise Refusal where spans of the day had not been read for what the policy names."""
+    from attribution_pipeline.sources.attributes import named, unread_on
+
+    names = policy.join.attribute_names()
+    objects, missing = unread_on(landed, names, day - around, day + around)
+    if objects:
+        raise Refusal(f"spans of {day} had not been read for {named(missing)} when it was recorded")
 
 
 def _with(

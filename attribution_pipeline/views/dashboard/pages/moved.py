@@ -57,9 +57,10 @@ def page(view: View) -> Page:
     by = view.query.get(BY, "")
     if by not in GROUPS:
         by = "workflow" if tenant is not None else "tenant"
-    key = ("moved", view.books.version, now, before, tenant, by, view.metric, view.place.currency)
+    metric = view.books.metric_of(*now)
+    key = ("moved", view.books.version, now, before, tenant, by, metric, view.place.currency)
     found = view.books.later(
-        key, lambda: _explained(view, before, now, tenant, by), view.patience_s
+        key, lambda: _explained(view, before, now, tenant, by, metric), view.patience_s
     )
     sheets, more = found if found is not None else ([], {"told": None})
     context: dict[str, Any] = {
@@ -71,14 +72,14 @@ def page(view: View) -> Page:
 
 
 def _explained(
-    view: View, before: Days, now: Days, tenant: str | None, by: str
+    view: View, before: Days, now: Days, tenant: str | None, by: str, metric: str
 ) -> tuple[list[Any], dict[str, Any]]:
     books, currency = view.books, view.place.currency
     then, this = read_period(books.lake, *before), read_period(books.lake, *now)
     means = Means(books.lake, books.landed, books.deployment.key_ring, books.compute)
     with clean_place() as scratch:
         then, this = under_one_rule(means, then, this, scratch)
-        with opened(then, this, tenant, view.metric, books.compute()) as rows:
+        with opened(then, this, tenant, metric, books.compute()) as rows:
             found = explain(rows)
     total = found.total(currency)
     scale = Scale.of(max(abs(total.against), abs(total.now)))
@@ -94,7 +95,7 @@ def _explained(
     ]  # fmt: skip
     small = sum(bool(total.parts[part]) and not rounded[part] for part in PARTS)
     columns = GROUPS[by]
-    table = _with_reasons(found, columns, scale, found.table(columns, view.metric))
+    table = _with_reasons(found, columns, scale, found.table(columns, metric))
     mine = in_currency(table, currency)
     groups = sheet(
         "groups", f"Who moved most, by {by}", mine,
@@ -106,7 +107,7 @@ def _explained(
         scale=to_decimal(max(abs(total.against), abs(total.now))),
     )  # fmt: skip
     return [groups], {
-        "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=view.metric),
+        "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=metric),
         "notes": notes(then, this),
         "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
         "small": small,
