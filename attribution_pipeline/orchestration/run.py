@@ -1,7 +1,7 @@
 """Days through Dagster without a server: what ``attribution run`` drives.
 
-Belongs here: landing once, then the days of a range, one after another or several at once. Does not:
-a day's run (``run_session``), what a caller is told (``run_report``), printing (``commands.run``).
+Belongs here: landing once, then the days of a range, in order. Does not: a day's run (``run_session``),
+several at once (``days_at_once``), what a caller is told (``run_report``), printing (``commands.run``).
 
 Runs are recorded in ``$DAGSTER_HOME`` where it is set, so that the UI shows them; else only the
 lake remembers.
@@ -10,12 +10,12 @@ lake remembers.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.days_at_once import beside_each_other
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.instance import headless_instance
 from attribution_pipeline.orchestration.run_report import DayOutcome, RunReport
@@ -51,11 +51,12 @@ def run_days(
         session = RunSession(house, instance, force=force)
         report.landing = session.land()
         report.awaiting, report.on_the_way = session.awaiting, session.on_the_way
+        report.notes = session.notes
         for line in report.landing:
             tell(line)
         made: Iterator[DayOutcome] = map(session.make, days)
         if days_at_once > 1 and len(days) > 1:
-            made = _beside_each_other(deployment.path, days, force, days_at_once)
+            made = beside_each_other(deployment.path, days, force, days_at_once)
         for outcome in made:
             report.days.append(outcome)
             for line in outcome.lines():
@@ -94,45 +95,3 @@ def _os_refusals() -> Iterator[None]:
         yield
     except OSError as error:
         raise unusable(error) from error
-
-
-# -- several days at once: no day waits for what another day's run computes -------------------------
-
-
-def _beside_each_other(
-    path: Path, days: Sequence[date], force: bool, at_once: int
-) -> Iterator[DayOutcome]:
-    """Outcomes in the order of the days, each as soon as those before it are there."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    started = multiprocessing.get_context("spawn")  # a fork would share DuckDB's threads
-    with ProcessPoolExecutor(
-        min(at_once, len(days)), started, initializer=_open, initargs=(str(path), force)
-    ) as processes:
-        try:
-            yield from processes.map(_make, days)
-        except BrokenProcessPool as broken:
-            raise Refusal(
-                "a process that computed a day ended before the day did, as when the machine has no "
-                "memory left",
-                remedy="run again with a smaller --days-at-once, or lower compute.memory_limit; "
-                "days that were recorded stay recorded",
-            ) from broken
-
-
-_sessions: list[RunSession] = []
-"""Of a process that computes days for another one: its own."""
-_open_till_it_ends = contextlib.ExitStack()
-
-
-def _open(path: str, force: bool) -> None:
-    from attribution_pipeline.config import load_deployment
-
-    instance = _open_till_it_ends.enter_context(headless_instance())
-    _sessions.append(RunSession(House(load_deployment(Path(path))), instance, force=force))
-
-
-def _make(day: date) -> DayOutcome:
-    return _sessions[0].make(day)

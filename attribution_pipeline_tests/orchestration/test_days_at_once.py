@@ -9,7 +9,7 @@ import pytest
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake.crash import VARIABLE
-from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.days_at_once import ENDED
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.orchestration.deployments import DAY
@@ -31,11 +31,11 @@ def test_days_beside_each_other_have_the_content_of_days_one_by_one(
     told: list[str] = []
     deployment = load_deployment(deployment_file)
 
-    # of two processes and three days one has two: it dies when its second is computed
-    monkeypatch.setenv(VARIABLE, "recording.reconciled:2")
-    with pytest.raises(Refusal, match="smaller --days-at-once"):
-        run_days(deployment, DAY, LAST, days_at_once=2)
-    assert len(contents(deployment_file)) < 3
+    # every process is killed at its first day: those in work are tried again, each alone, and fail
+    monkeypatch.setenv(VARIABLE, "recording.reconciled:1")
+    report = run_days(deployment, DAY, LAST, days_at_once=2)
+    assert [(o.status, o.error) for o in report.days] == [("failed", ENDED)] * 3
+    assert contents(deployment_file) == {}
     monkeypatch.delenv(VARIABLE)
 
     report = run_days(deployment, DAY, LAST, told.append, days_at_once=2)
