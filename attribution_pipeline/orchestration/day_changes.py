@@ -1,4 +1,5 @@
-"""What a run is told of a day beyond its tie-out: what it revised, and which policy it kept.
+"""What a run is told of a day beyond its tie-out: what it revised, which policy it kept, and that no bill
+has landed.
 
 Belongs here: reading that of a recorded state. Does not: why rows changed (``attribution``), how
 many rows read (``views.revisions``).
@@ -6,7 +7,7 @@ many rows read (``views.revisions``).
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def revised(house: House, state: Published) -> str:
-    """``12 rows (late_spans), moved 3.214 USD``: the changes of this one state of a day, in the
-    metric of the policy that it was recorded under. Empty where it changed no row."""
+    """``12 rows (late_spans), 1.607 USD added, 1.607 USD taken away``: the changes of this one state
+    of a day, in the metric of the policy that it was recorded under. Empty where it changed no row."""
     from attribution_pipeline.orchestration.governing import recorded_policy
     from attribution_pipeline.views.revisions import changes
 
@@ -67,6 +68,26 @@ def held(house: House, state: Published) -> str:
         f"{state.day} holds {rows:,} row{'' if rows == 1 else 's'} of closed periods as they were; "
         f"what today's evidence says: attribution ledger --table variances --from {state.day} "
         f"--to {state.day}"
+    )
+
+
+def without_bill(house: House, state: Published) -> str:
+    """A line for a day on which no charge falls, while no source has landed a row of its month; else
+    empty. A bill that only lacks the day is the finding of the day's evidence alone."""
+    from attribution_pipeline.model.months import next_month
+    from attribution_pipeline.orchestration.policy_diff import WITHOUT_BILL
+
+    findings = house.lake.document(state)["output"]["findings"]
+    if all(finding["check"] != WITHOUT_BILL for finding in findings):
+        return ""
+    month = state.day.replace(day=1)
+    if house.landed.files("billing", month, next_month(month) - timedelta(days=1)):
+        return ""
+    return (
+        f"no bill has landed for {state.day}, nor for any day of its month: its ledger is empty. Put "
+        "the bill where a source under `sources.billing` looks, and run the day again; the day counts "
+        f"as recorded under policy version {state.policy_version}, so what that version says may not "
+        "change any more"
     )
 
 

@@ -67,6 +67,8 @@ class RunReport:
     """What landing left although nobody writes it any more, a line each."""
     on_the_way: list[str] = field(default_factory=list)
     """What landing left and somebody may still be writing: no alert."""
+    notes: list[str] = field(default_factory=list)
+    """What landing says of files that are gone and of deliveries that do not stand: no alert."""
     days: list[DayOutcome] = field(default_factory=list)
     not_yet_due: list[Mapping[str, Any]] = field(default_factory=list)
     """What the bill says of days after the newest recorded one: grain as ``tie_out``."""

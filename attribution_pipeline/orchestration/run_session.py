@@ -43,12 +43,14 @@ class RunSession:
         """One line for each check of landing that failed: what was not read."""
         self.on_the_way: list[str] = []
         """The same of what waits and may still be written."""
+        self.notes: list[str] = []
+        """What landing says besides, of files that are gone and deliveries that do not stand."""
         if not instance.is_persistent:
             self._day = _kept_or_asked(self._day)
 
     def land(self) -> list[str]:
         """Land, and read the policies; returns the landing report as lines."""
-        from attribution_pipeline.orchestration.assets.landing import LINES, landed_objects
+        from attribution_pipeline.orchestration.assets.landing import LINES, NOTES, landed_objects
 
         result = self._execute(None)
         if not result.success:
@@ -64,6 +66,7 @@ class RunSession:
         (metadata,) = _metadata(result, landed_objects.key)
         if not metadata["objects_awaiting"].value:
             self.on_the_way = []
+        self.notes = [str(line) for line in metadata[NOTES].value]
         return [str(line) for line in metadata[LINES].value]
 
     def make(self, day: date) -> DayOutcome:
@@ -71,7 +74,12 @@ class RunSession:
         import dagster as dg
 
         from attribution_pipeline.orchestration.assets.ledger import LEDGER
-        from attribution_pipeline.orchestration.day_changes import held, kept_version, revised
+        from attribution_pipeline.orchestration.day_changes import (
+            held,
+            kept_version,
+            revised,
+            without_bill,
+        )
         from attribution_pipeline.orchestration.ledger_figures import tie_out_rows
 
         result = self._execute(day)
@@ -90,6 +98,7 @@ class RunSession:
         head = self._house.lake.head(day)
         assert head is not None  # its materialization says so
         notes = (
+            without_bill(self._house, head),
             kept_version(self._house, head),
             held(self._house, head),
             _undisclosed(result, day),

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from attribution_pipeline.orchestration.house import House
 
 
-def triage_of(house: House, first: date | None = None, last: date | None = None) -> Triage:
+def triage_of(
+    house: House, first: date | None = None, last: date | None = None, only: str | None = None
+) -> Triage:
     """P1 to P3 of the recorded days in [first, last]; without ``first`` the last seven of them.
+    ``only``: one of the three, whatever the others say.
 
     P2 samples those days; P3 is of the month to date of the newest of them. The storage is read
     only. Raises Refusal where no day of the range is recorded.
@@ -44,6 +47,8 @@ def triage_of(house: House, first: date | None = None, last: date | None = None)
                 replay=lambda one: replay(house, one.state),
                 compute_in=house.compute,
                 scratch=scratch,
-                command=f"attribution triage --from {days[0]} --to {newest}",
-            )
+                command=f"attribution triage --from {days[0]} --to {newest}"
+                + (f" --only {only}" if only else ""),
+            ),
+            only,
         )

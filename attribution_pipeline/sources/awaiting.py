@@ -25,6 +25,9 @@ it any more."""
 NAMED = 3
 """Files of a delivery that are named; the rest is counted."""
 
+NOT_BILLING_DATA = "not_billing_data"
+"""Reason of a file that is read by no format of its source, whoever goes on writing."""
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
@@ -81,13 +84,14 @@ class Waiting:
     def is_overdue(self, now: datetime) -> bool:
         """Whether it waits for longer than writing it would take. A time far ahead is a clock's
         fault, and says nothing."""
+        if self.reason == NOT_BILLING_DATA:
+            return True
         return self.written_at is None or not -IN_WRITING < now - self.written_at < IN_WRITING
 
     @property
     def named(self) -> str:
         """``a.csv, b.csv and 2 more``."""
-        more = self.objects - len(self.paths)
-        return ", ".join(map(one_line, self.paths)) + (f" and {more:,} more" if more else "")
+        return named_first(self.paths, self.objects)
 
     def line(self) -> str:
         """``a.csv: awaiting_manifest, 1.2 MB, written 2026-11-22 15:20 UTC: why; what to do``."""
@@ -159,6 +163,13 @@ def size_said(size: int) -> str:
         scaled, unit = scaled // _STEP, unit + 1
     whole, tenth = divmod(scaled, 10)
     return f"{whole}.{tenth} {_UNITS[unit]}" if unit and tenth else f"{whole:,} {_UNITS[unit]}"
+
+
+def named_first(paths: Sequence[str], count: int | None = None) -> str:
+    """``a.csv, b.csv and 2 more``: the first NAMED, and how many there are besides."""
+    shown = paths[:NAMED]
+    more = (len(paths) if count is None else count) - len(shown)
+    return ", ".join(map(one_line, shown)) + (f" and {more:,} more" if more else "")
 
 
 def one_line(text: str) -> str:

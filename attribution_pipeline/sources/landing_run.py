@@ -12,12 +12,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.sources import isolation
+from attribution_pipeline.sources import isolation, passed_over, standing
 from attribution_pipeline.sources.attributes import NOT_READABLE, NOTHING, ReadAgain, Wanted
 from attribution_pipeline.sources.awaiting import HeldObject
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.evidence_store import EvidenceStore, Record, Writer
-from attribution_pipeline.sources.focus.deliveries import PASSED_OVER
 from attribution_pipeline.sources.landing_workers import processes_for, read_ahead
 from attribution_pipeline.sources.objects import (
     Listing,
@@ -151,6 +150,7 @@ class Run:
                     self.progress(LandingProgress(kind, name, done, len(objects), rows.total()))
             writer.commit()
         self.report.tell_of_gone(self.again.missed(self.wanted.missed))
+        standing.tell(self.source, listing, self.landed, self.report)
         if self.source.kind == "spans" and self.report.new + self.report.again:
             self._tell_of_slowness()
 
@@ -185,25 +185,14 @@ class Run:
         if self.source.format in VENDOR_FORMATS:
             from attribution_pipeline.sources import vendor_costs
 
-            found = vendor_costs.discover(objects, read_bytes)
+            found = vendor_costs.discover(objects, read_bytes, self.stands)
         else:
             from attribution_pipeline.sources import focus
 
             found = focus.discover(objects, read_bytes, self.source.format or "focus")
+        api = self.source.format in VENDOR_FORMATS
         for held in found.held:
-            if held.reason in PASSED_OVER:
-                skipped = self.report.skipped
-                skipped[held.reason] = skipped.get(held.reason, 0) + 1
-            else:
-                self.report.hold(
-                    HeldObject.of(
-                        by_path[held.path],
-                        held.reason,
-                        held.detail,
-                        remedy=held.remedy,
-                        delivery=held.delivery,
-                    )
-                )
+            passed_over.tell(self.report, held, by_path[held.path], is_vendors_api=api)
         return found.objects
 
     def _is_unchanged(self, obj: SourceObject) -> bool:
@@ -316,6 +305,8 @@ class Run:
             takes_back=earlier,
         )
         self.again.done(object_id, *earlier)
+        if self.by_delivery and record.read and not record.refused:
+            self.report.deliveries[obj.delivery] = obj.delivery_order
         self.newest[obj.path] = record
         self.seen.setdefault(self._content_key(object_id, obj.delivery), record)
         self.report.rows.update(record.rows)

@@ -12,7 +12,13 @@ from datetime import date
 from decimal import Decimal
 
 from attribution_pipeline.sources.attributes import GONE, REMEDY, Lacking, named
-from attribution_pipeline.sources.awaiting import HeldObject, Waiting, by_delivery, one_line
+from attribution_pipeline.sources.awaiting import (
+    HeldObject,
+    Waiting,
+    by_delivery,
+    named_first,
+    one_line,
+)
 
 NOTES_SHOWN = 10
 """Notes of one source that ``lines`` prints; the rest is counted."""
@@ -57,7 +63,13 @@ class SourceReport:
     rows: Counter[str] = field(default_factory=Counter)
     """Rows landed, by table."""
     held: list[HeldObject] = field(default_factory=list)
-    """The same objects, each with why and what to do."""
+    """Those of ``awaiting``, each with why and what to do."""
+    passed_over: list[HeldObject] = field(default_factory=list)
+    """Files that nothing makes readable and that do not look like data, each with why."""
+    deliveries: dict[str, str] = field(default_factory=dict)
+    """Billing that is replaced: delivery -> its order, of what this run landed."""
+    told: list[tuple[str, str]] = field(default_factory=list)
+    """What stands although its file is gone, what landed and does not stand; and how to go on."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Records rejected, by reason, refused objects included."""
     rejected_in: list[str] = field(default_factory=list)
@@ -74,6 +86,14 @@ class SourceReport:
         """An object that is left for later."""
         self.awaiting[held.reason] += 1
         self.held.append(held)
+
+    def pass_over(self, held: HeldObject) -> None:
+        """A file that is left for good."""
+        self.passed_over.append(held)
+
+    def note(self, said: str, remedy: str) -> None:
+        """Something to hear of that is no fault of a file."""
+        self.told.append((f"{self.kind} {self.name}: {said}", remedy))
 
     def reject(self, path: str, rejected: Mapping[str, int]) -> None:
         """Records of an object that cannot be used, by reason."""
@@ -145,7 +165,12 @@ class SourceReport:
             found.append(f"  rounding moved {self.rounding_moved:f}")
         if self.skipped:
             found.append(f"  passed over: {_counts(self.skipped)}")
-        return found + _first([one.line() for one in self.waiting]) + _first(self.notes)
+        reasons = dict.fromkeys((one.reason, one.detail) for one in self.passed_over)
+        for reason, detail in reasons:
+            of = [o.path for o in self.passed_over if (o.reason, o.detail) == (reason, detail)]
+            found.append(f"  passed over: {reason} {len(of):,}: {named_first(of)}: {detail}")
+        found += _first([one.line() for one in self.waiting]) + _first(self.notes)
+        return found + [said for said, _ in self.told]
 
 
 @dataclass
@@ -178,6 +203,12 @@ class LandingReport:
     def waiting(self) -> list[Waiting]:
         """What was left for later, by source, delivery and reason."""
         return [one for source in self.sources for one in source.waiting]
+
+    @property
+    def notes(self) -> list[str]:
+        """What to hear of that is no alert, with how to go on, a line each."""
+        told = [one for source in self.sources for one in source.told]
+        return [f"{said}; {remedy}" if remedy else said for said, remedy in told]
 
     @property
     def refused(self) -> int:

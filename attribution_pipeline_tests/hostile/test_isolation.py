@@ -119,7 +119,7 @@ def test_reader_of_every_kind_can_be_handed_to_another_process(tmp_path: Path) -
             source = landing.Source(kind, "s", tmp_path / "in", format=format, account="a")
             (found,) = land([source], LandedStore(tmp_path / f"lake-{kind}-{format}")).sources
             assert found.rows.total() == (kind == "usage")
-            told = found.rejected or found.skipped
+            told = found.rejected or found.awaiting
             assert kind == "usage" or sum(told.values()) == 1, found.lines()
 
 

@@ -135,6 +135,25 @@ def test_a_run_alerts_and_the_dashboard_and_the_metrics_know_of_it(house: House)
     assert "attribution_overdue_objects 1.0" in figures
 
 
+def test_a_run_notes_a_bill_that_is_gone_and_alerts_of_a_file_that_no_reader_reads(
+    house: House,
+) -> None:
+    first = run_days(house.deployment, DAY, DAY)
+    assert first.notes == []
+    (folder_of(house) / "billing" / "focus.csv").unlink()
+    deliver(house, "billing/prices.json", "{}", datetime.now(UTC))
+    report = run_days(house.deployment, DAY, DAY)
+    (note,) = report.notes
+    assert note.startswith(
+        "billing bill: 1 file is gone from the source and still counts: focus.csv; "
+    )
+    (alert,) = [line for line in report.alerts if line.startswith("awaiting_objects: ")]
+    assert "prices.json: not_billing_data" in alert
+    assert report.failures == []
+    listed = attribution(folder_of(house), "rejected")
+    assert "waits: billing bill: prices.json: not_billing_data" in listed
+
+
 # -- what was rejected --------------------------------------------------------------------------------
 
 

@@ -115,7 +115,8 @@ def test_the_range_of_the_check_backfills_what_a_policy_made_stale(
         changed = _require_policy_change(place, day, before[day], forced=False)
         shown = _partition(page, place.server, day, f"backfilled-{day}")
         assert re.search(r"\bstate\s+2\b", shown)
-        assert f"{changed} rows (policy_change), moved " in shown
+        assert f"{changed} rows (policy_change), " in shown
+        assert " USD added" in shown
         assert "worked-day version 2, digest " in shown
 
     shown = _partition(page, place.server, CLOSED, "closed-day")
@@ -129,7 +130,8 @@ def test_the_range_of_the_check_backfills_what_a_policy_made_stale(
     assert place.states() == {LEFT_ALONE: 1, **dict.fromkeys((CLOSED, *STALE), 2)}
     changed = _require_policy_change(place, CLOSED, before[CLOSED], forced=True)
     shown = _partition(page, place.server, CLOSED, "forced-day")
-    assert f"{changed} rows (policy_change), moved " in shown
+    assert f"{changed} rows (policy_change), " in shown
+    assert " USD added" in shown
     assert "forced over a closed period" in shown
 
     assert place.rows("ledger", LEFT_ALONE) == before[LEFT_ALONE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from attribution_pipeline.orchestration.checks import alerts
 from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, ask
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
+from attribution_pipeline.orchestration.day_changes import without_bill
 from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.policy_diff import WITHOUT_BILL
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.orchestration.deployments import (
     DAY,
@@ -181,6 +184,22 @@ def test_coverage_and_unallocated_follow_the_policys_thresholds(house: House) ->
     report = run_days(house.deployment, DAY, DAY)
     assert report.alerts == []
     assert all(check.passed for outcome in report.days for check in outcome.checks)
+
+
+def test_a_day_of_a_month_of_which_no_bill_landed_says_so(house: House) -> None:
+    output = house.lake.manifest(DAY)["output"]
+    finding = {"check": WITHOUT_BILL, "severity": "warn", "subject": "it", "detail": "no charge"}
+    told = []
+    for day in (DAY, date(2026, 12, 18)):  # the bill that landed is of October
+        said = {"output": {**output, "findings": [finding]}, "kernel": "defect"}
+        record_otherwise(house, manifest=said, day=day)
+        again = House(house.deployment)
+        head = again.lake.head(day)
+        assert head is not None
+        told.append(without_bill(again, head))
+    assert told[0] == ""
+    assert told[1].startswith("no bill has landed for 2026-12-18, nor for any day of its month: ")
+    assert "recorded under policy version 1" in told[1]
 
 
 def test_a_finding_of_a_plane_trips_the_evidence_gates(house: House) -> None:

@@ -109,10 +109,11 @@ def test_force_reaches_back_and_every_changed_row_says_so(forced: Forced) -> Non
     assert {(row["cause"], row["forced"], row["policy_version"]) for row in rows} == {
         ("policy_change", True, 2)
     }
-    moved = sum(abs(row["delta_effective_cost"]) for row in rows)
+    added = sum(max(row["delta_effective_cost"], 0) for row in rows)
+    one_way = f"{added:f}".rstrip("0") + " USD"
     assert outcome.lines()[1] == (
-        f"2026-10-05  revised: {len(rows)} rows (policy_change), moved "
-        f"{f'{moved:f}'.rstrip('0')} USD, forced over a closed period"
+        f"2026-10-05  revised: {len(rows)} rows (policy_change), {one_way} added, "
+        f"{one_way} taken away, forced over a closed period"
     )
     assert head(forced.config).policy_version == 2
 
@@ -148,11 +149,12 @@ def test_a_day_once_forced_is_recorded_under_the_version_in_force(
 def test_a_check_before_publishing_tells_what_would_need_force(config: Path) -> None:
     draft = publish_second(config).rename(config.parent / "draft.yaml")
     result = run("policy", "check", draft, "--config", config)
-    assert result.stdout.splitlines()[-4:] == [
+    assert result.stdout.splitlines()[-5:] == [
         "governs 1 recorded day: 2026-10-05",
         "have settled charges and keep the version they were recorded under, unless forced: "
         "1 day: 2026-10-05",
         "  attribution run --from 2026-10-05 --to 2026-10-05 --force",
+        "no rule takes: Amazon Route 53 / no SkuMeter, Units (0.50 USD)",
         f"{draft}: valid",
     ]
 
@@ -162,7 +164,8 @@ def test_late_evidence_still_restates_a_closed_day_under_its_own_version(config:
     rewrite(config.parent / "usage" / "usage.csv", "query_units,30", "query_units,60")
     (outcome,) = again(config).days
     assert outcome.status == "recorded"
-    assert "(late_usage), moved " in outcome.revised
+    assert "(late_usage), " in outcome.revised
+    assert " USD added" in outcome.revised
     assert "forced" not in outcome.revised
     assert head(config).policy_version == 1
 

@@ -21,6 +21,7 @@ from attribution_pipeline.orchestration.policy_versions import side
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline.views.ledger import summed
 from attribution_pipeline.views.policy_diff import DEFAULT_BY, Difference
+from attribution_pipeline.views.revisions import plain
 from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
 
 METRIC = "effective_cost"
@@ -133,8 +134,8 @@ def test_what_is_told_before_is_what_the_ledger_says_after_it_is_applied(
     assert per_tenant(House(house.deployment)) == told(even.difference, "cost_b")
     assert before == told(even.difference, "cost_a")
     day = even.difference.days[0]
-    moved = f"{day.moved['USD']:f}".rstrip("0")
-    assert outcome.revised == f"{day.rows} rows (policy_change), moved {moved} USD"
+    half = f"{plain(day.moved['USD'] / 2)} USD"  # what leaves a tenant comes to another
+    assert outcome.revised == f"{day.rows} rows (policy_change), {half} added, {half} taken away"
 
 
 def per_tenant(house: House) -> dict[tuple[str | None, ...], Decimal]:

@@ -17,9 +17,9 @@ from attribution_pipeline.lake.landed import LandedStore
 from attribution_pipeline.model.evidence import CHARGE_LINES
 from attribution_pipeline.sources.batch import Batch
 from attribution_pipeline.sources.landing import Source, land
-from attribution_pipeline.sources.objects import SourceObject
+from attribution_pipeline.sources.objects import SourceObject, list_objects
 from attribution_pipeline.sources.rejection import ObjectRefused
-from attribution_pipeline.sources.vendor_costs import read
+from attribution_pipeline.sources.vendor_costs import discover, read
 from attribution_pipeline_tests.sources.landings import standing
 
 PAGE = SourceObject("bill", "/bills/costs-0001.json", "costs-0001.json", 0, "0-0", "run", "run")
@@ -278,3 +278,60 @@ def test_pages_that_somebody_put_into_a_folder_are_one_delivery(tmp_path: Path) 
     (folder / "readme.txt").write_text("by hand")
     found, _ = billed(tmp_path / "in", tmp_path / "lake")
     assert sorted(found) == [("october", Decimal("1.5")), ("october", Decimal("2.5"))]
+
+
+def _of_day(day: int, *, more: bool, usage: bool = False) -> bytes:
+    said = '{"object":"organization.usage.completions.result","input_tokens":1}'
+    start = DAY + day * 86_400
+    page = openai_page(said if usage else openai_cost(), start=start, end=start + 86_400)
+    return page.replace(b'"has_more":false', b'"has_more":true') if more else page
+
+
+@pytest.mark.parametrize(
+    ("pages", "whole"),
+    [
+        ([_of_day(0, more=True)], False),
+        ([_of_day(0, more=True), _of_day(1, more=False)], True),
+        ([_of_day(0, more=True), _of_day(2, more=False)], False),
+        ([_of_day(0, more=True), _of_day(1, more=True)], False),
+        ([_of_day(0, more=True), _of_day(1, more=False, usage=True)], False),
+        ([_of_day(0, more=True), _of_day(0, more=False)], True),
+        ([_of_day(0, more=True), _of_day(0, more=True)], False),
+        ([_of_day(0, more=True), b'{"data":[],"has_more":false}'], True),
+        ([_of_day(0, more=False), _of_day(3, more=False), _of_day(0, more=False, usage=True)], True),
+        ([_of_day(0, more=True), b"no page"], False),
+    ],
+)  # fmt: skip
+def test_pages_saved_by_hand_wait_until_the_last_of_each_report_is_there(
+    tmp_path: Path, pages: list[bytes], whole: bool
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number, page in enumerate(pages):
+        (tmp_path / "in" / f"{number}.json").write_bytes(page)
+    found, awaiting = billed(tmp_path / "in", tmp_path / "lake")
+    assert awaiting == ({} if whole else {"pages_missing": len(pages)})
+    assert bool(found) is whole
+
+
+def test_pages_that_are_landed_are_not_opened_again_to_list_them(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "costs.json").write_bytes(openai_page(openai_cost()))
+    billed(tmp_path / "in", tmp_path / "lake")
+    listing = list_objects("bill", tmp_path / "in").objects
+
+    def opened(path: str) -> bytes:
+        raise AssertionError(f"{path} is opened")
+
+    assert len(discover(listing, opened, lambda _: True).objects) == 1
+    with pytest.raises(AssertionError, match="is opened"):
+        discover(listing, opened)
+
+
+def test_a_console_csv_is_named_with_what_to_save_instead(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cost_2026-11.csv").write_text("date,amount\n")
+    source = Source("billing", "bill", tmp_path / "in", format="openai", account="org-1")
+    (waiting,) = land([source], LandedStore(tmp_path / "lake")).waiting
+    assert waiting.is_overdue(datetime.now(UTC)), "nobody writes it into something else"
+    assert "cost_2026-11.csv: not_billing_data, " in waiting.line()
+    assert "a console CSV of this vendor is not read; save API pages" in waiting.line()

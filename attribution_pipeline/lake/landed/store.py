@@ -16,6 +16,7 @@ from typing import Any
 from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.landed import index
 from attribution_pipeline.lake.landed.index import Landing
+from attribution_pipeline.lake.landed.periods import BilledPeriod, billed_periods
 from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
 from attribution_pipeline.lake.landed.standing import Standing, standing_files
 from attribution_pipeline.lake.landed.waiting import keep_waiting, kept_waiting
@@ -122,6 +123,10 @@ class LandedView:
                 raise self._damaged(file) from None
         return found
 
+    def billed_periods(self, source: str) -> list[BilledPeriod]:
+        """Which deliveries of a billing source bill which account and period."""
+        return billed_periods(self, source)
+
     def days(self, table: str) -> tuple[date, date] | None:
         """First and last day that landed rows of ``table`` touch."""
         files = self.files(table)
@@ -200,7 +205,7 @@ class LandedView:
         return Refusal(
             "a file of landed evidence is missing or was changed",
             where=self.store.where(file.path),
-            remedy="restore it from a copy: what was landed is not read a second time",
+            remedy="restore it from a copy: a file that is whole is not read a second time",
         )
 
     def _stands(self, table: str) -> Standing:

@@ -1,4 +1,4 @@
-"""``landed_objects``: what is new in every source, read once.
+"""``landed_objects``: what is new in every source, and spans again for attributes that policies name by now.
 
 Belongs here: the landing asset. Does not: reading formats (``sources``), keeping rows (``lake``).
 """
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LINES = "lines"
 """Metadata key of the report as lines for a console."""
+
+NOTES = "notes"
+"""The same of what to hear of that is no alert."""
 
 COLUMNS = (
     "source", "kind", "new", "read again", "rows", "rejected", "first day", "last day", "known", "awaiting",
@@ -73,5 +76,6 @@ def _metadata(report: "LandingReport") -> Metadata:
         "objects_refused": report.refused,
         "sources": table(rows, COLUMNS),
         "rejected_by_reason": dict(report.rejected),
+        NOTES: dg.MetadataValue.json(report.notes),
         LINES: dg.MetadataValue.json(report.lines()),
     }

@@ -6,6 +6,7 @@ the policy. Does not: invariants (``conservation``), Dagster.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -17,9 +18,21 @@ from attribution_pipeline.orchestration.ledger_figures import (
     unallocated_share,
 )
 from attribution_pipeline.orchestration.metadata import Metadata
+from attribution_pipeline.proof.lines_in_two_files import lines_in_two_files
 from attribution_pipeline.views.reasons import remedy
 
 FINDING_COLUMNS = ("check", "severity", "subject", "detail")
+
+REPEATED_COLUMNS = (
+    "source", "files", "billing_account_id", "lines", "billed_cost", "effective_cost",
+    "billing_currency",
+)  # fmt: skip
+
+RESENT = {
+    "replace": "A bill that is sent again overwrites its file, or goes whole into a later-named subfolder.",
+    "append": "Under `delivery: append` every file adds to the others.",
+}
+"""What a source's ``delivery`` makes of a bill that is sent again (docs/decisions/0005)."""
 
 
 def rejected_records(recorded: RecordedDay) -> Answer:
@@ -41,7 +54,34 @@ def rejected_records(recorded: RecordedDay) -> Answer:
         total <= limit,
         f"{total:,} records were rejected, {first['records']:,} of {first['source']} as "
         f"`{first['reason']}`. `attribution rejected` lists each with its file, position and detail: "
-        "mend the source, and land again.",
+        "mend the source, and land again. A file that is gone stays counted until a corrected one lies "
+        "under its path (of a CSV the header alone is enough).",
+        metadata,
+    )
+
+
+def billed_in_two_files(recorded: RecordedDay) -> Answer:
+    """No line of the day's bill stands in two files of one account and billing period, alike in every
+    column. Files that one manifest names are the vendor's own delivery, and are not compared."""
+    with recorded.house.lake.staging(recorded.day) as scratch:
+        compute = recorded.house.compute(scratch)
+        found = lines_in_two_files(recorded.charges, recorded.house.landed, compute)
+    limit = recorded.policy.tolerance.findings
+    metadata: Metadata = {"lines": sum(one.lines for one in found), "threshold": limit}
+    if not found:
+        return Answer(True, "No line of the bill stands in two files.", metadata)
+    rows = [asdict(one) | {"files": ", ".join(one.files)} for one in found]
+    metadata["repeated"] = shown.table(rows, REPEATED_COLUMNS)
+    first = found[0]
+    lines = "1 line stands" if first.lines == 1 else f"{first.lines:,} lines stand"
+    more = f"; and {len(found) - 1:,} such sets of files more" if len(found) > 1 else ""
+    rule = RESENT[recorded.house.facts.delivery.get(first.source, "replace")]
+    return Answer(
+        len(found) <= limit,
+        f"billing {first.source}: {lines} in {len(first.files)} files, {' and '.join(first.files)}, and "
+        f"{shown.money(first.billed_cost)} {first.billing_currency} of the day's bill is probably "
+        f"counted more than once{more}. {rule} To take one back, copy the right file over the wrong one, "
+        "or write its header line alone, and run again: to delete it takes nothing back.",
         metadata,
     )
 

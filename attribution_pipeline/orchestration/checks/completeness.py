@@ -46,7 +46,8 @@ def segmentation_completeness(disclosed: Disclosed) -> Answer:
         month,
         limit,
         "Deliver the spans that are missing, and stamp attribution.tenant_id and "
-        "attribution.workflow_id on the calls: attribution triage names the rows.",
+        "attribution.workflow_id on the calls: attribution triage --only P3 --out rows.json "
+        "names the rows.",
     )
 
 

@@ -39,6 +39,7 @@ BLOCKING: Mapping[str, Question] = {
 
 ALERTING: Mapping[str, Question] = {
     "rejected_records": alerts.rejected_records,
+    "lines_in_two_files": alerts.billed_in_two_files,
     "telemetry_coverage": alerts.telemetry_coverage,
     "unallocated_share": alerts.unallocated_within_slo,
     "evidence_gates": alerts.evidence_gates,

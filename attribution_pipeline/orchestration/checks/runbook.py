@@ -30,11 +30,17 @@ REMEDIES: Mapping[str, str] = {
     "rollups_sum_to_the_ledger": "A roll-up is not what its ledger says. Run the day again: it is made "
     "anew, and the ledger itself is untouched. If it stays, report what the message says.",
     "rejected_records": "`attribution rejected` lists each record with file, position and reason. Mend "
-    "the source, deliver again, and let it land.",
+    "the source, deliver again, and let it land. Deleting a file clears nothing: put a corrected one under "
+    "the same path (of a CSV the header alone, of a vendor's API a page with `data` empty).",
+    "lines_in_two_files": "The message names the files. A bill that was put beside its older copy is counted "
+    "twice: copy the right file (or the header line alone) over the wrong one, or put the whole bill into a "
+    "later-named subfolder, and run again ([how](../how-to/own-data.md)). Where the vendor really charges both, raise "
+    "`tolerance.findings`.",
     "awaiting_objects": "Files lie in a source that no run has read: a bill without its manifest, a "
     "delivery of which a part is missing, a file that may not be read. The message names each with what "
     "to do: mostly to copy the manifest too (for AWS the folder `metadata/` beside `data/`). A file that "
-    "is wanted no more goes out of the source's folder.",
+    "is wanted no more, or is data that no reader of this source reads (a vendor's console CSV), goes out of "
+    "the source's folder.",
     "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "
     "not report, by region and account. Too many: look for calls on another account, or two "
     "instrumentations that are not recognised as twins. Deliver, and the day is reconciled again.",
@@ -59,7 +65,8 @@ REMEDIES: Mapping[str, str] = {
     "calls at list price: give its budget the scope that it can see (`component = direct`), bring its "
     "prices up to date, and look for calls that go around it.",
     "segmentation_completeness": "Deliver the spans that are missing; stamp `attribution.tenant_id` "
-    "and `attribution.workflow_id` on calls. `attribution triage` names the rows.",
+    "and `attribution.workflow_id` on calls. `attribution triage --only P3 --out rows.json` names the "
+    "rows.",
     "actor_coverage": "Say both who called (`attribution.principal_id`) and for whom "
     "(`attribution.consumer_id`), and never copy one into the other.",
 }

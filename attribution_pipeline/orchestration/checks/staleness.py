@@ -21,6 +21,7 @@ from attribution_pipeline.orchestration.digests import last_digests
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 from attribution_pipeline.orchestration.staleness import (
+    POLICY,
     StaleDay,
     by_moved,
     count_of,
@@ -53,7 +54,7 @@ def stale_partitions(house: "House") -> Answer:
     if forced:
         metadata["range_that_needs_force"] = pasted(day.day for day in forced)
     said = [*_due(due), *_forced(forced), *_refused(refused), *_waiting(waiting)]
-    unseen = _unseen(house)
+    unseen = [*_unseen(house), *_unread(house, due)]
     if not (stale or unseen):
         said = ["Every recorded day is what it would be today."]
     newest = max(house.policies.versions, key=lambda policy: policy.version)
@@ -96,6 +97,22 @@ def _unseen(house: "House") -> list[str]:
         return []
     since = f"since landing {digests.landed:,}" if digests else "yet"
     return [f"Not known: the evidence was not looked at {since}. Launch the job landing."]
+
+
+def _unread(house: "House", due: list[StaleDay]) -> list[str]:
+    """Spans that a new version's days would be computed without, if they were run now."""
+    from attribution_pipeline.orchestration.span_attributes import names_of_days, unread
+    from attribution_pipeline.sources.attributes import named
+
+    if not any(POLICY in day.moved for day in due):
+        return []
+    found = unread(house, names_of_days(house, house.policies))
+    if not found.objects:
+        return []
+    return [
+        f"First launch the job landing: {found.objects:,} landed objects of spans were not read for "
+        f"{named(found.names)}, which a version names (what it cannot read again, awaiting_objects names)."
+    ]
 
 
 def _row(day: StaleDay) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _COMPLETENESS = "orchestration/test_completeness.py"
 _REPLAY = "orchestration/test_replay.py"
 _RESERVATIONS = "orchestration/test_reservations.py"
 _SCORE = "proof/test_score.py"
+_TWICE = "orchestration/test_lines_in_two_files.py"
 _TRIAGE = "proof/test_triage.py"
 
 
@@ -64,6 +65,10 @@ THRESHOLDS: Mapping[str, Threshold] = {
     # alerting
     "rejected_records": Threshold(
         "tolerance.rejected_records", f"{_CHECKS}::test_a_broken_record_trips_rejected_records"
+    ),
+    "lines_in_two_files": Threshold(
+        "tolerance.findings",
+        f"{_TWICE}::test_a_corrected_bill_beside_the_old_one_is_told_with_its_files",
     ),
     "awaiting_objects": Threshold(
         "tolerance.awaiting_objects",

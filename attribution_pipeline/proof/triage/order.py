@@ -1,4 +1,4 @@
-"""The priorities in order, and stopping at the first FAIL.
+"""The priorities in order, and stopping at the first FAIL; or one of them alone.
 
 Belongs here: that order. Does not: any judgement.
 """
@@ -79,10 +79,13 @@ class Triage:
         }
 
 
-def triage(asked: Asked) -> Triage:
-    """Judge one priority after the other. Writes nothing but into ``asked.scratch``."""
+def triage(asked: Asked, only: str | None = None) -> Triage:
+    """Judge one priority after the other; ``only``: that one of ``PRIORITIES``, whatever the others
+    say. Writes nothing but into ``asked.scratch``."""
     verdicts: list[Verdict] = []
     for name, priority in PRIORITIES.items():
+        if only is not None and name != only:
+            continue
         try:
             verdicts += priority.judge(asked)
         except (Refusal, OSError) as problem:

@@ -222,6 +222,12 @@ def _of_folder(path: str, format: str) -> tuple[str, str]:
     return folder or ".", natural(folder)
 
 
+def is_of_manifest(path: str, delivery: str, delivery_order: str) -> bool:
+    """Whether a manifest, and not the file's folder, made it part of this delivery."""
+    by_folder = [_of_folder(path, format) for format in ("focus", "oci")]
+    return (delivery, delivery_order) not in by_folder
+
+
 def natural(text: str) -> str:
     """Text that sorts by the value of its numbers: ``run-9`` before ``run-10``."""
     return re.sub(r"\d+", lambda number: number[0].zfill(20), text)

@@ -18,6 +18,7 @@ from typing import Any
 
 from attribution_pipeline.sources.focus.deliveries import Deliveries, Held, natural
 from attribution_pipeline.sources.objects import SourceObject
+from attribution_pipeline.sources.vendor_costs import chains
 
 FORMATS = ("openai", "anthropic")
 RECEIPT = "pull.json"
@@ -30,8 +31,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DATA_SUFFIXES = (".json", ".json.gz", ".json.zst")
 
 
-def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) -> Deliveries:
-    """Sort a listing into deliveries. ``read_bytes`` gives a receipt's content by its path."""
+def discover(
+    files: Sequence[SourceObject],
+    read_bytes: Callable[[str], bytes],
+    is_landed: Callable[[SourceObject], bool] = lambda _: False,
+) -> Deliveries:
+    """Sort a listing into deliveries. ``read_bytes`` gives the content of a receipt, and of a page that
+    has none, by its path. ``is_landed``: pages of a folder that was landed as it is are not opened."""
     result = Deliveries()
     folders: dict[str, dict[str, SourceObject]] = {}
     for file in files:
@@ -56,9 +62,10 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
                 for file in members.values()
             ]
             continue
+        read: list[SourceObject] = []
         for name, file in sorted(members.items()):
             if name.lower().endswith(_DATA_SUFFIXES):
-                result.objects.append(
+                read.append(
                     replace(
                         file,
                         delivery=folder or ".",
@@ -68,9 +75,21 @@ def discover(files: Sequence[SourceObject], read_bytes: Callable[[str], bytes]) 
                 )
             else:
                 result.held.append(Held(file.path, "not_billing_data", "no JSON by its name"))
+        if receipt is None and not all(map(is_landed, read)):
+            contents = {file.path: read_bytes(file.path) for file in read}
+            if open_ended := chains.unfinished(contents):
+                result.held += [_incomplete(file, open_ended[0]) for file in read]
+                continue
+        result.objects += read
     result.objects.sort(key=lambda file: file.path)
     result.held.sort(key=lambda held: (held.path, held.reason))
     return result
+
+
+def _incomplete(file: SourceObject, page: str) -> Held:
+    """A page of a folder that lacks one: alone it would supersede what it is a part of."""
+    said = f"{page} says has_more, and no page beside it goes on from there"
+    return Held(file.path, chains.REASON, said, chains.REMEDY)
 
 
 def _vouched(content: bytes, members: dict[str, SourceObject]) -> tuple[str, dict[str, str]]:

@@ -70,6 +70,16 @@ def document(data: bytes | BinaryIO, where: str) -> dict[str, Any]:
     return found
 
 
+def begins(bucket: Any) -> datetime | None:
+    """When a bucket says that it begins; None where it does not."""
+    return _said(bucket, "start_time", "starting_at")
+
+
+def ends(bucket: Any) -> datetime | None:
+    """When it says that it ends."""
+    return _said(bucket, "end_time", "ending_at")
+
+
 def results(page: dict[str, Any], where: str) -> Iterator[tuple[int, Bucket, dict[str, Any]]]:
     """(position from 1, bucket, result) over all buckets of a page.
 
@@ -125,8 +135,7 @@ def text(result: dict[str, Any], column: str) -> str | None:
 
 
 def _day(bucket: dict[str, Any], number: int, where: str) -> Bucket:
-    start = _instant(bucket.get("start_time", bucket.get("starting_at")))
-    end = _instant(bucket.get("end_time", bucket.get("ending_at")))
+    start, end = begins(bucket), ends(bucket)
     if start is None or end is None or start.year not in YEARS:
         raise ObjectRefused("not_a_bucket", f"bucket {number} has no times", where=where)
     if start.time() != datetime.min.time() or end - start != timedelta(days=1):
@@ -135,6 +144,11 @@ def _day(bucket: dict[str, Any], number: int, where: str) -> Bucket:
             remedy="ask with bucket_width=1d",
         )  # fmt: skip
     return Bucket(start.date())
+
+
+def _said(bucket: Any, openai: str, anthropic: str) -> datetime | None:
+    found = bucket if isinstance(bucket, dict) else {}
+    return _instant(found.get(openai, found.get(anthropic)))
 
 
 def _instant(value: Any) -> datetime | None:
