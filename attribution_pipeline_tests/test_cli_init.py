@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from attribution_pipeline.attribution.matching import assign
 from attribution_pipeline.commands import init
 from attribution_pipeline.model.policy import Policy, parse_policy
+from attribution_pipeline.simulator.token_charges import METERS
+from attribution_pipeline_tests.sources.test_vendor_costs import anthropic_page, openai_page, rows
 
 TEMPLATE = Path(init.__file__).parent / "templates" / init.FILES[1]
 
@@ -63,19 +66,66 @@ def test_nodes_of_clouds_find_their_resource(
     assert next(found for found in ids if found is not None) == resource
 
 
-def test_what_is_commented_out_is_valid_too() -> None:
+@pytest.fixture(scope="module")
+def opened() -> Policy:
+    """The first policy with every rule that it has as a comment."""
     text = TEMPLATE.read_text().replace("serving: []\n", "")
     # a comment that is a rule has a key or a list's mark behind its sign
     opened = re.sub(r"^( *)# (?=( *)(?:- \{|- match:|serving:|provider:|model:|token_kind:|tokens_per"
                     r"_unit:))", r"\1", text, flags=re.MULTILINE)  # fmt: skip
     opened = re.sub(r"^( *)#   (?=(?:provider|model|token_kind|tokens_per_unit): [^ ])",
                     r"\1  ", opened, flags=re.MULTILINE)  # fmt: skip
-    policy = parse_policy(opened)
-    assert len(policy.serving) == 2
-    claude = policy.meters[-1]
+    # these two stand instead of two others
+    opened = re.sub(
+        r"^  (?:tenant_aliases: \{\}|dedicated: \[\]) .*\n", "", opened, flags=re.MULTILINE
+    )
+    opened = re.sub(r"^  # (?=tenant_aliases:|dedicated:)", "  ", opened, flags=re.MULTILINE)
+    return parse_policy(opened)
+
+
+def test_what_is_commented_out_is_valid_too(opened: Policy) -> None:
+    assert len(opened.serving) == 2
+    assert opened.tenant_alias("kube-system") == "platform"
+    assert [rule.namespace for rule in opened.join.dedicated] == ["kube-system"]
+    claude = opened.meters[2]
     charge = {
         "ServiceName": "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
         "SkuMeter": "USE1-MP:USE1_InputTokenCount-Units",
     }
-    assert assign(charge, policy, outside_range=False).model == claude.model
-    assert len(policy.meters) == 3
+    assert assign(charge, opened, outside_range=False).model == claude.model
+    assert len(opened.meters) == 11
+
+
+def test_meters_of_vendors_take_what_pages_of_their_apis_become(opened: Policy) -> None:
+    gpt = {
+        "object": "organization.usage.completions.result", "model": "m-1", "input_tokens": 9,
+        "input_cached_tokens": 4, "output_tokens": 5,
+    }  # fmt: skip
+    claude = {
+        "model": "m-1", "uncached_input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 5,
+        "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+    }  # fmt: skip
+    pages = (
+        ("openai", openai_page(json.dumps(gpt)), ["uncached_input", "cache_read", "output"]),
+        (
+            "anthropic", anthropic_page(claude),
+            ["uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "output"],
+        ),
+    )  # fmt: skip
+    for provider, page, kinds in pages:
+        found = [(line, assign(line, opened, outside_range=False)) for line in rows(page, provider)]
+        assert [one.token_kind for _, one in found] == kinds
+        assert {(one.provider, one.model) for _, one in found} == {(provider, "m-1")}
+        for line, one in found:
+            assert line["ConsumedUnit"] in opened.meters[one.meter].tokens_per_unit
+
+
+def test_meters_of_vendors_take_a_tiers_price_and_meters_of_exports(opened: Policy) -> None:
+    priority = {"InvoiceIssuerName": "OpenAI", "SkuMeter": "priority | m-1, output"}
+    assert assign(priority, opened, outside_range=False).model == "m-1"
+    audio = {"InvoiceIssuerName": "OpenAI", "SkuMeter": "m-1, audio input"}
+    assert assign(audio, opened, outside_range=False).kind == "unmatched"
+    for kind, meter in METERS["anthropic"].items():
+        charge = {"InvoiceIssuerName": "Anthropic", "SkuMeter": meter.format("m-1")}
+        found = assign(charge, opened, outside_range=False)
+        assert (found.model, found.token_kind) == ("m-1", kind)

@@ -55,6 +55,10 @@ def draft(config: Path, version: int = 2, effective: str = "2026-10-01") -> Path
     return path
 
 
+UNTAKEN = "no rule takes: Amazon Route 53 / no SkuMeter, Units (0.50 USD)"
+"""The worked day's one charge without a rule."""
+
+
 # -- check ---------------------------------------------------------------------------------------
 
 
@@ -63,10 +67,11 @@ def test_check_says_which_recorded_days_a_draft_would_govern_and_how_to_apply_it
 ) -> None:
     result = run("policy", "check", draft(config), "--config", config)
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-4:] == [
+    assert result.stdout.splitlines()[-5:] == [
         "governs 1 recorded day: 2026-10-05",
         "would be computed anew under it: 1 day: 2026-10-05",
         "  attribution run --from 2026-10-05 --to 2026-10-05",
+        UNTAKEN,
         f"{draft(config)}: valid",
     ]
 
@@ -154,7 +159,7 @@ def test_check_and_diff_name_rules_that_took_nothing(config: Path) -> None:
         "  owners 1: no row with tenant = nobody and workflow = *",
     ]
     said = run("policy", "check", path, "--config", config).stdout.splitlines()
-    assert said[-5:] == [*idle, f"{path}: valid"]
+    assert said[-6:] == [*idle, UNTAKEN, f"{path}: valid"]
     result = run("policy", "diff", "1", path, "--from", DAY, "--config", config)
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines()[-4:] == [f"under B {idle[0]}", *idle[1:]]

@@ -51,7 +51,9 @@ _PAGE = re.compile(r"`docs/((?:[a-z-]+/)*([a-z-]+)\.md)`")
 PLAIN = {str: "text", int: "whole number", bool: "`true` or `false`", Decimal: "number"}
 
 KEYS_OF = {
-    ("join", "attributes"): "who-column: list of texts",
+    ("join", "attributes"): "who-column ("
+    + ", ".join(f"`{column}`" for column in join.ATTRIBUTE_FIELDS)
+    + "): list of texts",
     ("join", "tenant_aliases"): "text: text",
     ("pools[]", "fixed"): "tenant: number",
     ("meters[]", "tokens_per_unit"): "unit: number over 0",

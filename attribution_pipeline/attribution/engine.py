@@ -329,7 +329,7 @@ def _opened(compute: Compute) -> duckdb.DuckDBPyConnection:
         "memory_limit": compute.memory_limit,
         "preserve_insertion_order": True,
     }
-    if compute.threads == 1:
+    if compute.threads == 1 and duckdb.__version__ >= "2":  # the option is newer than 1.5
         # one thread waits for what another reads: it reads itself (4 % of a late run, measured)
         config["async_threads"] = 0
     if compute.temp_directory:

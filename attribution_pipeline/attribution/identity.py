@@ -47,12 +47,6 @@ CALL = (
 )  # fmt: skip
 """What the plane needs of a call's own span, beside what it says."""
 
-LEFT_BEHIND = (
-    ("table", ("own", "nameless", "kin", "starts", "path", "answers", "lineage", "identities")),
-    ("view", ("span_says",)),
-)
-"""What ``name_callers`` leaves."""
-
 
 def name_callers(db: Session, policy: Policy) -> None:
     """``identities`` (grain: call whose one span does not say by itself who caused it) of ``calls``,
@@ -116,13 +110,6 @@ def told_who(call: str, named: str, policy: Policy) -> str:
         )
         for column in TOLD
     )
-
-
-def forget(db: Session) -> None:
-    """Drop what ``view_calls``, ``name_callers`` and ``load_verdicts`` left."""
-    for kind, names in (("view", ("call_says",)), *LEFT_BEHIND, ("table", verdicts.LEFT_BEHIND)):
-        for name in names:
-            db.execute(f"drop {kind} {name}")
 
 
 def _say(db: Session, policy: Policy, says: str, spans: str, carried: tuple[str, ...]) -> None:

@@ -95,6 +95,8 @@ def _follows(
         and moved_planes(planes, previous) == {"operations"}
         and not previous.files.get("variances")
         and all(len(files) < MOST_FILES for files in previous.files.values())
+        and len(previous.files.get("ledger", ()))
+        == 1  # rows are carried by their place in the file
     )
 
 

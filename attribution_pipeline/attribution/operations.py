@@ -23,7 +23,6 @@ from attribution_pipeline.attribution.engine import (
 )
 from attribution_pipeline.attribution.identity import (
     answers_itself,
-    forget,
     name_callers,
     told_who,
     view_calls,
@@ -50,13 +49,6 @@ LOOKBACK_DAYS = 1
 
 THRESHOLD_DIGITS = 14
 """tracestate ``ot=th``: up to 14 hex digits of a 56-bit threshold, trailing zeros left out."""
-
-LEFT_BEHIND = (
-    ("view", ("billed", "call_spans", "around", "once", "delivered")),
-    ("table", ("repeated", "winners", "carriers", "calls", "scopes", "told", "ranked", "picks",
-               "twins", "merged")),
-)  # fmt: skip
-"""What ``merge_calls`` leaves beside ``operations``, by kind: for whoever merges twice in a session."""
 
 ZSTD_LEVEL = 1
 """Of evidence: two thirds of the time of DuckDB's level, and no larger (measured)."""
@@ -198,14 +190,6 @@ def _sum(prefix: str, buckets: Sequence[str]) -> str:
 
 def _quoted(words: Sequence[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
-
-
-def unmerge_calls(db: Session) -> None:
-    """Drop what ``merge_calls`` left beside ``operations``, so that it can run again."""
-    forget(db)
-    for kind, names in LEFT_BEHIND:
-        for name in names:
-            db.execute(f"drop {kind} {name}")
 
 
 def _content() -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.day import Finding
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 KINDS = ("meters", "pools", "nodes", "serving", "dedicated", "owners")
 """Lists of rules that are asked, as the policy file names them (``dedicated`` under ``join``)."""
 
+BILLED_AS = ("ServiceName", "SkuMeter", "BillingCurrency")
+"""What a charge that no rule takes is called by: a rule is written from these, and from its unit."""
+
+Meter = tuple[str | None, ...]
+"""Values of ``BILLED_AS``."""
+
 Pod = Mapping[str, str | None]
 Files = Mapping[str, Sequence[str]]
 
@@ -29,11 +36,14 @@ Files = Mapping[str, Sequence[str]]
 class RuleUse:
     """Of one day or of several. ``taken``: kind to the places (from 0) of rules that took something.
     ``asked``: kinds that there was evidence for. ``unserved``: serving rules that calls match although
-    their workload has no pod."""
+    their workload has no pod. ``untaken``: charges that no rule takes, in the policy's metric;
+    ``units``: theirs."""
 
     taken: Mapping[str, frozenset[int]] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     unserved: frozenset[int] = frozenset()
+    untaken: Mapping[Meter, Decimal] = field(default_factory=dict)
+    units: Mapping[Meter, frozenset[str]] = field(default_factory=dict)
 
     def __or__(self, other: RuleUse) -> RuleUse:
         """Of the days of both."""
@@ -44,6 +54,14 @@ class RuleUse:
             },
             self.asked | other.asked,
             self.unserved | other.unserved,
+            {
+                meter: self.untaken.get(meter, Decimal(0)) + other.untaken.get(meter, Decimal(0))
+                for meter in self.untaken.keys() | other.untaken.keys()
+            },
+            {
+                meter: self.units.get(meter, frozenset()) | other.units.get(meter, frozenset())
+                for meter in self.units.keys() | other.units.keys()
+            },
         )
 
     def idle(self, kind: str, rules: Sequence[object]) -> list[int]:
@@ -67,7 +85,9 @@ def rules_used(
     ``operations`` may be left empty where the policy has no ``serving``: nothing else asks them."""
     taken: dict[str, set[int]] = {kind: set() for kind in KINDS}
     asked = set()
-    if _of_charges(db, policy, charges, taken):
+    untaken: dict[Meter, Decimal] = {}
+    units: dict[Meter, set[str]] = {}
+    if _of_charges(db, policy, charges, taken, untaken, units):
         asked |= {"meters", "pools"}
     nodes = _distinct(db, cluster["nodes"], ("provider_id", "name"))
     for provider_id, name in nodes:
@@ -94,6 +114,8 @@ def rules_used(
         {kind: frozenset(places) for kind, places in taken.items()},
         frozenset(asked),
         frozenset(place for place in routes if pods and not _has_pod(policy.serving[place], pods)),
+        untaken,
+        {meter: frozenset(found) for meter, found in units.items()},
     )
 
 
@@ -146,16 +168,24 @@ def workload_words(rule: Serving) -> str:
 
 
 def _of_charges(
-    db: Session, policy: Policy, charges: Sequence[str], taken: Mapping[str, set[int]]
+    db: Session,
+    policy: Policy,
+    charges: Sequence[str],
+    taken: Mapping[str, set[int]],
+    untaken: dict[Meter, Decimal],
+    units: dict[Meter, set[str]],
 ) -> bool:
-    """Meters and pools that took a charge; whether there was any."""
-    columns = columns_read(policy)
+    """Meters and pools that took a charge, and what none of them took; whether there was any charge."""
+    columns = sorted({*columns_read(policy), *BILLED_AS})
     db.view("charges_asked", charges)
     listed = ", ".join(f'"{column}"' for column in columns)
+    # the unit that a meter would go by: see ``Meter.tokens_per_unit``
     rows = db.rows(
-        f"select distinct {listed} from charges_asked where not outside_range order by all"
+        f"select {listed}, case when consumed_quantity is null then PricingUnit else ConsumedUnit end "
+        f"as unit, sum({policy.settlement.metric}) as cost from charges_asked where not outside_range "
+        f"group by {listed}, unit order by all"
     )
-    for values in rows:
+    for *values, unit, cost in rows:
         row = dict(zip(columns, values, strict=True))
         found = assign(row, policy, outside_range=False)
         if found.kind == "meter":
@@ -166,6 +196,10 @@ def _of_charges(
             # a pool may have let the tag answer first
             pool = policy.pool_of(row, tags_of(row))
             taken["pools"] |= {pool[0]} if pool else set()
+        elif found.kind == "unmatched":
+            meter = tuple(row[name] for name in BILLED_AS)
+            untaken[meter] = untaken.get(meter, Decimal(0)) + (cost or Decimal(0))
+            units.setdefault(meter, set()).update([unit] if unit else [])
     return bool(rows)
 
 

@@ -41,9 +41,6 @@ NS = 10**9
 
 CALLS_SAID = "calls without a tenant: what was said of them is not believed"
 
-LEFT_BEHIND = ("tokens", "signers", "allowed", "disbelieved")
-"""Tables that ``load_verdicts`` leaves."""
-
 
 def load_verdicts(db: Session, policy: Policy, keys: KeyRing | None, *, verified: str = "") -> None:
     """``tokens`` (grain: distinct envelope of ``carriers``), ``disbelieved`` (grain: issuance that is

@@ -83,8 +83,13 @@ def ledger(
     else:
         needed = [*columns, view.CURRENCY, *view.COSTS] if columns is not None else None
         rows = lake.read(LEDGER, span.first, span.last, needed, as_of=as_of)
-        rows = view.in_order(rows) if columns is None else view.summed(rows, columns)
-        view.write(rows, chosen, out, typer.echo)
+        shown = None
+        if columns is None:
+            rows = view.in_order(rows)
+        else:
+            shown = view.summed_at_some_cost(rows, columns) if chosen == "table" else None
+            rows = view.summed(rows, columns)
+        view.write(rows, chosen, out, typer.echo, shown)
     if out is not None:
         typer.echo(f"wrote {out}: {rows.num_rows:,} rows", err=True)
 

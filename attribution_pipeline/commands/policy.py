@@ -57,8 +57,8 @@ def check(
     """Validate a policy; print what it says in a few lines. Refused: one line, status 2.
 
     In a deployment it also says which recorded days the version would govern, which of them are
-    closed, and which rules took nothing on the newest of them. A number that days were recorded under
-    with another content is refused. Without --config and $ATTRIBUTION_CONFIG the deployment is the one
+    closed, and for the newest of them which rules took nothing and which charges no rule takes. A number
+    that days were recorded under with another content is refused. Without --config and $ATTRIBUTION_CONFIG the deployment is the one
     in whose folder of policies FILE lies, else the one here.
     """
     from attribution_pipeline.model.policy import load_policies, load_published
@@ -247,12 +247,15 @@ def _if_published(house: House, b: Side, first: date, last: date) -> list[str]:
 
 
 def _idle_rules(house: House, policy: Policy, days: Iterable[date]) -> list[str]:
-    """Rules that took nothing on the newest of recorded days."""
+    """Rules that took nothing on the newest of recorded days, and charges of theirs that no rule takes."""
     from attribution_pipeline.orchestration.rule_use import recent, rules_used
     from attribution_pipeline.views import rule_use
 
     newest = recent(days)
-    return rule_use.lines(policy, rules_used(house, policy, newest), newest) if newest else []
+    if not newest:
+        return []
+    use = rules_used(house, policy, newest)
+    return [*rule_use.lines(policy, use, newest), *rule_use.untaken(use)]
 
 
 def _own_deployment(file: Path | None) -> Path | None:

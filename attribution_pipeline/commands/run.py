@@ -67,7 +67,7 @@ def run(
         typer.echo("")
         for line in tie_out.lines(report.tie_out):
             typer.echo(line)
-    for note in report.on_the_way:
+    for note in [*report.on_the_way, *report.notes]:
         typer.echo(log_line("note", note), err=True)
     for alert in report.alerts:
         typer.echo(log_line("alert", alert), err=True)

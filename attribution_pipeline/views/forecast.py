@@ -1,4 +1,4 @@
-"""What days that are not recorded yet are expected to cost: two plain methods, each named.
+"""What days after the last recorded one are expected to cost: two plain methods, each named.
 
 Belongs here: the methods and their words. Does not: whose cost it is (``reservations`` and other
 views give the days), anything that would need a model of its own to be explained.
@@ -22,8 +22,8 @@ SEASONAL_TIMES = 2
 
 WEEKDAYS = 7
 
-ALL_RECORDED, RUN_RATE, SEASONAL_WEEKDAY, NO_HISTORY = (
-    "all_recorded", "run_rate", "seasonal_weekday", "no_history",
+ALL_RECORDED, NONE_TO_COME, RUN_RATE, SEASONAL_WEEKDAY, NO_HISTORY = (
+    "all_recorded", "none_to_come", "run_rate", "seasonal_weekday", "no_history",
 )  # fmt: skip
 
 

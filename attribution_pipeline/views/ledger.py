@@ -88,19 +88,33 @@ def summed(rows: pa.Table, by: Sequence[str], amounts: Sequence[str] = COSTS) ->
     return groups.sort_by([(key, "ascending") for key in keys])
 
 
-def write(rows: pa.Table, format_: str, out: Path | None, echo: Callable[[str], None]) -> None:
-    """Rows in one of ``output.FORMATS``, to a file or to ``echo``."""
-    output.write(rows, format_, out, echo, table_lines)
+def summed_at_some_cost(rows: pa.Table, by: Sequence[str]) -> pa.Table:
+    """``summed`` without the groups of which every row is at zero in both costs: their rows lost
+    their support. A group whose costs cancel out stays."""
+    return summed(_at_some_cost(rows), by)
 
 
-def table_lines(rows: pa.Table) -> Iterator[str]:
+def write(
+    rows: pa.Table,
+    format_: str,
+    out: Path | None,
+    echo: Callable[[str], None],
+    shown: pa.Table | None = None,
+) -> None:
+    """Rows in one of ``output.FORMATS``, to a file or to ``echo``. ``shown``: see ``table_lines``."""
+    output.write(rows, format_, out, echo, lambda every: table_lines(every, shown))
+
+
+def table_lines(rows: pa.Table, shown: pa.Table | None = None) -> Iterator[str]:
     """Aligned text with a total per currency: of the whole ledger, the columns SHOWN only.
 
     Of the whole ledger, rows whose costs are both zero are counted and not shown: such a row lost
-    its support and stays on record, but nobody pays it.
+    its support and stays on record, but nobody pays it. ``shown``: of sums, the groups to show; the
+    others are at zero, and counted.
     """
     whole = "attribution_id" in rows.column_names
-    shown = _at_some_cost(rows.select(SHOWN)) if whole else rows
+    if shown is None:
+        shown = _at_some_cost(rows.select(SHOWN)) if whole else rows
     if whole:  # for the eye: what belongs together stands together, the unknown (null) last
         shown = shown.sort_by([(name, "ascending") for name in SHOWN if name not in COSTS])
     lines = [[terminal_cell(value) for value in row] for row in output.records(shown[:MOST_SHOWN])]
@@ -111,8 +125,10 @@ def table_lines(rows: pa.Table) -> Iterator[str]:
     if shown.num_rows > MOST_SHOWN:
         yield f"{shown.num_rows:,} rows, of which the first {MOST_SHOWN} are shown"
     zero = rows.num_rows - shown.num_rows
-    if zero:
+    if zero and whole:
         yield f"{zero:,} {'row' if zero == 1 else 'rows'} at zero in both costs not shown"
+    elif zero:
+        yield f"{zero:,} {'group at zero is' if zero == 1 else 'groups at zero are'} left out"
     if whole:
         yield "sum with --by COLS; every row and column with --format csv, json or parquet"
 

@@ -19,7 +19,8 @@ REMEDIES: Mapping[str, str] = {
     "identity_unverified": "See `verdict` of these operations: let the service sign, deliver the "
     "key that is missing, or link the traces that share an envelope.",
     "no_operation_evidence": "Instrument what runs in these pods; name a model server that many use under "
-    "serving: of the policy; declare a workload of one tenant under join.dedicated.",
+    "serving: of the policy; declare a workload of one tenant, or the cluster's own pods (namespace "
+    "kube-system), under join.dedicated.",
     "no_driver": "Deliver the usage report that the pool's driver names, or give the pool another.",
     "unmatched_charge": "Add a meter or a pool to the policy that matches these charges, for nodes of a "
     "cluster one with split: opencost; attribution policy check names rules that take nothing.",

@@ -28,7 +28,7 @@ MONEY_COLUMNS = ("reserved", "attributed_to_date", "provisional", "forecast", "b
 COLUMNS = (
     "reservation", "name", "scope", "period_start", "period_end", "state", "reserved",
     "attributed_to_date", "provisional", "forecast", "currency", "metric", "through",
-    "days_recorded", "days_expected", "forecast_method", "forecast_explained", "breach_day",
+    "days_recorded", "days_expected", "days_not_known", "forecast_method", "forecast_explained", "breach_day",
     "breach_by", "other_currencies", "amounts_replaced",
 )  # fmt: skip
 """Of the view. Grain: one reservation, its scope, period and currency."""
@@ -64,6 +64,7 @@ def row(status: Status, metric: str) -> dict[str, Any]:
         "through": status.through,
         "days_recorded": status.days_recorded,
         "days_expected": status.days_expected,
+        "days_not_known": status.days_not_known,
         "forecast_method": status.method,
         "forecast_explained": status.explained,
         "breach_day": status.breach_day,
@@ -101,7 +102,9 @@ def as_table(statuses: Sequence[Status], metric: str) -> pa.Table:
     types = {
         **dict.fromkeys(MONEY_COLUMNS, money),
         **dict.fromkeys(("period_start", "period_end", "through", "breach_day"), day),
-        **dict.fromkeys(("days_recorded", "days_expected", "amounts_replaced"), count),
+        **dict.fromkeys(
+            ("days_recorded", "days_expected", "days_not_known", "amounts_replaced"), count
+        ),
     }
     schema = pa.schema([pa.field(name, types.get(name, pa.string())) for name in COLUMNS])
     return pa.Table.from_pylist([row(status, metric) for status in statuses], schema=schema)
@@ -161,11 +164,17 @@ def sentence(status: Status) -> str:
         found = ", ".join(f"{short(spent)} {name}" for name, spent in status.others.items())
         said = f"is in {one.currency} and its scope costs {found}: it guards nothing"
     elif status.state == NOTHING_RECORDED:
-        said = "can't be told: no day is recorded yet"
+        said = (
+            "can't be told: no day of its period is recorded, and none is to come"
+            if status.days_not_known
+            else "can't be told: no day is recorded yet"
+        )
     elif status.state == NO_AMOUNT:
         said = f"has counters and no amount; {cost} stands against it"
     else:
         said = f"is within its {amount}: {cost} to date, {short(status.forecast)} expected"
+        if status.days_not_known:
+            said += f" ({status.explained})"
     return terminal_cell(f"{one.title} {said}")
 
 

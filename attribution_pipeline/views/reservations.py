@@ -14,13 +14,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.model.money import to_decimal, to_quanta
-from attribution_pipeline.views.forecast import ALL_RECORDED, NO_HISTORY, Forecast, forecast
+from attribution_pipeline.views.forecast import (
+    ALL_RECORDED,
+    NO_HISTORY,
+    NONE_TO_COME,
+    Forecast,
+    forecast,
+)
 from attribution_pipeline.views.reservation_drift import Drift, drifts
 from attribution_pipeline.views.reserved import Reservation
 
@@ -53,14 +59,17 @@ class Status:
     provisional: Decimal
     """The part of ``attributed`` whose charges are not settled."""
     forecast: Decimal | None
-    """For the whole period; null where no day is recorded."""
+    """Recorded days of the period and those after the last recorded one; null where neither is known."""
     method: str
     explained: str
     days_recorded: int
     days_expected: int
-    """Days of the period that are not recorded, past or to come: the forecast's part."""
+    """Days of the period after the last recorded day: the forecast's part."""
+    days_not_known: int
+    """Days of the period before the last recorded day that are not recorded: no part of any sum."""
     breach_day: date | None = None
-    """``over``: the recorded day with which it went over; ``forecast_over``: the day expected to."""
+    """``over``: the recorded day with which it went over; ``forecast_over``: the day expected to,
+    after the last recorded one."""
     breach_by: Decimal | None = None
     """How much over, now or at the end of the period."""
     others: Mapping[str, Decimal] = field(default_factory=dict)
@@ -112,58 +121,87 @@ def _status(one: Reservation, costs: Sequence[_Cost], days: Sequence[date]) -> S
     recorded = [day for day in one.days if day in spent]
     attributed = sum(spent[day] for day in recorded)
     method = forecast(spent)
-    total = _total(one, spent, method)
-    open_days = len(one.days) - len(recorded)
+    to_come, not_known = _unrecorded(one, spent)
+    total = _total(attributed, to_come, method) if recorded or to_come else None
     in_currency = any(currency == one.currency for _, currency, _, _ in costs)
-    state = _state(one, attributed, total, bool(spent), in_currency or not others)
-    breach_day, by = _breach(one, spent, method, state, attributed, total)
+    state = _state(one, attributed, total, in_currency or not others)
+    breach_day, by = _breach(one, spent, method, to_come, state, attributed, total)
     return Status(
         one, state, max(recorded, default=None), to_decimal(attributed), to_decimal(provisional),
         None if total is None else to_decimal(total),
-        method.method if open_days else ALL_RECORDED,
-        f"{method.explained}, for {open_days} of {len(one.days)} days" if open_days
-        else "every day of the period is recorded",
-        len(recorded), open_days, breach_day, by,
+        method.method if to_come else NONE_TO_COME if not_known else ALL_RECORDED,
+        _explained(one, method, to_come, not_known),
+        len(recorded), len(to_come), len(not_known), breach_day, by,
         {currency: to_decimal(quanta) for currency, quanta in sorted(others.items()) if quanta},
         drifts(one, spent),
     )  # fmt: skip
 
 
-def _total(one: Reservation, spent: Spent, method: Forecast) -> int | None:
-    """Recorded days as they stand and the others as expected, in whole quanta, half to even."""
+def _unrecorded(one: Reservation, spent: Spent) -> tuple[list[date], list[date]]:
+    """Days of the period that are not recorded: after the last recorded day of all, and before it.
+
+    What was before it may be older than the deployment or was never run: nothing says what it cost.
+    """
+    newest = max(spent, default=date.min)
+    absent = [day for day in one.days if day not in spent]
+    return [day for day in absent if day > newest], [day for day in absent if day < newest]
+
+
+def _explained(
+    one: Reservation, method: Forecast, to_come: Sequence[date], not_known: Sequence[date]
+) -> str:
+    said = []
+    if to_come:
+        said.append(f"{method.explained}, for {len(to_come)} of {len(one.days)} days")
+    elif not not_known:
+        said.append("every day of the period is recorded")
+    if not_known:
+        days = "1 day" if len(not_known) == 1 else f"{len(not_known)} days"
+        verb = "is" if len(not_known) == 1 else "are"
+        said.append(f"{days} before {not_known[-1] + timedelta(days=1)} {verb} not known")
+    return "; ".join(said)
+
+
+def _total(attributed: int, to_come: Sequence[date], method: Forecast) -> int | None:
+    """Recorded days as they stand and those to come as expected, in whole quanta, half to even."""
     if method.method == NO_HISTORY:
         return None
-    expected = sum((method.expected(day) for day in one.days if day not in spent), Fraction(0))
-    return round(sum(spent[day] for day in one.days if day in spent) + expected)
+    return round(attributed + sum((method.expected(day) for day in to_come), Fraction(0)))
 
 
-def _state(
-    one: Reservation, attributed: int, total: int | None, any_day: bool, in_currency: bool
-) -> str:
+def _state(one: Reservation, attributed: int, total: int | None, in_currency: bool) -> str:
     if one.amount is None:
         return NO_AMOUNT
-    if not any_day:
+    if total is None:
         return NOTHING_RECORDED
     if not in_currency:
         return OTHER_CURRENCY
     limit = to_quanta(one.amount)[0]
     if attributed > limit:
         return OVER
-    return FORECAST_OVER if total is not None and total > limit else WITHIN
+    return FORECAST_OVER if total > limit else WITHIN
 
 
 def _breach(
-    one: Reservation, spent: Spent, method: Forecast, state: str, attributed: int, total: int | None
+    one: Reservation,
+    spent: Spent,
+    method: Forecast,
+    to_come: Sequence[date],
+    state: str,
+    attributed: int,
+    total: int | None,
 ) -> tuple[date | None, Decimal | None]:
     if state not in (OVER, FORECAST_OVER) or one.amount is None or total is None:
         return None, None
-    limit, running = to_quanta(one.amount)[0], Fraction(0)
-    by = to_decimal((attributed if state == OVER else total) - limit)
-    for day in one.days:
-        if day in spent:
-            running += spent[day]
-        elif state == FORECAST_OVER:
-            running += method.expected(day)
+    limit = to_quanta(one.amount)[0]
+    if state == OVER:
+        by, running = to_decimal(attributed - limit), Fraction(0)
+        costs = [(day, Fraction(spent[day])) for day in one.days if day in spent]
+    else:  # recorded days are behind: a credit among them may hide that one was over for a while
+        by, running = to_decimal(total - limit), Fraction(attributed)
+        costs = [(day, method.expected(day)) for day in to_come]
+    for day, cost in costs:
+        running += cost
         # rounded as the total is: the last day must agree with it
         if round(running) > limit:
             return day, by

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.model.money import to_decimal, to_quanta
 from attribution_pipeline.views import output
 from attribution_pipeline.views.cells import spelled, terminal_cell
 from attribution_pipeline.views.ledger import COSTS, CURRENCY, MOST_SHOWN, summed
@@ -85,10 +86,11 @@ def footer(rows: pa.Table, table: str) -> list[str]:
 
 
 def changes(rows: pa.Table, metric: str) -> str:
-    """``12 rows (late_spans), moved 3.214 USD``; empty without a row. Grain: one change a row.
+    """``12 rows (late_spans), 1.607 USD added, 1.607 USD taken away``; empty without a row. Grain:
+    one change a row.
 
-    What moved is the sum of the absolute changes of rows, in ``metric``: a dollar that leaves one
-    row for another counts in both.
+    Sums of the changes of rows in ``metric``: a dollar that leaves one row for another is taken away
+    from the one and added to the other, and is both.
     """
     if not rows.num_rows:
         return ""
@@ -99,11 +101,17 @@ def changes(rows: pa.Table, metric: str) -> str:
         if len(named) == 1
         else ", ".join(f"{count} {cause}" for cause, count in counts.items())
     )
-    moved = ", ".join(
-        f"{plain(amount)} {currency}".rstrip()
-        for currency, amount in moved_by_currency(rows, f"delta_{metric}")
-    )
-    return f"{_counted(rows.num_rows)} ({causes}), moved {moved}"
+    delta = f"delta_{metric}"
+    moved = dict(moved_by_currency(rows, delta))
+    said = []
+    for row in summed(rows, [], [delta]).to_pylist():
+        currency = row[CURRENCY] or ""
+        net, both_ways = to_quanta(row[delta])[0], to_quanta(moved[currency])[0]
+        added = (both_ways + net) // 2  # exact: both are even or both are odd
+        for quanta, verb in ((added, "added"), (added - net, "taken away")):
+            if quanta:
+                said.append(" ".join(filter(None, (plain(to_decimal(quanta)), currency, verb))))
+    return f"{_counted(rows.num_rows)} ({causes}), {', '.join(said) or 'no cost'}"
 
 
 def moved_by_currency(rows: pa.Table, delta: str) -> list[tuple[str, Decimal]]:

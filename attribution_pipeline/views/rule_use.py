@@ -1,4 +1,4 @@
-"""Rules of a policy that took nothing, as lines for people.
+"""Rules of a policy that took nothing, and charges that no rule takes, as lines for people.
 
 Belongs here: wording. Does not: finding them (``attribution.rule_use``).
 """
@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.attribution.rule_use import workload_words
 from attribution_pipeline.views import day_ranges
 from attribution_pipeline.views.cells import terminal_cell
+from attribution_pipeline.views.revisions import plain
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.rule_use import RuleUse
     from attribution_pipeline.model.policy import Policy
+
+MOST_UNTAKEN = 8
+"""Charges that no rule takes, as many as a screen has room for beside the rest."""
+
+A_CENT = Decimal("0.01")
 
 
 def lines(policy: Policy, use: RuleUse, days: Sequence[date]) -> list[str]:
@@ -27,6 +34,28 @@ def lines(policy: Policy, use: RuleUse, days: Sequence[date]) -> list[str]:
     if not found:
         return []
     return [f"took nothing on {day_ranges.counted(days)}:", *(f"  {line}" for line in found)]
+
+
+def untaken(use: RuleUse) -> list[str]:
+    """Charges that no rule takes, the dearest first: service, SkuMeter and unit, with their cost in the
+    policy's metric, to the cent, and what is less than one with all its digits. What comes to nothing is left out."""
+    found = sorted(
+        ((cost, meter) for meter, cost in use.untaken.items() if cost),
+        key=lambda one: (-abs(one[0]), [part or "" for part in one[1]]),
+    )
+    said = []
+    for cost, meter in found[:MOST_UNTAKEN]:
+        service, sku_meter, currency = meter
+        units = " or ".join(sorted(use.units.get(meter, ())))
+        words = f"{service or 'no ServiceName'} / {sku_meter or 'no SkuMeter'}"
+        words += f", {units}" if units else ""
+        said.append(f"no rule takes: {terminal_cell(words)} ({_short(cost)} {currency or ''})")
+    left = len(found) - MOST_UNTAKEN
+    return [*said, *([f"no rule takes: {left:,} more"] if left > 0 else [])]
+
+
+def _short(cost: Decimal) -> str:
+    return f"{cost:,.2f}" if abs(cost) >= A_CENT else plain(cost)
 
 
 def _idle(policy: Policy, use: RuleUse) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +13,9 @@ from attribution_pipeline.attribution import late_plane
 from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.attribution.engine import session
 from attribution_pipeline.attribution.matching import columns_read
-from attribution_pipeline.attribution.rule_use import RuleUse, rules_used
+from attribution_pipeline.attribution.rule_use import BILLED_AS, RuleUse, rules_used
 from attribution_pipeline.model.policy import parse_policy
-from attribution_pipeline.views.rule_use import lines
+from attribution_pipeline.views.rule_use import MOST_UNTAKEN, lines, untaken
 from attribution_pipeline_tests.attribution.days import (
     DAY,
     NODES,
@@ -143,6 +144,7 @@ CHARGES = (
 PODS = ({"namespace": "inference", "controller": "vllm", "pod": "vllm-0", "row_kind": "workload"},)
 CALLS = ({"server_address": "vllm.inference.svc", "model": "llama"},)
 NODE = ({"provider_id": "aws:///zone/i-n1", "name": "n1"},)
+SAID_OF_CHARGES = (*BILLED_AS, "ConsumedUnit", "PricingUnit", "consumed_quantity", "effective_cost")
 ROWS = ((None, None), ("a", "w"))
 
 
@@ -150,7 +152,7 @@ def asked(folder: Path, charges=CHARGES, pods=PODS, calls=CALLS, nodes=NODE, own
     """What ``RULES`` took of planes with these rows."""
     policy = parse_policy(RULES)
     columns = {
-        "charges": ("outside_range", *columns_read(policy)),
+        "charges": ("outside_range", *dict.fromkeys((*columns_read(policy), *SAID_OF_CHARGES))),
         "pods": ("cluster", "namespace", "controller", "pod", "row_kind"),
         "calls": ("server_address", "model", "serving_pod"),
         "nodes": ("provider_id", "name"),
@@ -158,7 +160,9 @@ def asked(folder: Path, charges=CHARGES, pods=PODS, calls=CALLS, nodes=NODE, own
     files = {}
     for table, rows in (("charges", charges), ("pods", pods), ("calls", calls), ("nodes", nodes)):
         types = {name: pa.string() for name in columns[table]} | (
-            {"outside_range": pa.bool_()} if table == "charges" else {}
+            {"outside_range": pa.bool_(), "effective_cost": pa.decimal128(38, 12)}
+            if table == "charges"
+            else {}
         )
         given = [({"outside_range": False} if table == "charges" else {}) | row for row in rows]
         folder.mkdir(exist_ok=True)
@@ -195,3 +199,40 @@ def test_what_took_something_on_one_of_many_days_is_not_listed(tmp_path):
 def test_a_day_without_evidence_of_a_kind_lists_none_of_its_rules(tmp_path):
     nothing = asked(tmp_path, charges=(), pods=(), calls=(), nodes=(), owned=())
     assert lines(parse_policy(RULES), nothing, [DAY]) == []
+
+
+def billed(
+    cost: str, meter: str | None, service: str = "S", **columns: object
+) -> dict[str, object]:
+    said = {"ServiceName": service, "SkuMeter": meter, "BillingCurrency": "USD"}
+    return {**said, "effective_cost": Decimal(cost), **columns}
+
+
+def test_charges_that_no_rule_takes_are_named_dearest_first(tmp_path: Path) -> None:
+    charges = (
+        billed("9", "m-in"),  # a meter takes it
+        billed("9", None, "Gone", outside_range=True),
+        billed("1.5", "out", PricingUnit="1K"),
+        billed("-7.006", None, "Credit"),
+        # costs and usage of one vendor meter: the quantity comes without money
+        billed("3", "in"),
+        billed("0", "in", ConsumedUnit="Tokens", PricingUnit="x", consumed_quantity="7"),
+        billed("0", "free"),
+        billed("0.0004", "dust"),
+    )
+    first = asked(tmp_path / "1", charges=charges)
+    assert untaken(first) == [
+        "no rule takes: Credit / no SkuMeter (-7.01 USD)",
+        "no rule takes: S / in, Tokens (3.00 USD)",
+        "no rule takes: S / out, 1K (1.50 USD)",
+        "no rule takes: S / dust (0.0004 USD)",
+    ]
+    second = asked(tmp_path / "2", charges=(billed("3", "out", PricingUnit="1M"),))
+    assert untaken(first | second)[1] == "no rule takes: S / out, 1K or 1M (4.50 USD)"
+
+
+def test_of_many_charges_that_no_rule_takes_the_dearest_are_named(tmp_path: Path) -> None:
+    charges = [billed(str(cost), f"meter {cost}") for cost in range(1, MOST_UNTAKEN + 4)]
+    said = untaken(asked(tmp_path, charges=charges))
+    assert len(said) == MOST_UNTAKEN + 1
+    assert said[-1] == "no rule takes: 3 more"

@@ -7,11 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 
 from attribution_pipeline.views.dashboard import asked, finding
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.finding import conditions, find_calls
+from attribution_pipeline.views.dashboard.pages.call import VERDICTS
+from attribution_pipeline.views.dashboard.view import NotThere
 from attribution_pipeline_tests.dashboard.asking import ask
 from attribution_pipeline_tests.dashboard.companies import DAYS
 from attribution_pipeline_tests.test_cli import refusal, run
@@ -40,13 +43,15 @@ def billed(books: Books, operations: list[dict]) -> dict:
 
 def _ids(call: dict) -> dict[str, str]:
     trace, span, response = call["trace_id"], call["span_id"], call["response_id"]
+    twin = call["merged"][:16]
     return {
         "trace": trace, "in capitals": trace.upper(), "span": span, "response": response,
         "trace and span": f"{trace}:{span}", "traceparent": f"00-{trace}-{span}-01",
         "x-ray": f"1-{trace[:8]}-{trace[8:]}", "key": f"{call['provider']}\x1f{response}",
         "key, by hand": f"{call['provider']}/{response}", "blanks around": f"  {trace} ",
         "number": str(call["operation_number"]),
-        "a span merged into it": call["merged"][:16],
+        "a span merged into it": twin, "trace and merged span": f"{trace}:{twin}",
+        "traceparent of a merged span": f"00-{trace}-{twin}-01".upper(),
     }  # fmt: skip
 
 
@@ -54,6 +59,15 @@ def test_every_id_of_a_call_finds_it_and_no_other(books: Books, billed: dict) ->
     for name, text in _ids(billed).items():
         found = find_calls(books, text).rows.to_pylist()
         assert [row["operation_number"] for row in found] == [billed["operation_number"]], name
+
+
+def test_a_merged_span_is_found_in_its_own_trace_and_whole(
+    books: Books, operations: list[dict], billed: dict
+) -> None:
+    trace, twin = billed["trace_id"], billed["merged"][:16]
+    other = next(row["trace_id"] for row in operations if row["trace_id"] != trace)
+    for text in (f"{other}:{twin}", f"00-{other}-{twin}-01", f"{trace}:{twin[:8]}", f"{trace}:"):
+        assert find_calls(books, text).rows.num_rows == 0, text
 
 
 def test_a_trace_finds_all_its_calls_newest_first(books: Books, operations: list[dict]) -> None:
@@ -65,6 +79,22 @@ def test_a_trace_finds_all_its_calls_newest_first(books: Books, operations: list
     }
     started = [row["started_at"] for row in rows]
     assert started == sorted(started, reverse=True)
+
+
+def test_each_call_that_is_found_has_the_cost_that_its_page_says(
+    app, books: Books, billed: dict, operations: list[dict]
+) -> None:
+    names = ("charge_date", "operation_number")
+    some = [{name: row[name] for name in names} for row in operations[-20:]]
+    told = asked.with_costs(books, pa.Table.from_pylist(some), METRIC, "USD").to_pylist()
+    for row in told:
+        call = asked.call(books, row["charge_date"], row["operation_number"])
+        assert call is not None
+        paid = asked.call_rows(books, row["charge_date"], call)[METRIC].to_pylist()
+        assert row[METRIC] == (sum(paid, Decimal(0)) if paid else None)
+    assert any(row[METRIC] for row in told)
+    exported = ask(app, f"/find/found.csv?q={billed['trace_id']}&currency=USD").text.splitlines()
+    assert Decimal(exported[1].split(",")[exported[0].split(",").index(METRIC)]) > 0
 
 
 def test_days_outside_a_range_are_not_looked_through(books: Books, billed: dict) -> None:
@@ -83,9 +113,41 @@ def test_the_search_stops_at_its_limit_and_says_so(
     assert (found.rows.num_rows, found.is_cut, list(found.days)) == (1, True, [DAYS[-1]])
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\0", "x" * 1000])
-def test_what_can_be_no_id_is_looked_for_nowhere(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "  ", "\0", "x" * 513, "\udcff\udcfe"])
+def test_what_can_be_no_id_is_looked_for_nowhere_and_refused(
+    books: Books, deployment_of_company: Path, text: str
+) -> None:
     assert conditions(text) == {}
+    with pytest.raises(NotThere, match="can be no id"):
+        find_calls(books, text)
+    line = refusal("call", text, "--config", deployment_of_company)
+    assert "this can be no id of a call; give a trace, span" in line
+
+
+def test_the_longest_id_is_looked_for() -> None:
+    assert "key" in conditions("x" * 512)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (f"q={'x' * 513}", "this can be no id of a call"),
+        ("q=a%00b", "this can be no id of a call"),
+        ("q=nope&from=2026-13-01", "from=2026-13-01"),
+        ("q=nope&from=2026-10-05&to=tomorrow", "to=tomorrow"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused_and_says_nothing_of_days(
+    app, query: str, said: str
+) -> None:
+    page = ask(app, f"/find?{query}")
+    assert page.status == 404
+    assert said in page.text
+    assert "recorded day" not in page.text
+
+
+def test_a_bound_that_is_left_empty_bounds_nothing(app) -> None:
+    assert "Not found in 2 recorded days" in ask(app, "/find?q=nope&from=&to=").text
 
 
 @pytest.mark.parametrize("text", ["nope", "' or 1=1 --", "{most}", "<b>", "a:b:c", "a/b/c", "ツ"])
@@ -120,8 +182,11 @@ def test_the_command_says_what_the_page_says(
     assert "policy 1" in result.stdout
     url = f"/call?day={billed['charge_date']}&currency=USD&call={billed['operation_number']}"
     page = ask(app, url).text
-    for said in (billed["trace_id"], billed["tenant_id"], "not invoiced yet", "nobody signed it"):
-        assert (said in result.stdout) == (said in page)
+    for said in (
+        billed["trace_id"], billed["tenant_id"], "not invoiced yet", VERDICTS[billed["verdict"]],
+    ):  # fmt: skip
+        assert said in result.stdout
+        assert said in page
     shown = {line.split()[-1] for line in result.stdout.splitlines() if line.startswith("  ")}
     assert billed["span_id"] in shown
     for service in set(rows["service"].to_pylist()):

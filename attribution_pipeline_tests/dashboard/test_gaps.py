@@ -6,14 +6,19 @@ import html
 import re
 import shlex
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
 from attribution_pipeline.model.ledger import REASONS
+from attribution_pipeline.model.policy import load_policies
+from attribution_pipeline.views import day_ranges
+from attribution_pipeline.views.dashboard import asked
 from attribution_pipeline.views.dashboard.books import Books
-from attribution_pipeline.views.dashboard.pages import overview, spend
+from attribution_pipeline.views.dashboard.pages import overview, policy, spend
 from attribution_pipeline.views.dashboard.place import Place
 from attribution_pipeline.views.dashboard.shell import Shell
 from attribution_pipeline.views.dashboard.view import View
@@ -40,7 +45,9 @@ def nobodys(books: Books) -> list[dict]:
     return [row for row in rows if row["unallocated_reason"] is not None]
 
 
-def test_a_reason_leads_to_its_resources_and_these_to_the_bill(app, nobodys: list[dict]) -> None:
+def test_a_reason_leads_to_its_resources_and_these_to_the_bill(
+    app, books: Books, nobodys: list[dict]
+) -> None:
     page = ask(app, ask(app, "/overview").first_link("/spend?", "none=tenant_id"))
     assert "By reason" in page.text
     assert MEANS[NO_EVIDENCE] in page.text
@@ -52,9 +59,16 @@ def test_a_reason_leads_to_its_resources_and_these_to_the_bill(app, nobodys: lis
     page = ask(app, page.first_link("/spend?", f"resource_id={resource}"))
     mine = [row for row in nobodys if row["resource_id"] == resource]
     assert f"{_sum(mine):,f}" in page.text, "the headline is the resource's own"
-    charge = ask(app, page.first_link("/charge?"))
+    link = page.first_link("/charge?")
+    charge = ask(app, link)
     assert "ties to the last unit" in charge.text
-    assert "invoice" in charge.text
+    named = dict(parse_qsl(link.partition("?")[2]))
+    lines = asked.charge_lines(books, date.fromisoformat(named["day"]), named["charge"])
+    assert lines
+    assert re.findall(r'<span class="invoice[^>]*>(.*?)</span>', charge.text) == [
+        f"invoice <b>{line['InvoiceId']}</b>" if line["InvoiceId"] else "not invoiced yet"
+        for line in lines
+    ]
 
 
 def test_reasons_resources_and_charges_sum_to_the_ledger(books: Books, nobodys: list[dict]) -> None:
@@ -85,6 +99,17 @@ def test_charges_of_one_resource_are_told_apart(books: Books) -> None:
     assert len(set(said)) == len(said)
 
 
+def test_of_a_days_bill_only_the_asked_charges_are_told(books: Books, nobodys: list[dict]) -> None:
+    charges = sorted({row["charge_id"] for row in nobodys if row["charge_date"] == DAYS[0]})
+    some = charges[:2]
+    said = asked.lines_said(books, DAYS[0], [*some, some[0], "no charge"])
+    assert sorted(said) == some
+    for charge in some:
+        line = asked.charge_lines(books, DAYS[0], charge)[0]
+        assert said[charge].startswith(line["ChargeDescription"] or line["SkuMeter"])
+    assert asked.lines_said(books, DAYS[0], []) == {}
+
+
 def test_the_docs_mean_by_a_reason_what_the_page_means() -> None:
     text = (REPOSITORY / "docs" / "concepts.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
@@ -113,19 +138,42 @@ def test_tables_of_one_whole_have_the_same_digits(books: Books) -> None:
     assert digits == {Decimal("0.01")}
 
 
-def test_the_policy_page_names_the_version_in_force_and_how_to_try_another(app) -> None:
+def test_the_policy_page_names_the_version_in_force_and_how_to_try_another(
+    app, books: Books
+) -> None:
     page = ask(app, "/policy")
-    assert "version 1" in page.text
+    shown = re.findall(r"<h3>([^<]*), version (\d+) <small>in force on", page.text)
+    in_force = books.policy(DAYS[-1])
+    assert in_force is not None
+    assert shown == [(in_force.policy, str(in_force.version))]
     copied = [
         html.unescape(re.sub(r"</?span>", "", one))
         for one in re.findall(r"data-copy-text>(.*?)</code>", page.text, re.DOTALL)
     ]
     diff = next(shlex.split(one) for one in copied if " diff " in one)
     assert diff[1:4] == ["policy", "diff", "1"]
-    assert diff[4].endswith("policy-2.yaml")
+    assert diff[4] == "draft.yaml", "a file in the folder of policies would be published"
+    assert "policy-1.yaml to draft.yaml, outside of the folder of policies" in page.text
+    assert "give it version: 2" in page.text
+    assert "recorded under another" not in page.text
     assert diff[5:9] == ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
     assert any("--text" in one for one in copied)
     assert any(" packet " in one for one in copied)
+
+
+def test_of_two_versions_from_one_date_the_later_is_in_force_and_days_under_the_other_are_named(
+    app, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (books.deployment.policies_folder / "policy-1.yaml").read_text()
+    (tmp_path / "policy-1.yaml").write_text(first)
+    (tmp_path / "policy-2.yaml").write_text(first.replace("version: 1", "version: 2", 1))
+    monkeypatch.setattr(policy, "load_policies", lambda _folder: load_policies(tmp_path))
+    text = ask(app, "/policy").text
+    assert re.search(r", version 2 <small>in force on", text)
+    assert "no day yet" in text
+    days = day_ranges.counted(books.days())
+    assert f"version 1: {days}" in html.unescape(text)
+    assert "give it version: 3" in text
 
 
 def test_a_command_names_its_deployment_as_it_is_seen_from_here(

@@ -10,7 +10,7 @@ import pytest
 
 from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.attribution.engine import session
-from attribution_pipeline.attribution.requests import operation_rows
+from attribution_pipeline.attribution.requests import operation_key, operation_rows
 from attribution_pipeline.views.dashboard import asked, sheets
 from attribution_pipeline.views.dashboard.books import Books, sql_text
 from attribution_pipeline.views.dashboard.pages import call, charge, views
@@ -167,6 +167,32 @@ def test_a_call_that_ends_after_midnight_leads_to_the_day_on_which_it_ended(reco
         assert late["started_at"] == datetime(2026, 10, 5, 23, 59)
     else:
         assert (late["called_on"], late["model"]) == (None, None)
+
+
+def test_a_call_that_is_found_has_its_part_of_the_day_before_too_in_one_currency() -> None:
+    text = sql_text("found_costs").format(
+        metric=METRIC, currency="'USD'", key=operation_key(),
+        wanted=f"charge_date = date '{MIDNIGHT}' and operation_number = 107",
+    )  # fmt: skip
+    with session(Compute(threads=1)) as db:
+        db.execute(
+            "create table operations as select date '2026-10-06' as charge_date, "
+            "107 as operation_number, 'span' as named_by, cast(null as varchar) as operation_key, "
+            "'t' as trace_id, 's2' as span_id, 'p' as provider, cast(null as varchar) as response_id"
+        )
+        db.execute(
+            "create table ledger as select * from (values ('a', date '2026-10-05', 'USD'), "
+            "('a', date '2026-10-06', 'USD'), ('e', date '2026-10-06', 'EUR')) "
+            "v(attribution_id, charge_date, billing_currency)"
+        )
+        db.execute(
+            "create table operation_costs as select * from (values "
+            "('a', date '2026-10-05', 8, 't:s2', 2.0), ('a', date '2026-10-05', 107, null, 32.0), "
+            "('a', date '2026-10-06', 107, null, 1.0), ('e', date '2026-10-06', 107, null, 16.0)) "
+            "v(attribution_id, charge_date, operation_number, operation_key, effective_cost)"
+        )
+        (found,) = db.table(text).to_pylist()
+    assert (found["operation_number"], found["cost"]) == (107, Decimal(3))
 
 
 def test_a_place_is_settled_on_the_metric_of_its_own_last_day(

@@ -7,8 +7,10 @@ import io
 import os
 import re
 import time
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 import pytest
@@ -205,6 +207,37 @@ def test_another_currency_keeps_the_day_and_another_month_the_currency(
     assert 'name="currency" value="USD"' in months
     assert 'name="day"' not in months
     assert all('name="feature" value="chat"' in form for form in (months, money))
+
+
+def _form(page: str, name: str) -> dict[str, str]:
+    """Hidden fields of the form around the period that chooses ``name``."""
+    around = page.partition('<div class="period">')[2].partition("</header>")[0]
+    form = next(one for one in re.findall(r"<form.*?</form>", around, re.DOTALL)
+                if f'<select name="{name}"' in one)  # fmt: skip
+    return dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)">', form))
+
+
+def test_another_currency_keeps_what_a_page_is_of_and_another_month_all_but_its_periods(
+    app, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "currencies", lambda *_of: ["EUR", "USD"])
+    found = {"q": "nope", "from": "2026-10-05", "to": "2026-10-06"}
+    page = ask(app, f"/find?month=2026-10&currency=USD&{urlencode(found)}").text
+    assert _form(page, "currency") == {"month": "2026-10", **found}
+    assert _form(page, "month") == {"currency": "USD", **found}
+    who = {"tenant": "acme", "by": "model"}
+    periods = {"from": "2026-10-06", "to": "2026-10-06", "against": "2026-10-05", "until": "2026-10-05"}  # fmt: skip
+    page = ask(app, f"/explain?month=2026-10&currency=USD&{urlencode(who | periods)}").text
+    assert _form(page, "currency") == {"month": "2026-10", **who, **periods}
+    assert _form(page, "month") == {"currency": "USD", **who}
+
+
+def test_a_step_to_another_month_keeps_what_a_page_is_of(
+    app, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "months", lambda: [date(2026, 10, 1), date(2026, 9, 1)])
+    link = ask(app, "/explain?currency=USD&tenant=acme&by=model").first_link("month=2026-09")
+    assert link == "/explain?month=2026-09&currency=USD&tenant=acme&by=model"
 
 
 def test_what_was_made_behind_a_page_is_pending_no_more(books: Books) -> None:

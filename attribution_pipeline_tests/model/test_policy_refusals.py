@@ -67,6 +67,11 @@ MISTAKES = [
      'p:23: `join.dedicated[1]`: declares every workload dedicated; say so: {namespace: "*"}'),
     ('dedicated: [{namespace: "tenant-*"}]', "attributes: {tenant: [app.tenant]}",
      "p:23: `join.attributes.tenant`: `tenant` is no who-column; did you mean `tenant_id`?"),
+    ('dedicated: [{namespace: "tenant-*"}]', "attributes: {team: [app.team]}",
+     "p:23: `join.attributes.team`: `team` is no who-column; use one of: tenant_id, consumer_id, "
+     "principal_id, project, workflow_id, task, feature, agent, prompt_version, environment, "
+     "originator_id, run_id; a name that only labels people or teams (team, cost_center) goes to "
+     "`owners:`"),
     (', team: growth, cost_center: "4711"', "",
      "p:24: `owners[1]`: names neither team nor cost_center; add `team: ...`"),
     ('cost_center: "4711"', "cost_center: 4711",

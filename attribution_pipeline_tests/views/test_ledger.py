@@ -201,6 +201,24 @@ def test_zero_sums_of_groups_are_shown() -> None:
     assert _lines(view.summed(rows, ["tenant_id"]), "table")[2].split()[0] == "acme"
 
 
+def test_groups_of_nothing_but_rows_at_zero_are_counted_and_left_out() -> None:
+    ten = {"billed_cost": Decimal(10), "effective_cost": Decimal(10)}
+    credit = {name: -amount for name, amount in ten.items()}
+    rows = rows_of(
+        {"tenant_id": "paid", **ten}, {"tenant_id": "paid"}, {"tenant_id": "gone"},
+        {"tenant_id": "even", **ten}, {"tenant_id": "even", **credit},
+    )  # fmt: skip
+    every, some = view.summed(rows, ["tenant_id"]), view.summed_at_some_cost(rows, ["tenant_id"])
+    said: list[str] = []
+    view.write(every, "table", None, said.append, some)
+    assert [line.split()[0] for line in said[2:4]] == ["even", "paid"]
+    assert "gone" not in "".join(said)
+    assert said[-1] == "1 group at zero is left out"
+    said.clear()
+    view.write(every, "csv", None, said.append, some)
+    assert "gone" in "".join(said)
+
+
 def test_table_of_sums_lines_up() -> None:
     rows = rows_of({"tenant_id": "acme", "billed_cost": Decimal(10)}, {"tenant_id": "b"})
     assert _lines(view.summed(rows, ["tenant_id"]), "table") == [

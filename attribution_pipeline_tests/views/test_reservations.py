@@ -8,6 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attribution_pipeline.model.reservations import parse_scope
 from attribution_pipeline.views.reservation_tables import COLUMNS, as_table, row, sentence
@@ -85,6 +88,66 @@ def test_two_weeks_are_forecast_by_weekday() -> None:
 def test_a_period_that_is_recorded_whole_is_not_forecast() -> None:
     found = status(budget("500", days=2), ledger([(1, "10"), (2, "5")]), 2)
     assert (found.method, found.forecast, found.state) == ("all_recorded", Decimal(15), "within")
+
+
+def recorded_on(one: Reservation, costs: Sequence[tuple[int, str]]) -> Status:
+    """Of a ledger whose recorded days are those of the costs."""
+    table = pa.Table.from_pylist(ledger(costs), schema=SCHEMA)
+    (found,) = statuses([one], table, [day(number) for number, _ in costs], METRIC)
+    return found
+
+
+def test_only_days_after_the_last_recorded_one_are_forecast() -> None:
+    # three days of a month whose first 17 are before the deployment's first, and a hole on the 19th
+    found = recorded_on(budget("500", days=30), [(18, "5"), (20, "6"), (21, "7")])
+    assert (found.days_recorded, found.days_expected, found.days_not_known) == (3, 9, 18)
+    assert found.forecast == Decimal(18 + 9 * 6)
+    assert found.explained == (
+        "the mean of the 3 recorded days from 2026-10-18 to 2026-10-21, for 9 of 30 days; "
+        "18 days before 2026-10-20 are not known"
+    )
+    assert "18 days before 2026-10-20 are not known" in sentence(found)
+
+
+def test_no_day_is_expected_to_go_over_that_is_not_to_come() -> None:
+    found = recorded_on(budget("20", days=30), [(18, "5"), (19, "5"), (20, "5")])
+    assert (found.state, found.breach_day) == ("forecast_over", day(22))
+    # on the 18th 25 stood against 20, until a credit came
+    found = recorded_on(budget("20", days=30), [(18, "25"), (19, "-10"), (20, "3")])
+    assert (found.state, found.breach_day) == ("forecast_over", day(21))
+
+
+@pytest.mark.parametrize(
+    ("first", "state", "method", "forecast"),
+    [(1, "within", "none_to_come", Decimal(11)), (3, "nothing_recorded", "none_to_come", None)],
+)
+def test_a_period_that_is_past_with_days_missing_is_not_forecast(
+    first: int, state: str, method: str, forecast: Decimal | None
+) -> None:
+    found = recorded_on(budget("500", first=first, days=2), [(2, "11"), (9, "7")])
+    assert (found.state, found.method, found.forecast) == (state, method, forecast)
+    assert found.explained.endswith("not known")
+    assert "known" in sentence(found) or "none is to come" in sentence(found)
+
+
+@given(
+    st.sets(st.integers(1, 40), min_size=1),
+    st.integers(1, 40),
+    st.integers(1, 30),
+    st.integers(0, 9),
+)
+def test_a_forecast_is_what_is_attributed_and_the_mean_for_each_day_to_come(
+    days: set[int], first: int, long: int, limit: int
+) -> None:
+    one = budget(f"{limit}0", first=first, days=long)
+    found = recorded_on(one, [(number, "4") for number in sorted(days)])
+    to_come = [other for other in one.days if other > day(max(days))]
+    assert found.days_expected == len(to_come)
+    assert found.days_recorded + found.days_expected + found.days_not_known == long
+    if found.forecast is not None:
+        assert found.forecast == found.attributed + 4 * len(to_come)
+    if found.state == "forecast_over":
+        assert found.breach_day in to_come
 
 
 def test_a_forecast_is_rounded_once_half_to_even() -> None:

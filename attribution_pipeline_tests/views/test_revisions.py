@@ -50,9 +50,11 @@ def _lines(rows: pa.Table, table: str, format_: str) -> list[str]:
     return said
 
 
-def test_a_day_s_changes_are_one_line_with_rows_causes_and_what_moved() -> None:
+def test_a_day_s_changes_are_one_line_with_rows_causes_and_what_came_and_went() -> None:
     rows = changed(both("1.607"), both("-1.607"))
-    assert view.changes(rows, "effective_cost") == "2 rows (late_spans), moved 3.214 USD"
+    assert view.changes(rows, "effective_cost") == (
+        "2 rows (late_spans), 1.607 USD added, 1.607 USD taken away"
+    )
 
 
 def test_several_causes_are_counted_each_and_currencies_stay_apart() -> None:
@@ -61,14 +63,18 @@ def test_several_causes_are_counted_each_and_currencies_stay_apart() -> None:
         {**both("-0.000000000001"), "billing_currency": "EUR"},
     )  # fmt: skip
     assert view.changes(rows, "billed_cost") == (
-        "3 rows (1 correction, 2 late_spans), moved 0.000000000001 EUR, 3 USD"
+        "3 rows (1 correction, 2 late_spans), 0.000000000001 EUR taken away, 3 USD added"
     )
 
 
-def test_what_moved_is_told_in_the_metric_that_is_asked_for() -> None:
+def test_what_came_is_told_in_the_metric_that_is_asked_for() -> None:
     rows = changed({"delta_billed_cost": Decimal(5), "delta_effective_cost": Decimal(4)})
-    assert view.changes(rows, "billed_cost") == "1 row (late_spans), moved 5 USD"
-    assert view.changes(rows, "effective_cost") == "1 row (late_spans), moved 4 USD"
+    assert view.changes(rows, "billed_cost") == "1 row (late_spans), 5 USD added"
+    assert view.changes(rows, "effective_cost") == "1 row (late_spans), 4 USD added"
+
+
+def test_a_change_of_no_cost_is_told_as_one() -> None:
+    assert view.changes(changed(both("0")), "billed_cost") == "1 row (late_spans), no cost"
 
 
 def test_nothing_changed_is_no_line() -> None:

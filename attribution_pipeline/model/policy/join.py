@@ -24,6 +24,8 @@ LabelSource = Literal[
 ATTRIBUTE_FIELDS = (*WHO, "originator_id", "run_id")
 """What span attributes may say, beyond the standard ``attribution.<field>`` names."""
 
+_NO_SPAN_SAYS = "a name that only labels people or teams (team, cost_center) goes to `owners:`"
+
 ContractName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[1-9][0-9]*$")]
 
 
@@ -72,9 +74,10 @@ def _aliases(aliases: dict[str, str]) -> dict[str, str]:
 def _attributes(attributes: dict[str, list[str]]) -> dict[str, list[str]]:
     for field in attributes:
         if field not in ATTRIBUTE_FIELDS:
-            raise refuse(
-                f"`{field}` is no who-column", nearest(field, ATTRIBUTE_FIELDS), at=(field,)
-            )
+            remedy = nearest(field, ATTRIBUTE_FIELDS)
+            if not remedy.startswith("did you mean"):
+                remedy += f"; {_NO_SPAN_SAYS}"
+            raise refuse(f"`{field}` is no who-column", remedy, at=(field,))
     return attributes
 
 

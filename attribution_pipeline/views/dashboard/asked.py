@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.attribution.requests import operation_rows
+from attribution_pipeline.attribution.requests import operation_key, operation_rows
 from attribution_pipeline.proof.relations import quoted
 from attribution_pipeline.views.dashboard.books import Books, sql_text
 from attribution_pipeline.views.dashboard.place import NARROWING, Place
@@ -27,6 +27,9 @@ LINE_SAID = (
     "ChargeDescription", "SkuMeter", "ChargeCategory", "PricingCategory", "CommitmentDiscountStatus",
 )  # fmt: skip
 """FOCUS columns that tell charges of one resource apart; the second where there is no first."""
+
+LINES_AT_ONCE = 16384
+"""Lines of a bill that are in memory at a time: a wide place may have all charges of a day."""
 
 BESIDE_THE_SUMS = frozenset({"resource_id"})
 """Columns that may narrow a place and are not among the sums of every day: too many values."""
@@ -128,26 +131,25 @@ def day_charges(books: Books, place: Place, day: date) -> pa.Table:
     return books.of_days([day], text, ("ledger",))
 
 
-def lines_said(books: Books, day: date) -> dict[str, str]:
-    """Charge -> what the bill says of it: description or meter, and how it is priced."""
+def lines_said(books: Books, day: date, charges: Sequence[str]) -> dict[str, str]:
+    """Some charges of a day -> what the bill says of each: description or meter, and how it is priced.
+    Read each time and not kept: a day may have a million charges, a page a few of them."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    columns = ["charge_id", *LINE_SAID]
-
-    def make() -> dict[str, str]:
-        paths = books.evidence(day, "billing", "charges")
-        rows = [pq.read_table(path, columns=columns, partitioning=None) for path in paths]
-        found: dict[str, str] = {}
-        for row in pa.concat_tables(rows).to_pylist() if rows else ():
-            description, *rest = (row[name] for name in LINE_SAID)
-            said = [description or rest[0], *rest[1:]]
-            words = ", ".join(dict.fromkeys(one for one in said if one))
-            found.setdefault(row["charge_id"], words)
-        return found
-
-    head = books.head(day)
-    return books.kept(("lines", head.manifest_id if head else "", day), make)
+    wanted = pa.array(dict.fromkeys(charges), pa.string())
+    found: dict[str, str] = {}
+    for path in books.evidence(day, "billing", "charges") if charges else ():
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(LINES_AT_ONCE, columns=["charge_id", *LINE_SAID]):
+                mine = batch.filter(pc.is_in(batch["charge_id"], value_set=wanted))
+                for row in mine.to_pylist():
+                    description, *rest = (row[name] for name in LINE_SAID)
+                    said = [description or rest[0], *rest[1:]]
+                    words = ", ".join(dict.fromkeys(one for one in said if one))
+                    found.setdefault(row["charge_id"], words)
+    return found
 
 
 def call(books: Books, day: date, number: int) -> dict[str, Any] | None:
@@ -169,6 +171,28 @@ def call_rows(books: Books, day: date, call: Mapping[str, Any]) -> pa.Table:
     here = of(day, f"c.operation_number = {call['operation_number']}")
     before = of(day - DAY, f"c.operation_key = {quoted(call['operation_key'])}")
     return pa.concat_tables([before, here])
+
+
+def with_costs(books: Books, calls: pa.Table, metric: str, currency: str | None) -> pa.Table:
+    """Some calls, by ``charge_date`` and ``operation_number``, each with ``metric`` as ``call_rows`` of
+    it come to; null where it costs nothing in the currency."""
+    import pyarrow as pa
+
+    keys = [(row["charge_date"], row["operation_number"]) for row in calls.to_pylist()]
+    costs: dict[tuple[date, int], Any] = {}
+    if keys and currency is not None:
+        text = sql_text("found_costs").format(
+            metric=metric, currency=quoted(currency), key=operation_key(),
+            wanted=" or ".join(
+                f"(charge_date = date '{day}' and operation_number = {number})"
+                for day, number in keys
+            ),
+        )  # fmt: skip
+        days = sorted({one for day, _ in keys for one in (day - DAY, day)})
+        rows = books.of_days(days, text, ("operations", "operation_costs", "ledger")).to_pylist()
+        costs = {(row["charge_date"], row["operation_number"]): row["cost"] for row in rows}
+    shape = pa.decimal128(38, 12)
+    return calls.append_column(metric, pa.array([costs.get(key) for key in keys], shape))
 
 
 def charge_rows(books: Books, day: date, charge: str) -> pa.Table:

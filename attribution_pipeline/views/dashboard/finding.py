@@ -16,7 +16,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.proof.relations import quoted
+from attribution_pipeline.views.cells import terminal_cell
 from attribution_pipeline.views.dashboard.books import Books, sql_text
+from attribution_pipeline.views.dashboard.view import NotThere
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +41,9 @@ UNIT = chr(31)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _XRAY = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
 _HEX = re.compile(r"[0-9A-Fa-f]{16}|[0-9A-Fa-f]{32}")
+
+_WHERE = 80
+"""Characters of a text that can be no id, in what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +69,17 @@ class Found:
 def find_calls(
     books: Books, text: str, first: date | None = None, last: date | None = None
 ) -> Found:
-    """Calls whose trace id, span id, response id or operation key is ``text``."""
+    """Calls whose trace id, span id, response id or operation key is ``text``. Raises NotThere where it
+    can be none of these: no day is opened for it."""
     import pyarrow as pa
 
-    wanted = conditions(text)
+    wanted = required(text)
     days = [
         day for day in reversed(books.days())
         if (first is None or day >= first) and (last is None or day <= last)
     ]  # fmt: skip
     query = sql_text("find").format(
-        wanted=" or ".join(f"({one})" for one in wanted.values()) or "false", named=_named(wanted), most=MOST
+        wanted=" or ".join(f"({one})" for one in wanted.values()), named=_named(wanted), most=MOST
     )  # fmt: skip
     tables: list[pa.Table] = []
     looked: list[date] = []
@@ -86,13 +92,25 @@ def find_calls(
     return Found(text, rows[:MOST], looked, rows.num_rows >= MOST)
 
 
+def required(text: str) -> Mapping[str, str]:
+    """``conditions`` of a text that has some. Raises NotThere."""
+    wanted = conditions(text)
+    if not wanted:
+        raise NotThere(
+            "this can be no id of a call", where=terminal_cell(text.strip()[:_WHERE]),
+            remedy=f"give a trace, span or response id, an operation key or a traceparent header: UTF-8 "
+            f"text of 1 to {LONGEST} characters",
+        )  # fmt: skip
+    return wanted
+
+
 def conditions(text: str) -> Mapping[str, str]:
     """What the text can be -> SQL. A text that can be nothing has none."""
     text = text.strip()
-    if not text or len(text) > LONGEST or "\0" in text:
+    if not text or len(text) > LONGEST or "\0" in text or not _is_utf8(text):
         return {}
     if (said := _TRACEPARENT.fullmatch(text.lower())) is not None:
-        return {"traceparent": _both("trace_id", said[1], "span_id", said[2])}
+        return {"traceparent": _both(said[1], said[2])}
     if (said := _XRAY.fullmatch(text.lower())) is not None:
         return {"trace": f"trace_id = {quoted(said[1] + said[2])}"}
     # a column that cannot hold it is not read: ids of traces and spans are hexadecimal (OpenTelemetry)
@@ -101,15 +119,14 @@ def conditions(text: str) -> Mapping[str, str]:
         case 32:
             return {"trace": f"trace_id = {quoted(text.lower())}", **found}
         case 16:
-            span = quoted(text.lower())
-            merged = f"contains(merged, {span})"
-            return {"span": f"span_id = {span}", "merged span": merged, **found}
+            span = text.lower()
+            return {"span": f"span_id = {quoted(span)}", "merged span": _merged(span), **found}
     found["key"] = f"operation_key = {quoted(text)}"
     if text.isascii() and text.isdigit() and len(text) < MOST_DIGITS:
         found["number"] = f"operation_number = {int(text)}"  # what exports of calls name it by
     trace, colon, span = text.partition(":")
     if colon:
-        found["trace and span"] = _both("trace_id", trace.lower(), "span_id", span.lower())
+        found["trace and span"] = _both(trace.lower(), span.lower())
     provider, unit, response = text.replace("/", UNIT, 1).partition(UNIT)
     if unit:
         found["provider and response"] = (
@@ -118,8 +135,25 @@ def conditions(text: str) -> Mapping[str, str]:
     return found
 
 
-def _both(one: str, first: str, other: str, second: str) -> str:
-    return f"{one} = {quoted(first)} and {other} = {quoted(second)}"
+def _both(trace: str, span: str) -> str:
+    """A span of a trace, or the call of the trace that it was merged into as a twin."""
+    spans = f"span_id = {quoted(span)}"
+    if _HEX.fullmatch(span):  # a part of an id is in many lists of merged spans
+        spans = f"({spans} or {_merged(span)})"
+    return f"trace_id = {quoted(trace)} and {spans}"
+
+
+def _merged(span: str) -> str:
+    return f"contains(merged, {quoted(span)})"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether it can be written at all: bytes of a shell that are no UTF-8 are lone surrogates here."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _named(wanted: Mapping[str, str]) -> str:

@@ -35,6 +35,9 @@ KEPT_BY_EXPORTS = (
 )  # fmt: skip
 """What a page is of beside its place, so a table of it too."""
 
+OF_A_MONTH = {"explain": ("from", "to", "against", "until")}
+"""Of these what is left behind with the month: other months have other periods to compare."""
+
 
 def framed(view: View, page: Page) -> dict[str, Any]:
     """The context of ``base.html``."""
@@ -59,6 +62,8 @@ def framed(view: View, page: Page) -> dict[str, Any]:
         "months": [(f"{month:%B %Y}", f"{month:%Y-%m}", month == place.month) for month in months],
         "older": _month_link(view, months, 1),
         "newer": _month_link(view, months, -1),
+        "carried": carried(view),
+        "carried_to_month": carried(view, to_month=True),
         "currency": place.currency or "",
         "currencies": asked.currencies(books, place.on(None)) if place.month else [],
         "metric": METRICS[view.metric],
@@ -93,9 +98,22 @@ def _month_link(view: View, months: list[Any], step: int) -> str | None:
         return None
     at = months.index(view.place.month) + step
     page = BELOW.get(view.page, view.page)
-    return view.place.in_month(months[at]).url(page) if 0 <= at < len(months) else None
+    if not 0 <= at < len(months):
+        return None
+    return view.place.in_month(months[at]).url(page, **carried(view, to_month=True))
+
+
+def carried(view: View, *, to_month: bool = False) -> dict[str, str]:
+    """What the page is of beside its place and stays with another currency, or with another month.
+    Nothing of what stands below the path: its links lead up to it."""
+    left = OF_A_MONTH.get(view.page, ()) if to_month else ()
+    kept = _beside(view) if view.page not in BELOW else {}
+    return {name: value for name, value in kept.items() if name not in left}
+
+
+def _beside(view: View) -> dict[str, str]:
+    return {name: value for name, value in view.query.items() if name in KEPT_BY_EXPORTS}
 
 
 def _export_link(view: View, sheet: str, format_: str) -> str:
-    rest = {name: value for name, value in view.query.items() if name in KEPT_BY_EXPORTS}
-    return view.place.url(f"{view.page}/{sheet}.{format_}", **rest)
+    return view.place.url(f"{view.page}/{sheet}.{format_}", **_beside(view))

@@ -5,10 +5,14 @@ Belongs here: the page. Does not: the search (``finding``), the call (``call``).
 
 from __future__ import annotations
 
-from attribution_pipeline.views.dashboard.finding import MOST, find_calls
+from dataclasses import replace
+from datetime import date
+
+from attribution_pipeline.views.dashboard.asked import with_costs
+from attribution_pipeline.views.dashboard.finding import MOST, Found, find_calls, required
 from attribution_pipeline.views.dashboard.place import day_of
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, sheet
-from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.dashboard.view import NotThere, Page, View
 
 
 def page(view: View) -> Page:
@@ -17,11 +21,16 @@ def page(view: View) -> Page:
     sheets: list[Sheet] = []
     searched = True
     if text:
-        first, last = (day_of(view.query.get(name, "")) for name in ("from", "to"))
-        key = ("find", view.books.version, text, first, last)
-        found = view.books.later(
-            key, lambda: find_calls(view.books, text, first, last), view.patience_s
-        )
+        required(text)  # here too: a search for what can be no id does not wait for others
+        first, last = (_bound(view, name) for name in ("from", "to"))
+        currency, metric = view.place.currency, view.metric
+        key = ("find", view.books.version, text, first, last, currency, metric)
+
+        def find() -> Found:
+            calls = find_calls(view.books, text, first, last)
+            return replace(calls, rows=with_costs(view.books, calls.rows, metric, currency))
+
+        found = view.books.later(key, find, view.patience_s)
         searched = found is not None
         if found is not None and found.days:
             place = view.place
@@ -32,7 +41,7 @@ def page(view: View) -> Page:
                     [
                         Column("started_at", "started", "instant"), Column("model"),
                         Column("tenant_id"), Column("feature"), Column("workflow_id"),
-                        Column("found_by", "found by"),
+                        Column("found_by", "found by"), Column(view.metric, "cost", "money"),
                     ],
                     note=f"Looked through {found.span}.{cut}",
                     href=lambda row: place.on(row["charge_date"]).without(*place.within).url(
@@ -45,3 +54,13 @@ def page(view: View) -> Page:
             )  # fmt: skip
     more = {"text": text, "searched": searched}
     return Page("find.html", f"Find {text}" if text else "Find a call", sheets, more)
+
+
+def _bound(view: View, name: str) -> date | None:
+    """A day that bounds the search; None where the URL names none. Raises NotThere: without the bound
+    that somebody meant, every day would be searched."""
+    text = view.query.get(name, "")
+    day = day_of(text)
+    if text and day is None:
+        raise NotThere("this is no day", where=f"{name}={text}", remedy="write YYYY-MM-DD")
+    return day

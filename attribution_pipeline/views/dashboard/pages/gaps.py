@@ -74,8 +74,9 @@ def charges_sheet(view: View, day: date, total: Decimal) -> Sheet:
 def with_lines(view: View, day: date, data: pa.Table) -> pa.Table:
     """Rows with a ``charge_id``, each with its ``line``: what the bill says of it, which tells two
     charges of one resource apart."""
-    said = asked.lines_said(view.books, day)
-    names = [said.get(one) or f"charge {one[:12]}" for one in data["charge_id"].to_pylist()]
+    charges = data["charge_id"].to_pylist()
+    said = asked.lines_said(view.books, day, charges)
+    names = [said.get(one) or f"charge {one[:12]}" for one in charges]
     return _with_text(data, "line", names)
 
 

@@ -1,4 +1,4 @@
-"""The rule: which version is in force, which there are, and how to ask what another would change.
+"""The rule: which version is in force, what stands under another, which there are, and how to ask what another would change.
 
 Belongs here: the page. Does not: what a version says (``model.policy_text``), comparing two
 (``attribution policy diff``, which computes days: too much for a click).
@@ -19,7 +19,7 @@ from attribution_pipeline.views.dashboard.sheets import Column, Sheet, sheet
 from attribution_pipeline.views.dashboard.view import Page, View
 
 if TYPE_CHECKING:
-    from attribution_pipeline.model.policy import Policy, Published
+    from attribution_pipeline.model.policy import Policy, PolicyBook, Published
 
 SHORT_DIGEST = 12
 
@@ -27,45 +27,71 @@ COMPARED_DAYS = timedelta(days=6)
 """Of the days that a comparison of two versions is offered for: a week."""
 
 
+DRAFT = "draft.yaml"
+"""Where a person writes another version: outside of the folder, whose every file is published."""
+
+
 def page(view: View) -> Page:
-    """The version of the place's last recorded day, all versions, and commands about them."""
+    """The version in force on the place's last recorded day, all versions, days that stand under
+    another than is in force on them, and commands."""
     books = view.books
-    published, problem = _published(books.deployment.policies_folder)
+    book, problem = _book(books.deployment.policies_folder)
+    published = {one.policy.version: one for one in book.published} if book is not None else {}
     used: dict[int, list[date]] = {}
+    behind: dict[int, list[date]] = {}
     for day in books.days():
         head = books.head(day)
         assert head is not None, "a recorded day has a state"
         used.setdefault(head.policy_version, []).append(day)
+        governs = _in_force(book, day)
+        if governs is not None and governs.digest != head.policy_digest:
+            behind.setdefault(head.policy_version, []).append(day)
     day = view.days[-1] if view.days else books.days()[-1]
-    policy = books.policy(day)
+    in_force = _in_force(book, day)
+    policy = in_force or books.policy(day)
     assert policy is not None, "a recorded day has a policy"
     more: dict[str, Any] = {
         "policy": policy,
         "day": day,
         "says": summary(policy)[1:],
-        "under": day_ranges.counted(used[policy.version]),
+        "is_in_force": in_force is not None,
+        "under": day_ranges.counted(used[policy.version])
+        if policy.version in used
+        else "no day yet",
+        "behind": [
+            f"version {version}: {day_ranges.counted(days)}"
+            for version, days in sorted(behind.items())
+        ],
         "decided": policy.decided_in,
         "decided_is_link": (policy.decided_in or "").startswith(("https://", "http://")),
         "problem": problem,
         **_commands(view, policy, published, day),
     }
-    versions = _versions(view, published, used, policy)
+    versions = _versions(view, published, used, in_force.version if in_force is not None else None)
     return Page("policy.html", f"Policy {policy.policy} {policy.version}", [versions], more)
 
 
-def _published(folder: Path) -> tuple[Mapping[int, Published], str]:
-    """Versions in the deployment's folder by number; nothing, and why, where they cannot be read."""
+def _book(folder: Path) -> tuple[PolicyBook | None, str]:
+    """Versions in the deployment's folder; none, and why, where they cannot be read."""
     try:
-        return {one.policy.version: one for one in load_policies(folder).published}, ""
+        return load_policies(folder), ""
     except Refusal as refusal:
-        return {}, refusal.line()
+        return None, refusal.line()
+
+
+def _in_force(book: PolicyBook | None, day: date) -> Policy | None:
+    """The published version that governs a day: of two from one date the later number. None where
+    the folder has none, or cannot be read."""
+    if book is None or all(one.effective_from > day for one in book.versions):
+        return None
+    return book.in_force(day)[0]
 
 
 def _versions(
     view: View,
     published: Mapping[int, Published],
     used: Mapping[int, Sequence[date]],
-    shown: Policy,
+    in_force: int | None,
 ) -> Sheet:
     import pyarrow as pa
 
@@ -78,7 +104,7 @@ def _versions(
         rows.append(
             {
                 "version": version, "effective_from": said.effective_from,
-                "state": "in force" if version == shown.version else
+                "state": "in force" if version == in_force else
                 "" if version in published else "its file is gone",
                 "digest": said.digest[:SHORT_DIGEST], "days": len(days),
                 "which": day_ranges.said(days), "note": said.note,
@@ -101,16 +127,22 @@ def _versions(
     )  # fmt: skip
 
 
+def _drafting(file: Sequence[str], number: int) -> str:
+    """What comes before a draft can be compared."""
+    copy = f"Copy {file[0]} to {DRAFT}" if file else f"Write {DRAFT}"
+    return (
+        f"{copy}, outside of the folder of policies (a file in it is published: the next run follows "
+        f"it), and give it version: {number} and the other rule"
+    )
+
+
 def _commands(
     view: View, policy: Policy, published: Mapping[int, Published], day: date
 ) -> dict[str, str]:
     """What a person types: to try another version, to read this one whole, to prove it."""
-    shell, folder = view.books.shell, view.books.deployment.policies_folder
+    shell = view.books.shell
     newest = max([policy.version, *published])
-    other = (
-        str(newest) if newest > policy.version
-        else shell.seen(folder / f"policy-{policy.version + 1}.yaml")
-    )  # fmt: skip
+    other = str(newest) if newest > policy.version else DRAFT
     week = [one for one in view.books.days() if day - COMPARED_DAYS <= one <= day]
     file = published.get(policy.version)
     whole = [shell.seen(Path(file.where.rpartition(":")[0]))] if file is not None else []
@@ -118,7 +150,7 @@ def _commands(
         "diff": shell.line(
             "policy", "diff", str(policy.version), other, "--from", str(week[0]), "--to", str(day)
         ),
-        "is_draft": "" if newest > policy.version else other,
+        "draft": _drafting(whole, newest + 1) if other == DRAFT else "",
         "runbook": shell.line("policy", "check", *whole, "--text"),
         "packet": shell.line(
             "packet", "--tenant", "TENANT", "--from", str(week[0]), "--to", str(day),
