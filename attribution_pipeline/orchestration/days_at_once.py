@@ -29,6 +29,10 @@ ENDED = (
 )
 
 
+LAST = -100
+"""Of what is done at a process's end."""
+
+
 def beside_each_other(
     path: Path, days: Sequence[date], force: bool, at_once: int
 ) -> Iterator[DayOutcome]:
@@ -92,7 +96,10 @@ def _end_with_parent() -> None:
     """Nobody hears of a day whose caller was killed; a commit that this interrupts is whole or not there."""
     import multiprocessing
     from multiprocessing.connection import wait
+    from multiprocessing.util import Finalize
 
+    # it ends without taking DuckDB apart, which would tell of that at length on stderr
+    Finalize(None, os._exit, args=(0,), exitpriority=LAST)
     parent = multiprocessing.parent_process()
     assert parent is not None  # it was started by one
 

@@ -26,7 +26,10 @@ def contents(file: Path) -> dict[str, str]:
 
 
 def test_days_beside_each_other_have_the_content_of_days_one_by_one(
-    deployment_file: Path, three_days_once: Path, monkeypatch: pytest.MonkeyPatch
+    deployment_file: Path,
+    three_days_once: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     told: list[str] = []
     deployment = load_deployment(deployment_file)
@@ -44,3 +47,4 @@ def test_days_beside_each_other_have_the_content_of_days_one_by_one(
     assert [outcome.day for outcome in report.days] == [DAY, DAY + timedelta(days=1), LAST]
     assert [line[:10] for line in told if line[:2] == "20"] == [str(o.day) for o in report.days]
     assert contents(deployment_file) == contents(three_days_once / "attribution.yaml")
+    assert capfd.readouterr().err == "", "a process says nothing of its end"
