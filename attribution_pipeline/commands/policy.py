@@ -219,14 +219,15 @@ def _sides(house: House, a: Side, b: Side, first: date, last: date) -> list[str]
 
 def _unread(house: House, entry: Published) -> list[str]:
     """What landing would read again for a version."""
-    from attribution_pipeline.orchestration.span_attributes import names_of_days, unread
+    from attribution_pipeline.orchestration.span_attributes import names_of_days
+    from attribution_pipeline.sources.attributes import unread
     from attribution_pipeline.views.policy_versions import unread_lines
 
     book = house.policies.including(entry)
     asked, own = names_of_days(house, book), frozenset(entry.policy.join.attribute_names())
     if asked is None:
         return []
-    found = unread(house, lambda begin, end: own & frozenset(asked(begin, end)))
+    found = unread(house.landed, lambda begin, end: own & frozenset(asked(begin, end)))
     return unread_lines(found.objects, found.names, published=book is house.policies)
 
 

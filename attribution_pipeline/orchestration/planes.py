@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.lake.manifest import canonical
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from attribution_pipeline.lake import KeptPlane
     from attribution_pipeline.lake.files import StoredFile
     from attribution_pipeline.lake.landed import LandedFile, LandedView
+    from attribution_pipeline.lake.states import Published
     from attribution_pipeline.model.policy import Policy
     from attribution_pipeline.orchestration.house import House
 
@@ -158,14 +160,19 @@ def planes_for(
     policy: Policy,
     scratch: Path,
     landed: LandedView | None = None,
+    known: Mapping[str, Plane] = MappingProxyType({}),
 ) -> dict[str, Plane]:
     """Every plane of the day under ``policy``, in force or not, from what is landed today or was
-    landed at ``landed``. What is not kept already is computed into ``scratch``, and not kept."""
+    landed at ``landed``. What is neither ``known`` nor kept already is computed into ``scratch``, and
+    not kept."""
     today = landed is None
     landed = landed or house.landed
     rule = governing(house, day).policy
     planes: dict[str, Plane] = {}
     for name in ASSET_OF_PLANE:
+        if name in known:
+            planes[name] = known[name]
+            continue
         if today and reads(policy, name) == reads(rule, name):
             planes[name] = as_plane(house, plane_of_day(house, name, day, rule))
             continue
@@ -175,6 +182,21 @@ def planes_for(
         out.mkdir(parents=True)
         planes[name] = _compute(house, landed, name, day, policy, files, out, planes.get("billing"))
     return planes
+
+
+def planes_then(
+    house: House,
+    state: Published,
+    policy: Policy,
+    scratch: Path,
+    known: Mapping[str, Plane] = MappingProxyType({}),
+) -> dict[str, Plane]:
+    """``planes_for`` the day of a state, from what had landed by then and by the clock of then: what was
+    open is open again. Envelopes are verified with the keys of today: a key that was revoked since is not
+    believed again."""
+    then = replace(house, clock=lambda: state.recorded_at)
+    landed = house.landed.as_of(state.landed)
+    return planes_for(then, state.day, policy, scratch, landed, known)
 
 
 def basis_of_day(house: House, name: str, day: date, policy: Policy | None = None) -> str:

@@ -6,14 +6,12 @@ and comparisons (``proof``), Dagster (``assets.replay``, ``checks.replay``), pri
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.attribution.day import Plane
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.proof import normalization, replay_frozen
 from attribution_pipeline.proof.policy_reads import read_otherwise
@@ -88,18 +86,19 @@ def compare_on_then(
     )
     if (policy.version, policy.digest) == (state.policy_version, state.policy_digest):
         return compare_under(house.lake, state, policy, Evidence(said, None), out, house.compute)
+    from attribution_pipeline.orchestration.planes import planes_then
+
     with clean_place() as scratch:
         try:
             frozen = replay_frozen.frozen(house.lake, state)
-            planes = dict(frozen.planes)
+            planes = frozen.planes
             otherwise = read_otherwise(policy, frozen.policy)
             if otherwise:
-                ordinal = frozen.manifest["landed"]["ordinal"]
                 names = " and ".join(sorted(otherwise))
-                said += f" ({names} derived again from what had landed then, landing {ordinal}"
-                said += f"{_unread_then(house, state, policy, ordinal)})"
-                then = _planes_then(house, state, policy, ordinal, scratch)
-                planes.update({name: then[name] for name in otherwise})
+                said += f" ({names} derived again from what had landed then, landing {state.landed}"
+                said += f"{_unread_then(house, state, policy)})"
+                alike = {name: planes[name] for name in planes if name not in otherwise}
+                planes = planes_then(house, state, policy, scratch, alike)
         except (Refusal, OSError) as problem:
             return without_evidence(state, policy, said, problem)
         return compare_under(house.lake, state, policy, Evidence(said, planes), out, house.compute)
@@ -130,28 +129,19 @@ def tenants_of(house: House, files: Sequence[Path], out: Path) -> list[dict[str,
     return found
 
 
-def _unread_then(house: House, state: Published, policy: Policy, ordinal: int) -> str:
+def _unread_then(house: House, state: Published, policy: Policy) -> str:
     """What the landing of then had not been read for; empty where nothing is missing."""
     from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
     from attribution_pipeline.sources.attributes import named, unread_on
 
     around = timedelta(days=LOOKBACK_DAYS)
-    objects, names = unread_on(
-        house.landed.as_of(ordinal), policy.join.attribute_names(),
+    found = unread_on(
+        house.landed.as_of(state.landed), policy.join.attribute_names(),
         state.day - around, state.day + around,
     )  # fmt: skip
-    return f", of which {objects:,} objects were not read for {named(names)}" if objects else ""
-
-
-def _planes_then(
-    house: House, state: Published, policy: Policy, ordinal: int, scratch: Path
-) -> Mapping[str, Plane]:
-    """The planes of a day under another version, from what had landed by then and by the clock of then;
-    envelopes are verified with the keys of today: a key that was revoked since is not believed again."""
-    from attribution_pipeline.orchestration.planes import planes_for
-
-    then = dataclasses.replace(house, clock=lambda: state.recorded_at)
-    return planes_for(then, state.day, policy, scratch, landed=house.landed.as_of(ordinal))
+    if not found.objects:
+        return ""
+    return f", of which {found.objects:,} objects were not read for {named(found.names)}"
 
 
 def gate_of_day(house: House, state: Published) -> Gate:

@@ -6,7 +6,6 @@ Belongs here: choosing days, deriving a day again from landed objects. Does not:
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,19 +76,16 @@ def derived(house: House, state: Published, out: Path) -> Outcome:
     the recorded one, since what a closed period holds back depends on it.
     """
     from attribution_pipeline.attribution.reconcile import reconcile
-    from attribution_pipeline.orchestration.planes import planes_for
+    from attribution_pipeline.orchestration.planes import planes_then
     from attribution_pipeline.proof.replay_frozen import policy_of as frozen_policy
     from attribution_pipeline.proof.replay_frozen import previous_of
 
     manifest = house.lake.document(state)
     policy = frozen_policy(house.lake, manifest)
-    then = dataclasses.replace(house, clock=lambda: state.recorded_at)
     planes_folder, day_folder = out / "planes", out / "day"
     planes_folder.mkdir()
     day_folder.mkdir()
-    planes = planes_for(
-        then, state.day, policy, planes_folder, landed=house.landed.as_of(state.landed)
-    )
+    planes = planes_then(house, state, policy, planes_folder)
     return reconcile(
         planes,
         policy,

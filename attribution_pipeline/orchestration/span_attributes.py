@@ -13,7 +13,6 @@ is gone nobody misses it before that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from attribution_pipeline.model.errors import Refusal
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy, PolicyBook
     from attribution_pipeline.orchestration.house import House
-    from attribution_pipeline.sources.attributes import Names
+    from attribution_pipeline.sources.attributes import Names, Unread
     from attribution_pipeline.sources.report import LandingReport
 
 
@@ -44,32 +43,16 @@ def names_of_days(house: House, book: PolicyBook) -> Names | None:
     return _around(house, book.attributes_between) if book.attribute_aliases() else None
 
 
-@dataclass(frozen=True)
-class Unread:
-    """Landed objects of spans that were not read for all of some names."""
-
-    objects: int
-    names: frozenset[str]
-
-
-def unread(house: House, names: Names | None) -> Unread:
-    """Landed objects, of all sources, that were not read for what ``names`` asks of them. Whether their
-    files are there still is not looked at."""
-    from attribution_pipeline.sources.attributes import lacking
-
-    sources = sorted({record.source for record in house.landed.objects("spans")})
-    found = [one for source in sources for one in lacking(house.landed, source, names).values()]
-    return Unread(len(found), frozenset(name for one in found for name in one.names))
-
-
 def unread_on_days(house: House, policy: Policy, first: date, last: date) -> Unread:
-    """The same of what days from first to last look for under one policy, in force or not."""
+    """What days from first to last look for under one policy, in force or not, and landed spans were not
+    read for."""
+    from attribution_pipeline.sources.attributes import unread
 
     def asked(begin: date, end: date) -> frozenset[str]:
         touches = begin <= last and first <= end
         return frozenset(policy.join.attribute_names()) if touches else frozenset()
 
-    return unread(house, _around(house, asked))
+    return unread(house.landed, _around(house, asked))
 
 
 def _governing_names(house: House) -> Callable[[date, date], frozenset[str]]:

@@ -89,19 +89,28 @@ def lacking(landed: LandedSpans, source: str, names: Names | None) -> dict[str, 
     return found
 
 
-def unread_on(
-    landed: LandedSpans, names: Collection[str], first: date, last: date
-) -> tuple[int, frozenset[str]]:
-    """How many landed objects of spans between two days were not read for all of ``names``, and for
-    which of them."""
-    wanted = frozenset(names)
+@dataclass(frozen=True)
+class Unread:
+    """Landed objects of spans that were not read for all of some names."""
 
-    def asked(begin: date, end: date) -> frozenset[str]:
-        return wanted if begin <= last and first <= end else frozenset()
+    objects: int
+    names: frozenset[str]
 
+
+def unread(landed: LandedSpans, names: Names | None) -> Unread:
+    """Landed objects, of all sources, that were not read for what ``names`` asks of them. Whether their
+    files are there still is not looked at."""
     sources = sorted({record.source for record in landed.objects("spans")})
-    found = [one for source in sources for one in lacking(landed, source, asked).values()]
-    return len(found), frozenset(name for one in found for name in one.names)
+    found = [one for source in sources for one in lacking(landed, source, names).values()]
+    return Unread(len(found), frozenset(name for one in found for name in one.names))
+
+
+def unread_on(landed: LandedSpans, names: Collection[str], first: date, last: date) -> Unread:
+    """The same of objects of spans between two days, each asked for all of ``names``."""
+    wanted = frozenset(names)
+    return unread(
+        landed, lambda begin, end: wanted if begin <= last and first <= end else frozenset()
+    )
 
 
 class ReadAgain:

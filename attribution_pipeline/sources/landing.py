@@ -1,4 +1,4 @@
-"""Landing: every object of every source is read once, by the reader of its kind.
+"""Landing: what is new in every source is read, by the reader of its kind.
 
 Belongs here: which sources there are, which reader reads which kind. Does not: one source's run
 (``landing_run``), how a format is read (its package), where landed rows are kept (``lake.landed``,

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from attribution_pipeline.envelope import Claims, issue
+from attribution_pipeline.envelope.keygen import add_to_file, new_key
 from attribution_pipeline_tests.proof.replays import History
 
 BILLED_TOKENS = 1_000_000
@@ -122,6 +124,24 @@ def span_id(number: int) -> str:
 def _attribute(name: str, value: Any) -> dict[str, Any]:
     kind = {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
     return {"key": name, "value": kind}
+
+
+KEYED = "keys: ./keys.yaml\n"
+"""Of a deployment whose key file ``signed_token`` wrote."""
+
+
+def signed_token(folder: Path) -> str:
+    """An envelope of acme's, signed with a key that is new in ``keys.yaml`` of ``folder``."""
+    key = new_key("gw-1", "hmac-sha256")
+    add_to_file(folder / "keys.yaml", key)
+    at = int(datetime(2026, 10, 5, 9, 59, tzinfo=UTC).timestamp())
+    return issue(
+        Claims(
+            tenant_id="acme", originator_id="user-7", workflow_id="search", operation_id="op-1",
+            issuance_id="iss-1", issued_at=at, expires_at=at + 3600, audience="prod",
+        ),
+        key,
+    )  # fmt: skip
 
 
 GOOD_LIST = [

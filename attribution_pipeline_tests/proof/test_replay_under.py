@@ -9,8 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from attribution_pipeline.envelope import Claims, issue
-from attribution_pipeline.envelope.keygen import add_to_file, new_key
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.orchestration import replaying
 from attribution_pipeline.proof.replay import INPUT_GONE, NOT_CONSERVED, REPRODUCED
@@ -21,7 +19,7 @@ from attribution_pipeline_tests.orchestration.deployments import (
     rewrite,
     with_value,
 )
-from attribution_pipeline_tests.proof.meter_day import Call, meter_day
+from attribution_pipeline_tests.proof.meter_day import KEYED, Call, meter_day, signed_token
 from attribution_pipeline_tests.proof.replays import History, worked_day
 
 BOTH = ("billed_cost", "effective_cost")
@@ -138,19 +136,8 @@ def test_a_version_that_reads_spans_otherwise_reads_what_had_landed_then(tmp_pat
 
 
 def test_who_signed_is_known_to_a_version_that_reads_spans_otherwise(tmp_path: Path):
-    key = new_key("gw-1", "hmac-sha256")
-    add_to_file(tmp_path / "keys.yaml", key)
-    at_nine = int(datetime(2026, 10, 5, 9, 59, tzinfo=UTC).timestamp())
-    token = issue(
-        Claims(
-            tenant_id="acme", originator_id="user-7", workflow_id="search", operation_id="op-1",
-            issuance_id="iss-1", issued_at=at_nine, expires_at=at_nine + 3600, audience="prod",
-        ),
-        key,
-    )  # fmt: skip
-    day = meter_day(
-        tmp_path, [Call(1, 1_000_000, {}, envelope=token)], deployment="keys: ./keys.yaml\n"
-    )
+    call = Call(1, 1_000_000, {}, envelope=signed_token(tmp_path))
+    day = meter_day(tmp_path, [call], deployment=KEYED)
     day.published(2, "meters:\n", "join: {attributes: {tenant_id: [app.tenant]}}\nmeters:\n")
     found = then(day, 2, day.now, tmp_path / "out")
     assert "derived again" in found.evidence

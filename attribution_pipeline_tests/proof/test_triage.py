@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from attribution_pipeline_tests.orchestration.deployments import DAY
 from attribution_pipeline_tests.proof.meter_day import (
     GOOD_CONTROLS,
     GOOD_LIST,
+    KEYED,
     ROUTE,
     STAMPED,
     Call,
@@ -26,6 +26,7 @@ from attribution_pipeline_tests.proof.meter_day import (
     meter_day,
     override,
     shadow_hits,
+    signed_token,
     span_id,
     trace_id,
 )
@@ -217,23 +218,10 @@ def test_p2_reads_the_envelope_and_finds_an_executor_that_writes_its_own_tenant(
     tmp_path: Path,
 ) -> None:
     """The envelope wins, so nobody is charged wrongly; P2 says so nevertheless."""
-    from attribution_pipeline.envelope import Claims, issue
-    from attribution_pipeline.envelope.keygen import add_to_file, new_key
-
-    key = new_key("gw-1", "hmac-sha256")
-    add_to_file(tmp_path / "keys.yaml", key)
-    at = int(datetime(2026, 10, 5, 9, 59, tzinfo=UTC).timestamp())
-    token = issue(
-        Claims(
-            tenant_id="acme", originator_id="user-7", workflow_id="search", operation_id="op-1",
-            issuance_id="iss-1", issued_at=at, expires_at=at + 3600, audience="prod",
-        ),
-        key,
-    )  # fmt: skip
+    token = signed_token(tmp_path)
     kept = [Call(n, 500_000, {}, trace=n, envelope=token, links=[(1, 1)] * (n > 1), attempt=n)
             for n in (1, 2)]  # fmt: skip
-    keys = "keys: ./keys.yaml\n"
-    status, said, printed = triaged(meter_day(tmp_path, kept, deployment=keys))
+    status, said, printed = triaged(meter_day(tmp_path, kept, deployment=KEYED))
     assert (status, said["verdict"]) == (0, "PASS"), printed
     (found,) = [verdict for verdict in said["verdicts"] if verdict["question"] == "P2"]
     assert "all 1 chains that were looked at, 1 of them with a retry" in found["detail"]
@@ -243,7 +231,7 @@ def test_p2_reads_the_envelope_and_finds_an_executor_that_writes_its_own_tenant(
     other = tmp_path / "rebound"
     other.mkdir()
     shutil.copy(tmp_path / "keys.yaml", other)
-    history = meter_day(other, rebound, deployment=keys)
+    history = meter_day(other, rebound, deployment=KEYED)
     rows = history.house().lake.read("ledger", DAY, DAY, ["tenant_id"])["tenant_id"].to_pylist()
     assert set(rows) == {"acme"}
     _, said, _ = triaged(history)

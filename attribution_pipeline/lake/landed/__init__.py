@@ -1,4 +1,4 @@
-"""Landed evidence: every object of every source, read once, kept as Parquet under an index.
+"""Landed evidence: every object of every source, kept as Parquet under an index.
 
 What belongs here: which files hold what was landed (``store``), how they come about (``writer``,
 ``parquet``), the index that makes them so (``index``), what it records (``records``). What does

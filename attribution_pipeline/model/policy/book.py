@@ -71,6 +71,11 @@ class PolicyBook:
         """Every version, in the order of the book."""
         return [entry.policy for entry in self.published]
 
+    @property
+    def newest(self) -> Policy:
+        """The version with the highest number, whenever it takes effect."""
+        return max(self.versions, key=lambda policy: policy.version)
+
     def in_force(self, day: date) -> tuple[Policy, str]:
         """The version that governs a charge day, and its digest. Raises Refusal without one."""
         for policy in reversed(self.versions):

@@ -35,8 +35,7 @@ def awaiting_objects(house: "House") -> Answer:
     from attribution_pipeline.sources.attributes import READ_BEFORE
     from attribution_pipeline.sources.awaiting import IN_WRITING, from_document, size_said
 
-    newest = max(house.policies.versions, key=lambda policy: policy.version)
-    limit = newest.tolerance.awaiting_objects
+    limit = house.policies.newest.tolerance.awaiting_objects
     waiting = from_document(house.landed.waiting())
     overdue = [one for one in waiting if one.is_overdue(house.now())]
     count = sum(one.objects for one in overdue)

@@ -57,8 +57,7 @@ def stale_partitions(house: "House") -> Answer:
     unseen = [*_unseen(house), *_unread(house, due)]
     if not (stale or unseen):
         said = ["Every recorded day is what it would be today."]
-    newest = max(house.policies.versions, key=lambda policy: policy.version)
-    within = len(stale) - len(waiting) <= newest.tolerance.stale_days
+    within = len(stale) - len(waiting) <= house.policies.newest.tolerance.stale_days
     # where nobody ever looked, nothing was found out; where something landed since, a look is near
     looked = last_digests(house) is not None or not house.lake.days()
     return Answer(within and looked, " ".join([*said, *unseen]), metadata)
@@ -101,12 +100,12 @@ def _unseen(house: "House") -> list[str]:
 
 def _unread(house: "House", due: list[StaleDay]) -> list[str]:
     """Spans that a new version's days would be computed without, if they were run now."""
-    from attribution_pipeline.orchestration.span_attributes import names_of_days, unread
-    from attribution_pipeline.sources.attributes import named
+    from attribution_pipeline.orchestration.span_attributes import names_of_days
+    from attribution_pipeline.sources.attributes import named, unread
 
     if not any(POLICY in day.moved for day in due):
         return []
-    found = unread(house, names_of_days(house, house.policies))
+    found = unread(house.landed, names_of_days(house, house.policies))
     if not found.objects:
         return []
     return [

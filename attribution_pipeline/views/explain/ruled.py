@@ -129,10 +129,11 @@ def _require_read(landed: LandedView, policy: Policy, day: date, around: timedel
     """Raise Refusal where spans of the day had not been read for what the policy names."""
     from attribution_pipeline.sources.attributes import named, unread_on
 
-    names = policy.join.attribute_names()
-    objects, missing = unread_on(landed, names, day - around, day + around)
-    if objects:
-        raise Refusal(f"spans of {day} had not been read for {named(missing)} when it was recorded")
+    missing = unread_on(landed, policy.join.attribute_names(), day - around, day + around)
+    if missing.objects:
+        raise Refusal(
+            f"spans of {day} had not been read for {named(missing.names)} when it was recorded"
+        )
 
 
 def _with(
