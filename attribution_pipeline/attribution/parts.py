@@ -34,6 +34,9 @@ SAMPLE = 1_000
 LANES = 4
 """64 bits each: together a sha256."""
 
+HASH_BYTES = 32
+"""Of a sha256."""
+
 
 class Digest:
     """Lanes of the sha256 of rows, added up: see ``engine.Session.set_digest``."""
@@ -55,15 +58,23 @@ class SortedDigest:
     """sha256 over the sorted hashes of rows: see ``engine.Session.digest``."""
 
     def __init__(self) -> None:
-        self.hashes: list[bytes] = []
+        self.hashes = bytearray()  # end to end: a list of them takes two and a half times as much
 
     def add(self, texts: pa.Array) -> None:
         """Rows by their canonical text; one without is left out."""
-        self.hashes += _hashes(texts.drop_null())
+        self.hashes += b"".join(_hashes(texts.drop_null()))
 
     def hexdigest(self) -> str:
         """Of all rows so far."""
-        return hashlib.sha256(b"".join(sorted(self.hashes)).hex().encode()).hexdigest()
+        import numpy as np
+
+        # all are of one length, so that numpy, which fills up with zeros, orders them as bytes are
+        np.frombuffer(self.hashes, f"S{HASH_BYTES}").sort()
+        digest = hashlib.sha256()
+        with memoryview(self.hashes) as hashes:
+            for start in range(0, len(hashes), HASH_BYTES * ROWS_A_BATCH):
+                digest.update(hashes[start : start + HASH_BYTES * ROWS_A_BATCH].hex().encode())
+        return digest.hexdigest()
 
 
 def _hashes(texts: pa.Array) -> list[bytes]:

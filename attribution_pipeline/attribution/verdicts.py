@@ -77,12 +77,11 @@ def verify_tokens(
     ring = KeyRing() if keys is None else keys
     carried = f"select distinct envelope from {spans} where envelope is not null"
     known = f"except select envelope from {known} where envelope in ({carried})" if known else ""
-    new = db.table(f"{carried} {known} order by 1")
-    batches = [
+    tables = [
         _table([(token, verify_issuance(token, ring)) for token in batch.column(0).to_pylist()])
-        for batch in new.to_batches(max_chunksize=TOKENS_AT_A_TIME)
+        for batch in db.batches(f"{carried} {known} order by 1", TOKENS_AT_A_TIME)
     ]
-    db.load(table, pa.concat_tables([_table([]), *batches]))
+    db.load(table, pa.concat_tables([_table([]), *tables]))
 
 
 def _load_tokens(db: Session, keys: KeyRing | None, verified: str) -> None:

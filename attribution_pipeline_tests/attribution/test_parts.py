@@ -70,6 +70,19 @@ def test_parts_say_the_same_as_any_engine_writes_them(db, tmp_path):
     assert [pq.read_table(path).to_pylist() for path in paths] == files
 
 
+def test_hashes_are_sorted_as_bytes_are_whatever_they_end_with():
+    """Zeros at the end, which numpy fills up with; bytes over 127; one that is there twice."""
+    hashes = [
+        b"a" * 31 + b"\0", b"a" * 32, b"a" * 30 + b"\0\1", b"\0" * 32, b"\xff" * 32,
+        b"\x80" + b"\0" * 31, b"\x7f" * 32, b"a" * 32, b"a" + b"\0" * 31,
+    ]  # fmt: skip
+    digest = parts.SortedDigest()
+    digest.hashes += b"".join(hashes)
+    expected = "".join(one.hex() for one in sorted(hashes))
+    assert digest.hexdigest() == hashlib.sha256(expected.encode()).hexdigest()
+    assert parts.SortedDigest().hexdigest() == hashlib.sha256().hexdigest()
+
+
 def test_a_row_group_has_as_many_rows_as_it_should(db, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "ROWS_A_GROUP", 9_000)
     written(db, tmp_path)
