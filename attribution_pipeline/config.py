@@ -75,7 +75,7 @@ class Source(Strict):
     bucket, ``s3://bucket/prefix``."""
 
     name: Annotated[Name, Field(examples=["main"])]
-    """Rows and messages name it. Names of one kind do not repeat."""
+    """Rows and messages name it. Names of one kind do not repeat, and are not changed once it landed."""
     uri: Annotated[Location, Field(examples=["./billing"])]
     """Where it lies. No two sources of a kind read the same files, and none holds `storage`."""
     s3: S3 | None = None

@@ -44,7 +44,8 @@ def prune(
     ] = None,
     config: Config = None,
 ) -> None:  # fmt: skip
-    """Find table files that only superseded states of days name, and files that no state names.
+    """Find table files that only superseded states of days name, files that no state names, and copies
+    of landed spans that were read again since.
 
     Evidence, policies, manifests and logs stay for ever, and so does whatever a replay of a day's
     newest, first or first settled state reads. Other states can be read and replayed no more. Without

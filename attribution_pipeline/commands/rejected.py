@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from attribution_pipeline.commands.options import Config, Format, Out, ordered, parse_day
+from attribution_pipeline.model.errors import Refusal
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,8 @@ def rejected(
     """List every rejected record with source, reason, file, position and detail, and what waits.
 
     Of what every file holds now: a delivery that was put right is not listed any more. On a terminal
-    a line for each file and reason; CSV, JSON and Parquet have a row for each record. Status 0.
+    a line for each file and reason; CSV, JSON and Parquet have a row for each record. Status 0; 2 where
+    nothing was ever landed: the storage may be another one.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.views import rejected as view
@@ -52,6 +54,14 @@ def rejected(
     from attribution_pipeline.sources.awaiting import from_document
 
     landed = LandedStore(deployment.place)
+    if landed.last_landing() is None and not landed.waiting():
+        # a mistyped storage is empty, and would be told as one in which all was read
+        raise Refusal(
+            "nothing was ever landed here",
+            where=str(deployment.place),
+            remedy=f"see that `storage:` of {deployment.path} names the lake, or land a day: "
+            "attribution run --from DAY --to DAY",
+        )
     rows = rejected_rows(landed, first, last)
     waiting = from_document(landed.waiting())
     view.write(rows, waiting, chosen, out, typer.echo)

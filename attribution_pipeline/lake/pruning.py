@@ -1,9 +1,12 @@
-"""What of a lake may go: files of tables that only superseded states name, and files that none does.
+"""What of a lake may go: files of tables that only superseded states name, files that none does, and copies
+of landed spans that were read again.
 
 Belongs here: which files those are. Does not: removing them (``custody``), who asks.
 
-What stays, whatever its age: everything landed, all evidence of days, policies, every manifest, log
-entry and seal. So every state can be told of for ever, and computed again. Of tables a day keeps the
+What stays, whatever its age: all evidence of days, policies, every manifest, log entry and seal, and
+everything landed as it stands. Of spans that were read again (docs/decisions/0023) the file that stood before
+stays, too, while it was replaced less than ``keep`` ago, and while a state whose tables stay was recorded when
+it stood, of a day that looks at it: replays under another policy derive calls from it. So every state can be told of for ever, and computed again. Of tables a day keeps the
 files of
 
 - its newest state, which readers see, and the state that this one followed: replay reads both;
@@ -29,19 +32,28 @@ from attribution_pipeline.lake.shapes import LEDGER, SIDE_TABLES
 from attribution_pipeline.lake.soundness import files_named
 
 if TYPE_CHECKING:
+    from attribution_pipeline.lake.landed import LandedStore
     from attribution_pipeline.lake.states import Published
     from attribution_pipeline.lake.tables import Lake
 
 TABLES = (LEDGER, *SIDE_TABLES)
+
+LOOKED_AT = timedelta(days=1)
+"""How far around a day the engine looks at landed spans: ``attribution.operations.LOOKBACK_DAYS``, which a
+test holds this against."""
 
 RUNS_TAKE = timedelta(days=7)
 """A file that nothing readable names may be one that a run under way has just placed, new or again,
 and is about to commit. No run takes this long."""
 
 
+READ_AGAIN = "read_again"
+"""Reason of a landed file of spans in whose stead another one stands."""
+
+
 @dataclass(frozen=True)
 class Prunable:
-    """One file that may go. ``why``: ``superseded`` or ``orphan``."""
+    """One file that may go. ``why``: ``superseded``, ``orphan`` or ``read_again``."""
 
     held: Held
     why: str
@@ -78,9 +90,11 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
     # other engines read what the logs' heads name, committed to the ledger or not
     kept = lake.active_files()
     dropped: dict[tuple[date, int], set[str]] = {}
+    recorded: list[tuple[date, int]] = []
     for day in lake.days():
         states = lake.states(day)
         standing = {state.state for state in states_kept(states, now, keep)}
+        recorded += [(day, state.landed) for state in states if state.state in standing]
         for state in states:
             names = {stored.path for _, stored in files_named(lake.document(state))}
             if state.state in standing:
@@ -90,10 +104,13 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
                 kept |= {name for name in names if not _of_a_table(name)}
                 dropped[day, state.state] = {name for name in names if _of_a_table(name)}
     superseded = set().union(*dropped.values()) - kept if dropped else set()
+    read_again = _copies(lake, recorded, now, keep)
     files: list[Prunable] = []
     kept_files = kept_bytes = 0
     for held in listed:
-        if _of_a_table(held.name) and held.name not in kept and _is_old(held, now):
+        if held.name in read_again and _is_old(held, now):
+            files.append(Prunable(held, READ_AGAIN))
+        elif _of_a_table(held.name) and held.name not in kept and _is_old(held, now):
             why = "superseded" if held.name in superseded else "orphan"
             files.append(Prunable(held, why))
         else:
@@ -106,11 +123,37 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
 
 
 def named_by_newest(lake: Lake) -> set[str]:
-    """Every file that the newest states and the heads of the tables' logs name now."""
+    """Every file that the newest states and the heads of the tables' logs name now, and every landed one
+    that stands."""
     named = lake.active_files()
     for day in lake.days():
         named |= {stored.path for _, stored in files_named(lake.manifest(day))}
-    return named
+    return named | _landed(lake).standing_paths()
+
+
+def _landed(lake: Lake) -> LandedStore:
+    from attribution_pipeline.lake.landed import LandedStore
+
+    return LandedStore(lake.storage, store=lake.store)
+
+
+def _copies(
+    lake: Lake, recorded: Sequence[tuple[date, int]], now: datetime, keep: timedelta
+) -> set[str]:
+    """Landed files in whose stead others stand, and that nothing reads. ``recorded``: day and newest
+    landing of each state that stays."""
+    wanted: set[str] = set()
+    replaced = _landed(lake).replaced()
+    for one in replaced:
+        first, last = one.file.day_from, one.file.day_to
+        near = [
+            landing
+            for day, landing in recorded
+            if first is None or last is None or first - LOOKED_AT <= day <= last + LOOKED_AT
+        ]
+        if now - one.replaced_at < max(keep, RUNS_TAKE) or any(one.since <= at < one.until for at in near):
+            wanted.add(one.file.path)
+    return {one.file.path for one in replaced} - wanted
 
 
 def states_kept(states: Sequence[Published], now: datetime, keep: timedelta) -> Iterable[Published]:

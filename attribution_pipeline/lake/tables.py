@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.lake.content import DayContent
 from attribution_pipeline.lake.delta import DayTable
 from attribution_pipeline.lake.evidence import DayEvidence
 from attribution_pipeline.lake.files import StoredFile
@@ -50,6 +51,7 @@ class Lake:
         self.storage = storage
         self.store = store or open_store(storage)
         self.evidence = DayEvidence(self.store)
+        self.content = DayContent(self.store)
         self.policies = FrozenPolicies(self.store)
         self._tables = {name: self._table(name) for name in TABLES}
         self._states = States(self.store, self._tables[LEDGER])

@@ -135,16 +135,46 @@ def _idle(pool: Pool) -> str:
 
 
 def _drivers(policy: Policy) -> str:
-    used = {pool.driver for pool in policy.pools}
-    used |= {pool.idle.driver for pool in policy.pools if pool.idle and pool.idle.driver}
+    used = sorted(_asked(policy))
     if not used:
         return ""
-    rows = [(code(driver), *words.driver(driver)) for driver in sorted(used)]
+    rows = [(_driver_in(driver, phase), *words.driver(driver, phase)) for driver, phase in used]
     return (
         "## Drivers in use\n\n"
         + table(("driver", "weight", "worked"), rows)
         + "\n\nA driver without quantities leaves its pool unallocated, `no_driver`."
     )
+
+
+def _driver_in(driver: str, phase: str) -> str:
+    return f"{code(driver)} of {words.PHASES[phase]}" if phase else code(driver)
+
+
+def _asked(policy: Policy) -> dict[tuple[str, str], list[str]]:
+    """(driver, phase) to the pools that ask it there; a driver that weighs alike everywhere has no phase."""
+    asked: dict[tuple[str, str], list[str]] = {}
+    for pool in policy.pools:
+        told = [(pool.driver, pool.component)]
+        if pool.idle and pool.idle.driver:
+            told.append((pool.idle.driver, "idle"))
+        for driver, phase in told:
+            key = driver, phase if driver in words.BY_PHASE else ""
+            names = asked.setdefault(key, [])
+            if pool.name not in names:
+                names.append(pool.name)
+    return asked
+
+
+def weighed(policy: Policy) -> list[str]:
+    """A plain line for each driver that looks at other costs: what it weighs, and in which pools. What
+    these are depends on the pool's phase, and not on its driver alone."""
+    lines = []
+    for (driver, phase), pools in sorted(_asked(policy).items()):
+        if phase:
+            what = "costs" if driver == "cost" else "tenants"
+            lines.append(f"`{driver}` in {', '.join(pools)} ({phase}) weighs {what} of "
+                         f"{words.BEFORE[phase]}")  # fmt: skip
+    return lines
 
 
 def _cluster(policy: Policy) -> str:
@@ -216,6 +246,7 @@ def _tolerances(policy: Policy) -> str:
         ("breaches of an invariant", str(policy.tolerance.breaches)),
         ("rejected records of a day at most", str(policy.tolerance.rejected_records)),
         ("files that wait in the sources at most", str(policy.tolerance.awaiting_objects)),
+        ("landed files that can't be read again at most", str(policy.tolerance.not_read_again)),
         ("findings of evidence gates at most", str(policy.tolerance.findings)),
         ("stale days at most", str(policy.tolerance.stale_days)),
         ("reservations over, or forecast to be, at most", str(policy.tolerance.reservations_over)),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -48,14 +49,22 @@ class LateRequests:
     waiting: dict[date, datetime] = field(default_factory=dict)
     needs_force: list[date] = field(default_factory=list)
     refused: dict[date, str] = field(default_factory=dict)
+    unread: dict[date, datetime] = field(default_factory=dict)
+    """Landing has not read spans again for what their version names. Run now, they would be run twice."""
     unmoved: list[date] = field(default_factory=list)
     """Run with success, and still not what the digests say: those are behind."""
     again: dict[date, datetime] = field(default_factory=dict)
     given_up: dict[date, str] = field(default_factory=dict)
     """Day -> its last failed run."""
 
-    def choose(self, stale: Sequence[StaleDay], runs: Sequence[dg.DagsterRun]) -> None:
-        """Go through ``stale``, oldest first. ``runs``: what was in flight before it was found."""
+    def choose(
+        self,
+        stale: Sequence[StaleDay],
+        runs: Sequence[dg.DagsterRun],
+        unread: Mapping[date, datetime] = MappingProxyType({}),
+    ) -> None:
+        """Go through ``stale``, oldest first. ``runs``: what was in flight before it was found.
+        ``unread``: days that are to wait for landing, each with until when at most."""
         busy = attempts.days_of(runs, dg.AssetKey(LEDGER), but=[REPLAY])
         room = REQUESTED_PER_TICK - sum(run.job_name == LATE_DAYS for run in runs)
         for day in stale:
@@ -67,6 +76,8 @@ class LateRequests:
                 self.waiting[day.day] = day.waits_until
             elif not day.is_due:
                 self.needs_force.append(day.day)
+            elif day.day in unread:
+                self.unread[day.day] = unread[day.day]
             elif len(self.requests) >= room:
                 self.later.append(day.day)
             else:
@@ -78,6 +89,8 @@ class LateRequests:
             _of(self.in_flight, "{count} queued or running"),
             _of(self.later, "{count} follow in later ticks"),
             _of(self.unmoved, "{days} ran: digests are looked at again with the next landing"),
+            _of(self.unread, "{days} wait until landing has read their spans again for attributes that "
+                "a policy version names (the job landing, or the sensor new_objects), at most until {first}"),
             _of(self.waiting, "{days} moved by bills alone, less than a day after it was recorded: "
                 "waits until {first}"),
             _of(self.needs_force, "{days} closed under an older policy version, which stays unless "

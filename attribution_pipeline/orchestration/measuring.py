@@ -5,7 +5,7 @@ thresholds (the policy's, in the asset checks; alerts go by those).
 
 They name sources, reasons and currencies, never a tenant, and no amount but the difference that must be
 zero. Nothing is computed for them: they are read off the index of landed evidence, the newest manifests,
-the last digests and verdicts.
+the last digests and verdicts; of the ledger's first day two columns, for what is of earlier days.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.orchestration import verdicts
 from attribution_pipeline.orchestration.digests import last_digests, newest_states
-from attribution_pipeline.orchestration.ledger_figures import tie_out_rows, unallocated_share
+from attribution_pipeline.orchestration.ledger_figures import (
+    rows_of_first_day,
+    tie_out_rows,
+    unallocated_share,
+)
 from attribution_pipeline.orchestration.staleness import by_moved, stale_days
 
 if TYPE_CHECKING:
@@ -98,7 +102,8 @@ def _awaiting(house: House) -> Iterator[Figure]:
     files: dict[tuple[str, ...], int] = {}
     sizes: dict[tuple[str, ...], int] = {}
     overdue = 0
-    for one in from_document(house.landed.waiting()):
+    waiting = from_document(house.landed.waiting())
+    for one in waiting or []:
         key = (one.kind, one.source, one.reason)
         files[key] = files.get(key, 0) + one.objects
         sizes[key] = sizes.get(key, 0) + one.bytes
@@ -109,8 +114,9 @@ def _awaiting(house: House) -> Iterator[Figure]:
     yield Figure("awaiting_bytes", "Their size.", labels, _sorted(sizes.items()))
     yield _figure(
         "overdue_objects",
-        "Of these, files whose delivery nobody has been writing for a while: evidence is missing.",
-        overdue,
+        "Of these, files whose delivery nobody has been writing for a while: evidence is missing. Left out "
+        "where it is not known what the last landing left.",
+        None if waiting is None else overdue,
     )
 
 
@@ -133,7 +139,8 @@ def _recorded(house: House, heads: Mapping[date, Published]) -> Iterator[Figure]
     shares = {}
     for head, document in zip(recent, documents, strict=True):
         metric = house.policies.in_force(head.day)[0].settlement.metric
-        found = unallocated_share(document["output"]["tie_out"], metric)
+        rows = rows_of_first_day(house, head.day)
+        found = unallocated_share(document["output"]["tie_out"], metric, rows)
         if found is not None:
             shares[head.day.isoformat(),] = float(found)
     yield Figure(

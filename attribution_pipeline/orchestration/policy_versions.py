@@ -206,13 +206,20 @@ def _write_new(folder: Path, number: int, text: str) -> Path:
 
 
 def _of_number(house: House, number: int) -> Policy:
+    """The published version, if it was never used otherwise: a number is one rule."""
+    from attribution_pipeline.model.policy.history import require_history
+
     try:
-        return house.policies.version(number)
+        policy = house.policies.version(number)
     except Refusal:
         used = used_policy(house, number)
         if used is None:
             raise
         return used
+    require_history(
+        house.policies, (one for one in house.lake.states() if one.policy_version == number)
+    )
+    return policy
 
 
 def _head(house: House, day: date) -> State:

@@ -24,6 +24,19 @@ def recent(days: Iterable[date]) -> list[date]:
     return sorted(days)[-RECENT_DAYS:]
 
 
+def other_versions(house: House, policy: Policy, days: Iterable[date]) -> list[int]:
+    """Versions other than ``policy`` that ``days`` are recorded under. Charges, pods and calls are the same
+    under each; tenants of the ledger's rows, which ``owners`` is asked of, may not be."""
+    heads = (house.lake.head(day) for day in days)
+    return sorted(
+        {
+            head.policy_version
+            for head in heads
+            if head is not None and head.policy_digest != policy.digest
+        }
+    )
+
+
 def rules_used(house: House, policy: Policy, days: Sequence[date]) -> RuleUse:
     """Rules of ``policy``, published or not, over recorded ``days``. Each file is hashed first."""
     from attribution_pipeline.attribution.engine import session

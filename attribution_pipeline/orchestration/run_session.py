@@ -80,7 +80,10 @@ class RunSession:
             revised,
             without_bill,
         )
-        from attribution_pipeline.orchestration.ledger_figures import tie_out_rows
+        from attribution_pipeline.orchestration.ledger_figures import (
+            rows_of_first_day,
+            tie_out_rows,
+        )
 
         result = self._execute(day)
         checks = [_check(found) for found in result.get_asset_check_evaluations()]
@@ -107,7 +110,10 @@ class RunSession:
             day,
             "unchanged" if unchanged else "recorded",
             checks,
-            tie_out_rows(self._house.lake.document(head)["output"]["tie_out"]),
+            tie_out_rows(
+                self._house.lake.document(head)["output"]["tie_out"],
+                rows_of_first_day(self._house, day),
+            ),
             revised="" if unchanged else revised(self._house, head),
             notes=[note for note in notes if note],
         )

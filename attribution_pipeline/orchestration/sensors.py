@@ -101,15 +101,16 @@ def late_evidence_sensor(job: Job) -> dg.SensorDefinition:
         minimum_interval_seconds=EVERY_S,
         description=(
             "Compares what recorded days were computed from with today's evidence digests, policies "
-            "and kernel, and reconciles stale days again, oldest first. Off until it is turned on, "
-            "here; without it the check stale_partitions says what to backfill."
+            "and kernel, and reconciles stale days again, oldest first. Where a policy version names "
+            "span attributes, its days wait until landing has read their spans again. Off until it is "
+            "turned on, here; without it the check stale_partitions says what to backfill."
         ),
     )
     def late_evidence(
         context: dg.SensorEvaluationContext, deployment: DeploymentFile
     ) -> dg.SensorResult | dg.SkipReason:
         from attribution_pipeline.orchestration.digests import last_digests
-        from attribution_pipeline.orchestration.staleness import count_of, stale_days
+        from attribution_pipeline.orchestration.staleness import count_of, stale_days, unread_days
 
         with shown_as_failures():
             house = deployment.house()
@@ -118,8 +119,9 @@ def late_evidence_sensor(job: Job) -> dg.SensorDefinition:
             runs = attempts.in_flight(context.instance, now)
             stale = stale_days(house)
             unseen = "" if last_digests(house) else NEVER_LOOKED_AT
+            unread = unread_days(house, stale)
         chosen = LateRequests(context.instance, now)
-        chosen.choose(stale, runs)
+        chosen.choose(stale, runs, unread)
         found = f"stale: {count_of(stale)}" if stale else "no recorded day is stale"
         said = "; ".join(part for part in (found, chosen.message(), unseen) if part)
         if not chosen.requests:

@@ -12,7 +12,8 @@ is gone nobody misses it before that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -33,8 +34,54 @@ def land(house: House) -> LandingReport:
 
     book = house.policies
     keep = frozenset(book.attribute_aliases())
-    wanted = Wanted(keep, names_of_days(house, book), _around(house, _governing_names(house)))
+    names, missed = names_of_days(house, book), _around(house, _governing_names(house))
+    wanted = Wanted(keep, names, missed, _asked(house))
     return land_sources(house.sources, house.landed, wanted=wanted)
+
+
+def was_tried(house: House) -> bool:
+    """Whether a landing read spans again for what policies name by now, or could not: what lacks names
+    after that stays so until its file is back."""
+    from attribution_pipeline.sources.gone import looked_for
+
+    return looked_for(house.landed.looked()).asked == _asked(house)
+
+
+def days_to_read(house: House, days: Collection[date]) -> dict[date, frozenset[str]]:
+    """Of these days, those that look for names that landed spans around them were not read for, with the
+    names, as long as no landing has tried to read them."""
+    from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
+    from attribution_pipeline.sources.attributes import lacking
+
+    names = names_of_days(house, house.policies)
+    if names is None or not days or was_tried(house):
+        return {}
+    around = timedelta(days=LOOKBACK_DAYS)
+    found: dict[date, frozenset[str]] = {}
+    for source in sorted({record.source for record in house.landed.objects("spans")}):
+        for one in lacking(house.landed, source, names).values():
+            first, last = one.record.day_from, one.record.day_to
+            for day in days:
+                if first is None or last is None or not first - around <= day <= last + around:
+                    continue
+                lacks = one.names & house.policies.attributes_between(day, day)
+                if lacks:
+                    found[day] = found.get(day, frozenset()) | lacks
+    return found
+
+
+def _asked(house: House) -> str:
+    """Digest of what ``names_of_days`` follows from."""
+    from attribution_pipeline.lake.manifest import canonical
+
+    said = {
+        "first_day": house.deployment.first_day,
+        "versions": [
+            [policy.version, policy.effective_from, policy.join.attribute_names()]
+            for policy in house.policies.versions
+        ],
+    }
+    return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
 def names_of_days(house: House, book: PolicyBook) -> Names | None:
@@ -57,25 +104,62 @@ def unread_on_days(house: House, policy: Policy, first: date, last: date) -> Unr
 
 def _governing_names(house: House) -> Callable[[date, date], frozenset[str]]:
     """Names of the versions that govern days: not those of one in force that a closed day does not
-    follow."""
-    from attribution_pipeline.orchestration.governing import governing
-
-    @cache
-    def of_day(day: date) -> frozenset[str]:
-        if day < house.policies.versions[0].effective_from:
-            return frozenset()
-        try:
-            return frozenset(governing(house, day).policy.join.attribute_names())
-        except (
-            Refusal
-        ):  # a used version is not as it was: said when a day is run, and stops no landing
-            return house.policies.attributes_between(day, day)
+    follow. Asked of ranges of a version and of recorded days, never of each day of the calendar: one
+    broken clock makes a range of a century."""
+    book = house.policies
+    kept_names = cache(lambda: _kept_names(house))
 
     def names(first: date, last: date) -> frozenset[str]:
-        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return frozenset().union(*map(of_day, days))
+        found: set[str] = set()
+        kept = kept_names()
+        for policy, begin, end in _ranges(book, first, last):
+            apart = [day for day in kept if begin <= day <= end]
+            for day in apart:
+                found.update(kept[day])
+            if len(apart) <= (end - begin).days:
+                found.update(policy.join.attribute_names())
+        return frozenset(found)
 
     return names
+
+
+def _ranges(book: PolicyBook, first: date, last: date) -> Iterator[tuple[Policy, date, date]]:
+    """Each version that is in force between two days, with its first and last day there."""
+    until = last
+    for policy in reversed(book.versions):
+        begin = max(first, policy.effective_from)
+        if begin <= until:
+            yield policy, begin, until
+            until = begin - timedelta(days=1)
+
+
+def _kept_names(house: House) -> dict[date, frozenset[str]]:
+    """Closed day that keeps an older version -> that version's names."""
+    from attribution_pipeline.orchestration.digests import newest_states
+    from attribution_pipeline.orchestration.governing import recorded_policy
+
+    try:
+        house.require_policy_history()
+    except Refusal:  # a used version is not as it was: said when a day is run, and stops no landing
+        return {}
+    found: dict[date, frozenset[str]] = {}
+    names: dict[str, frozenset[str]] = {}
+    begins = house.policies.versions[0].effective_from
+    for day, head in newest_states(house).items():
+        if (
+            day < begins
+            or not head.settled
+            or house.policies.in_force(day)[1] == head.policy_digest
+        ):
+            continue
+        if head.policy_digest not in names:
+            try:
+                policy = recorded_policy(house, head)
+            except Refusal:  # the lake's copy is damaged, likewise
+                continue
+            names[head.policy_digest] = frozenset(policy.join.attribute_names())
+        found[day] = names[head.policy_digest]
+    return found
 
 
 def _around(house: House, names: Callable[[date, date], frozenset[str]]) -> Names:

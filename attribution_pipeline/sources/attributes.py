@@ -10,7 +10,7 @@ version that names another one governs days whose spans are landed already: thes
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Protocol
@@ -41,6 +41,9 @@ class Wanted:
     missed: Names | None = None
     """What days miss where it can't be read again: of a closed day that keeps an older version, that
     version's. None: ``names``."""
+    asked: str = ""
+    """Digest of what ``names`` follows from: kept with what was looked for in vain, so that others know
+    whether a landing has tried."""
 
 
 NOTHING = Wanted()
@@ -51,12 +54,20 @@ GONE = "gone_before_read_again"
 NOT_READABLE = "not_readable_again"
 """Reason of an object that was read once, and can't be read any more."""
 
-READ_BEFORE = (GONE, NOT_READABLE)
-"""Both stand as they were read."""
+NOT_A_SOURCE = "source_not_in_deployment"
+"""Reason of an object that is to be read again and is of a source that the deployment file does not
+name, or names otherwise."""
 
+READ_BEFORE = (GONE, NOT_READABLE, NOT_A_SOURCE)
+"""All stand as they were read."""
+
+ACCEPT = (
+    "or accept that so many files stand as they were read: `tolerance.not_read_again` of the newest "
+    "policy version, which may take effect tomorrow"
+)
 REMEDY = (
     "put the file back under its path, and it is read again; or let the policy version that names them "
-    "take effect on a later day"
+    f"take effect on a later day; {ACCEPT}"
 )
 
 
@@ -118,11 +129,19 @@ class ReadAgain:
 
     ``gone``: those of them that lie in the source no more, as far as is known before objects are opened:
     one of these may turn up under another path, or as the beginning of a file that has grown since.
+    ``looked_for``: ids of those that an earlier landing looked for in vain among all that lay there.
     """
 
-    def __init__(self, landed: EvidenceStore, source: str, names: Names | None) -> None:
+    def __init__(
+        self,
+        landed: EvidenceStore,
+        source: str,
+        names: Names | None,
+        looked_for: Collection[str] = (),
+    ) -> None:
         self.lacking = lacking(landed, source, names)
         self.gone: dict[str, Lacking] = {}
+        self._looked_for = looked_for
 
     def needs(self, object_id: str) -> bool:
         """Whether it is to be read, although it is landed."""
@@ -133,16 +152,6 @@ class ReadAgain:
         found = set(there)
         self.gone = {one: what for one, what in self.lacking.items() if one not in found}
 
-    def missed(self, names: Names | None) -> list[Lacking]:
-        """What is gone and is missed, each with the names that its days look for."""
-        found = []
-        for what in self.gone.values():
-            first, last = what.record.day_from, what.record.day_to
-            if names is not None and first is not None and last is not None:
-                what = replace(what, names=what.names & frozenset(names(first, last)))
-            found += [what] if what.names else []
-        return found
-
     def done(self, *object_ids: str) -> None:
         """They were read again, or need not be."""
         for one in object_ids:
@@ -151,12 +160,15 @@ class ReadAgain:
 
     def grown_into(self, obj: SourceObject) -> list[str]:
         """Ids of gone objects that this one begins with: a collector wrote on in their file, and may
-        have renamed it within its folder. All that they hold is read with this one."""
+        have renamed it within its folder. All that they hold is read with this one. What was looked for
+        in vain before is looked for again under its own path alone."""
         folder = obj.path.rpartition("/")[0]
         shorter = {
             one: what.record.size
             for one, what in self.gone.items()
-            if what.record.size < obj.size and what.record.path.rpartition("/")[0] == folder
+            if what.record.size < obj.size
+            and what.record.path.rpartition("/")[0] == folder
+            and (one not in self._looked_for or what.record.path == obj.path)
         }
         if not shorter:
             return []

@@ -28,6 +28,12 @@ NAMED = 3
 NOT_BILLING_DATA = "not_billing_data"
 """Reason of a file that is read by no format of its source, whoever goes on writing."""
 
+NOT_KNOWN = (
+    "Not known: what the last landing left unread was not kept, or not as this release reads it. Launch "
+    "the job landing: it looks again."
+)
+"""Said where nobody knows what waits. It is never taken for nothing that waits."""
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
@@ -145,15 +151,30 @@ def as_document(waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def from_document(said: Iterable[Mapping[str, Any]]) -> list[Waiting]:
-    """What ``as_document`` gave. Raises KeyError, TypeError or ValueError for anything else."""
-    return [
-        Waiting(**{
-            **one, "paths": tuple(one["paths"]),
-            "written_at": datetime.fromisoformat(one["written_at"]) if one["written_at"] else None,
-        })
-        for one in said
-    ]  # fmt: skip
+def from_document(said: Iterable[Mapping[str, Any]] | None) -> list[Waiting] | None:
+    """What ``as_document`` gave; None, which is not known, for anything else: nothing was kept, or
+    another release kept it."""
+    if said is None:
+        return None
+    try:
+        return [_from_entry(one) for one in said]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _from_entry(said: Mapping[str, Any]) -> Waiting:
+    found = Waiting(**{
+        **said, "paths": tuple(said["paths"]),
+        "written_at": datetime.fromisoformat(said["written_at"]) if said["written_at"] else None,
+    })  # fmt: skip
+    texts = (found.kind, found.source, found.delivery, found.reason, found.detail, found.remedy)
+    if not all(isinstance(text, str) for text in (*texts, *found.paths)):
+        raise TypeError("a text is none")
+    if not all(isinstance(count, int) for count in (found.objects, found.bytes)):
+        raise TypeError("a count is none")
+    if found.written_at is not None and found.written_at.tzinfo is None:
+        raise ValueError("a time is of no zone")
+    return found
 
 
 def size_said(size: int) -> str:

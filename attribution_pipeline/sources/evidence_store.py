@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+Objects = Mapping[str, Collection[str]]
+"""Source -> object ids."""
+
 
 class Record(Protocol):
     """One object as it was met under one path."""
@@ -107,7 +110,24 @@ class EvidenceStore(Protocol):
 
     def open_batch(self, attributes: Collection[str] = ()) -> AbstractContextManager[Writer]: ...
 
+    @property
+    def head(self) -> tuple[int, str]: ...
+
     def keep_waiting(self, waiting: Sequence[dict[str, Any]]) -> None: ...
+
+    def looked(self) -> Mapping[str, Any] | None: ...
+
+    def keep_looked(self, looked: Mapping[str, Any]) -> None: ...
+
+    def met_since(self, ordinal: int) -> Sequence[Record]: ...
+
+    def spans_alone(
+        self, objects: Objects, others: Objects, first: date, last: date
+    ) -> Mapping[tuple[str, str], int]: ...
+
+    def objects_sharing(
+        self, objects: Objects, others: Objects, first: date, last: date
+    ) -> Collection[tuple[str, str]]: ...
 
     def newest(self, kind: str, source: str) -> Mapping[str, Record]: ...
 

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from attribution_pipeline.buckets import Bucket
 from attribution_pipeline.model.errors import Overtaken, Refusal
+from attribution_pipeline.sources import gone
 from attribution_pipeline.sources.attributes import Wanted
 from attribution_pipeline.sources.awaiting import as_document
 from attribution_pipeline.sources.bucket_objects import is_empty
 from attribution_pipeline.sources.evidence_store import EvidenceStore
 from attribution_pipeline.sources.landing_run import VENDOR_FORMATS, Reader, Run
 from attribution_pipeline.sources.objects import Listing, folder_of, list_objects
+from attribution_pipeline.sources.renamed import refuse_renamed
 from attribution_pipeline.sources.report import LandingProgress, LandingReport, SourceReport
 
 __all__ = ["KINDS", "LandingProgress", "LandingReport", "Source", "SourceReport", "land"]
@@ -67,7 +69,8 @@ def land(
     """Land what is new in every source. Running it again lands nothing new.
 
     Every source is listed before anything is written: a folder that is missing is a Refusal and
-    changes nothing, but for close records, which nobody may have written yet. An object that cannot
+    changes nothing, but for close records, which nobody may have written yet; so is a source that was
+    renamed and whose files would count twice. An object that cannot
     be used is one rejected record and stops no other; it is tried again when its content changes.
     Objects that are half-written, without manifest, changing or out of reach are left for the next
     run, and counted; what is left is kept in ``landed``, for who asks before the next run.
@@ -81,9 +84,14 @@ def land(
     report = LandingReport()
     reader_of = partial(_reader, keep_attributes=wanted.keep)
     with landed.exclusive():
+        refuse_renamed(listings, landed)
+        before = gone.last_looked(landed) if wanted.names else gone.LookedFor()
         for source, listing in listings:
-            run_of = partial(Run, source, landed, reader_of(source), progress, wanted)
+            vain = before.of(source.name) if source.kind == "spans" else frozenset()
+            run_of = partial(Run, source, landed, reader_of(source), progress, wanted, vain)
             report.sources.append(_land(run_of, listing, landed))
+        if wanted.names is not None:
+            gone.tell(landed, wanted, report.sources, before)
         landed.keep_waiting(as_document(report.waiting))
     return report
 

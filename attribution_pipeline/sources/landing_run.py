@@ -6,7 +6,7 @@ counts of it. Does not: which sources there are and which reader reads them (``l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -79,8 +79,10 @@ class Run:
         reader: Reader,
         progress: Progress | None,
         wanted: Wanted = NOTHING,
+        looked_for: Collection[str] = (),
     ) -> None:
         self.source = source
+        self.looked_for = looked_for
         self.wanted = wanted if source.kind == "spans" else NOTHING
         self.reader = reader
         self.progress = progress
@@ -95,7 +97,7 @@ class Run:
         source, landed = self.source, self.landed
         self.report = SourceReport(source.kind, source.name)
         self.newest = dict(landed.newest(source.kind, source.name))
-        self.again = ReadAgain(landed, source.name, self.wanted.names)
+        self.again = ReadAgain(landed, source.name, self.wanted.names, self.looked_for)
         self.seen = {
             self._content_key(r.object_id, r.delivery): r
             for r in landed.objects(source.kind, source.name)
@@ -149,7 +151,7 @@ class Run:
                     kind, name, rows = self.source.kind, self.source.name, self.report.rows
                     self.progress(LandingProgress(kind, name, done, len(objects), rows.total()))
             writer.commit()
-        self.report.tell_of_gone(self.again.missed(self.wanted.missed))
+        self.report.gone = dict(self.again.gone)
         standing.tell(self.source, listing, self.landed, self.report)
         if self.source.kind == "spans" and self.report.new + self.report.again:
             self._tell_of_slowness()

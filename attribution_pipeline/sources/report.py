@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from attribution_pipeline.sources.attributes import GONE, REMEDY, Lacking, named
+from attribution_pipeline.sources.attributes import Lacking, named
 from attribution_pipeline.sources.awaiting import (
     HeldObject,
     Waiting,
@@ -70,6 +70,8 @@ class SourceReport:
     """Billing that is replaced: delivery -> its order, of what this run landed."""
     told: list[tuple[str, str]] = field(default_factory=list)
     """What stands although its file is gone, what landed and does not stand; and how to go on."""
+    gone: dict[str, Lacking] = field(default_factory=dict)
+    """Object id -> what is to be read again and does not lie in the source."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Records rejected, by reason, refused objects included."""
     rejected_in: list[str] = field(default_factory=list)
@@ -106,25 +108,6 @@ class SourceReport:
         self.again += 1
         self.again_for.update(names)
 
-    def tell_of_gone(self, gone: Iterable[Lacking]) -> None:
-        """Objects that were not read for what policies name by now, and can't be read again."""
-        taken = []
-        for one in gone:
-            if one.unknown:
-                taken.append(one)
-                continue
-            folder = one.record.path.rpartition("/")[0]
-            said = f"its spans were landed without {named(one.names)}, and stand so"
-            self.hold(
-                HeldObject(one.record.path, one.record.size, None, GONE, said, REMEDY, folder)
-            )
-        if taken:
-            names = named({name for one in taken for name in one.names})
-            self.notes.append(
-                f"{_objects(len(taken))}, {one_line(taken[0].record.path)} first, landed before it was "
-                f"kept what spans are read for, with no file any more: taken as read for {names}"
-            )
-
     @property
     def waiting(self) -> list[Waiting]:
         """What was left for later, by delivery and reason."""
@@ -155,7 +138,7 @@ class SourceReport:
             line += f"; days {' to '.join(days)}"
         found = [line]
         if self.again:
-            found.append(f"  {_objects(self.again)} read again for {named(self.again_for)}")
+            found.append(f"  {objects_said(self.again)} read again for {named(self.again_for)}")
         if self.rejected:
             found.append(
                 f"  rejected {self.rejected.total():,}: {_counts(self.rejected)}; in "
@@ -242,7 +225,8 @@ def _sum(counters: Iterable[Counter[str]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _objects(count: int) -> str:
+def objects_said(count: int) -> str:
+    """``1 object``, ``1,200 objects``."""
     return "1 object" if count == 1 else f"{count:,} objects"
 
 

@@ -32,7 +32,7 @@ _READ = ("kind", "source", "path", "position", "reason", "detail", "uri")
 
 def write(
     rows: pa.Table,
-    waiting: Sequence[Waiting],
+    waiting: Sequence[Waiting] | None,
     format_: str,
     out: Path | None,
     echo: Callable[[str], None],
@@ -41,7 +41,7 @@ def write(
     output.write(rows, format_, out, echo, lambda shown: table_lines(shown, waiting))
 
 
-def table_lines(rows: pa.Table, waiting: Sequence[Waiting]) -> Iterator[str]:
+def table_lines(rows: pa.Table, waiting: Sequence[Waiting] | None) -> Iterator[str]:
     """A line for each file and reason, then the footer."""
     counts: Counter[tuple[str, str, str]] = Counter()
     first: dict[tuple[str, str, str], tuple[int, str]] = {}
@@ -68,8 +68,10 @@ def table_lines(rows: pa.Table, waiting: Sequence[Waiting]) -> Iterator[str]:
         yield f"of {len(ordered):,} lines the first {MOST_SHOWN} are shown: --out F has every record"
 
 
-def footer(rows: pa.Table, waiting: Sequence[Waiting]) -> list[str]:
-    """How many records by source and reason, and what waits."""
+def footer(rows: pa.Table, waiting: Sequence[Waiting] | None) -> list[str]:
+    """How many records by source and reason, and what waits; None: not known."""
+    from attribution_pipeline.sources.awaiting import NOT_KNOWN
+
     columns = (rows[name].to_pylist() for name in ("kind", "source", "reason"))
     counts = Counter(zip(*columns, strict=True))
     named = ", ".join(
@@ -78,4 +80,6 @@ def footer(rows: pa.Table, waiting: Sequence[Waiting]) -> list[str]:
     )
     records = "1 record" if rows.num_rows == 1 else f"{rows.num_rows:,} records"
     found = [f"{records} rejected: {named}" if named else "no record was rejected"]
+    if waiting is None:
+        return [*found, f"waits: {NOT_KNOWN}"]
     return found + [f"waits: {one.kind} {one.source}: {one.line()}" for one in waiting]

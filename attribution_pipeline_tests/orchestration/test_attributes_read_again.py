@@ -5,43 +5,36 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake.checked import said_by, with_digest
+from attribution_pipeline.lake.pruning import plan
 from attribution_pipeline.orchestration.arrivals import arrivals
 from attribution_pipeline.orchestration.checks.awaiting import awaiting_objects
 from attribution_pipeline.orchestration.digests import bring_up_to_date
-from attribution_pipeline.orchestration.house import House
-from attribution_pipeline.orchestration.planes import plane_of_day
 from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.orchestration.replaying import replay
-from attribution_pipeline.orchestration.span_attributes import land
 from attribution_pipeline.orchestration.staleness import stale_days
-from attribution_pipeline.sources.report import LandingReport
 from attribution_pipeline_tests.cases import WORKED_DAY
 from attribution_pipeline_tests.operate.commands import attribution
-from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
-
-NAMED = "{tenant_id: [app.tenant], workflow_id: [app.workflow]}"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SPANS = [
-    re.sub(r'"attribution\.(tenant|workflow)_id"', r'"app.\1"', line)
-    for line in (WORKED_DAY / "spans" / "traces.jsonl").read_text().splitlines()
-]
-"""The worked day's, of which nobody knows whose they are by attributes of the standard."""
-
-
-def opened(folder: Path) -> House:
-    """As the next process sees it."""
-    return House(load_deployment(folder / "attribution.yaml"), lambda: NOW)
+from attribution_pipeline_tests.orchestration.deployments import DAY
+from attribution_pipeline_tests.orchestration.rereading import (
+    NAMED,
+    SPANS,
+    calls,
+    deliver,
+    kept,
+    landed,
+    opened,
+    publish,
+    recorded,
+    spans_line,
+)
 
 
 @pytest.fixture
@@ -49,57 +42,6 @@ def folder(deployment_file: Path) -> Path:
     """A day whose spans name tenants in words of their own, nothing landed."""
     (deployment_file.parent / "spans" / "traces.jsonl").unlink()
     return deployment_file.parent
-
-
-def deliver(folder: Path, name: str, *lines: str, ending: str = "\n") -> Path:
-    path = folder / "spans" / name
-    path.write_text("\n".join(lines) + ending)
-    return path
-
-
-def publish(folder: Path, version: int = 2, names: str = NAMED, since: str = "2026-10-01") -> None:
-    path = folder / "policies" / f"policy-{version}.yaml"
-    path.write_text((folder / "policies" / "policy-1.yaml").read_text())
-    rewrite(path, "version: 1", f"version: {version}")
-    rewrite(path, "effective_from: 2026-10-01", f"effective_from: {since}")
-    rewrite(path, "  tenant_tag: tenant\n", f"  tenant_tag: tenant\n  attributes: {names}\n")
-
-
-def landed(folder: Path) -> LandingReport:
-    return land(opened(folder))
-
-
-def spans_line(report: LandingReport) -> str:
-    return next(line for line in report.lines() if line.startswith("spans"))
-
-
-def recorded(folder: Path) -> str:
-    """The day's content digest after it was recorded once more."""
-    record_day(opened(folder), DAY)
-    house = opened(folder)
-    head = house.lake.head(DAY)
-    assert head is not None
-    digest: str = house.lake.document(head)["output"]["content_digest"]
-    return digest
-
-
-def kept(folder: Path, landing: int | None = None) -> list[tuple[str, str | None]]:
-    """Span id and kept attributes of what stands, or stood after a landing."""
-    store = opened(folder).landed
-    view = store if landing is None else store.as_of(landing)
-    view.verify(view.files("spans"))
-    rows = [
-        (row["span_id"], row["attributes"])
-        for path in view.paths("spans")
-        for row in pq.read_table(path, partitioning=None).to_pylist()
-    ]
-    return sorted(rows, key=str)
-
-
-def calls(folder: Path) -> tuple[str, object]:
-    """The day's calls with whose they are: digest and counts of the plane."""
-    plane = plane_of_day(opened(folder), "operations", DAY)
-    return plane.digest, plane.rows
 
 
 # -- where it ends -----------------------------------------------------------------------------------
@@ -152,6 +94,14 @@ def test_a_state_of_before_is_replayed_from_what_stood_then(moved: Path) -> None
     assert [span for span, _ in then] == [span for span, _ in now]
     assert {attributes for _, attributes in then} == {None}
     assert sum(attributes is not None for _, attributes in now) > 4
+
+
+def test_the_copy_that_a_first_state_was_recorded_from_stays(moved: Path) -> None:
+    """A replay of it under another policy derives its calls from the spans of then."""
+    house = opened(moved)
+    assert house.landed.replaced()
+    later = datetime.now(UTC) + timedelta(days=500)
+    assert plan(house.lake, later, timedelta(days=400)).files == []
 
 
 def test_what_is_delivered_twice_is_nothing_new_after_it(moved: Path) -> None:
@@ -275,8 +225,8 @@ def test_a_file_that_is_gone_stands_as_it_was_read_and_is_named_until_it_is_back
     answer = awaiting_objects(opened(folder))
     assert not answer.passed
     assert answer.description.startswith(
-        "1 file was not read again, and the ledger knows them as they were read before. spans traces: "
-        "a.jsonl: gone_before_read_again"
+        "1 file was not read again, and the ledger knows what is in there as it was read before. "
+        "spans traces: a.jsonl: gone_before_read_again"
     )
     assert calls(folder) == before
     path.write_text(text)
@@ -313,7 +263,7 @@ def test_of_two_copies_the_one_that_was_read_for_the_names_stands(folder: Path) 
     (folder / "spans" / "a.jsonl").unlink()
     publish(folder)
     deliver(folder, "b.jsonl", *reversed(SPANS))
-    assert landed(folder).awaiting == 1
+    assert landed(folder).awaiting == 0  # each span of the one that is gone is in the other
     found = calls(folder)[0]
     shutil.rmtree(folder / "lake")
     landed(folder)
@@ -397,6 +347,7 @@ def test_of_what_an_older_release_landed_and_is_gone_one_line_tells(folder: Path
     assert report.awaiting == 0
     (line,) = (line for line in report.lines() if "a.jsonl" in line)
     assert line.endswith("taken as read for app.tenant, app.workflow")
+    assert not any("a.jsonl" in line for line in landed(folder).lines()), "said once"
 
 
 # -- before it is published --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDa
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.day_changes import without_bill
 from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.measuring import figures
 from attribution_pipeline.orchestration.policy_diff import WITHOUT_BILL
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.orchestration.deployments import (
@@ -184,6 +185,40 @@ def test_coverage_and_unallocated_follow_the_policys_thresholds(house: House) ->
     report = run_days(house.deployment, DAY, DAY)
     assert report.alerts == []
     assert all(check.passed for outcome in report.days for check in outcome.checks)
+
+
+def test_charges_from_before_the_first_day_are_in_no_share_of_what_is_unallocated(
+    house: House,
+) -> None:
+    asked = answers(house)["unallocated_share"]
+
+    def of_an_earlier_day(rows: pa.Table) -> pa.Table:
+        place = place_of(rows, unallocated_reason="unmatched_charge")
+        return with_value(rows, place, "unallocated_reason", "outside_range")
+
+    record_otherwise(house, tables={"ledger": of_an_earlier_day})
+    (cost,) = [
+        row["effective_cost"]
+        for row in house.lake.read("ledger", DAY, DAY).to_pylist()
+        if row["unallocated_reason"] == "outside_range"
+    ]
+    (row,) = [
+        row
+        for row in house.lake.manifest(DAY)["output"]["tie_out"]
+        if row["cost"] == "effective_cost"
+    ]
+    part, whole = Decimal(row["unallocated"]) - cost, Decimal(row["billed"]) - cost
+    found = answers(house)["unallocated_share"]
+    assert cost > 0
+    assert found.metadata["unallocated_share"] == f"{part / whole * 100:.2f} %"
+    assert found.metadata["unallocated_share"] != asked.metadata["unallocated_share"]
+    assert found.description.endswith(
+        f" Beside it {cost:.2f} USD of charges from before the first recorded day is booked on it."
+    )
+    (measured,) = [
+        one for one in figures(House(house.deployment)) if one.name == "unallocated_ratio"
+    ]
+    assert dict(measured.values)[(str(DAY),)] == pytest.approx(float(part / whole))
 
 
 def test_a_day_of_a_month_of_which_no_bill_landed_says_so(house: House) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from attribution_pipeline.definitions import build_defs
@@ -18,7 +19,13 @@ from attribution_pipeline.orchestration.completeness import FOLDER, month_to_dat
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.proof.completeness import FIELDS
 from attribution_pipeline.views import completeness as view
-from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
+from attribution_pipeline_tests.orchestration.deployments import (
+    DAY,
+    place_of,
+    record_otherwise,
+    rewrite,
+    with_value,
+)
 
 METRIC = "effective_cost"
 BEDROCK = "Amazon Web Services / anthropic.claude-sonnet / model_inference, USD"
@@ -42,6 +49,19 @@ def test_open_rows_are_in_the_denominator_and_slices_sum_to_the_ledger(house: Ho
     (total,) = found.totals
     assert total.total.cost == sum(ledger)
     assert total.total.records == 53 + 0, "no row of the worked day has more than one request"
+
+
+def test_charges_from_before_the_first_day_are_in_no_share_of_what_is_known(house: House) -> None:
+    def of_an_earlier_day(rows: pa.Table) -> pa.Table:
+        place = place_of(rows, unallocated_reason="unmatched_charge")
+        return with_value(rows, place, "unallocated_reason", "outside_range")
+
+    (before,) = of_days(house, [DAY], METRIC).totals
+    record_otherwise(house, tables={"ledger": of_an_earlier_day})
+    (after,) = of_days(House(house.deployment), [DAY], METRIC).totals
+    assert before.total.cost - after.total.cost == Decimal("0.5")
+    assert before.actors().whole - after.actors().whole == Decimal("0.5")
+    assert before.actors().part == after.actors().part
 
 
 def test_a_day_without_requests_has_no_slice_to_judge(house: House) -> None:

@@ -113,12 +113,19 @@ def test_a_label_that_no_policy_reads_is_no_news(house: House) -> None:
     assert plane_of_day(fresh, "kubernetes", DAY).digest != said
 
 
-def test_kept_evidence_that_was_lost_is_computed_again(house: House) -> None:
-    plane = kept(house)["usage"]
-    path = house.lake.storage / plane.files["usage"][0].path
-    path.unlink()
-    assert kept(house)["usage"].digest == plane.digest
-    assert path.is_file()
+@pytest.mark.parametrize(("name", "table"), [("usage", "usage"), ("operations", "marks")])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_kept_evidence_that_was_lost_or_damaged_is_computed_again(
+    house: House, name: str, table: str, is_gone: bool
+) -> None:
+    plane = kept(house)[name]
+    path = house.lake.storage / plane.files[table][0].path
+    if is_gone:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-9] + b"otherwise")
+    assert kept(house)[name].digest == plane.digest
+    assert kept(house)[name].files == plane.files
 
 
 def test_the_ledger_alone_brings_its_evidence_up_to_date(house: House) -> None:
@@ -135,3 +142,15 @@ def test_a_kept_plane_is_what_the_engine_takes(house: House) -> None:
     assert plane.name == "cluster"
     assert {"pods", "nodes"} <= set(plane.files)
     assert all(Path(path).is_file() for paths in plane.files.values() for path in paths)
+
+
+def test_a_recorded_day_keeps_what_its_content_digest_is_of(house: House) -> None:
+    found = []
+    for quantity in (60, 90):
+        lake = House(house.deployment).lake
+        found.append(lake.manifest(DAY)["output"]["content_digest"])
+        assert lake.content.of(DAY, found[-1])
+        old = f"query_units,{quantity - 30}"
+        rewrite(inputs(house) / "usage" / "usage.csv", old, f"query_units,{quantity}")
+        run_days(house.deployment, DAY, DAY)
+    assert found[0] != found[1]

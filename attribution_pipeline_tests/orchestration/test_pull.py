@@ -153,6 +153,9 @@ def test_command_pulls_a_bill_that_a_day_then_ties_out_with_its_billed_tokens(
     assert "anthropic costs: 4 kept" in asked.stdout
     made = run("run", "--config", config, "--from", DAY)
     assert made.exit_code == 0, made.output
+    lines = [line.split() for line in made.stdout.splitlines()]
+    assert ["before", "first", "day", "4.938271200000", "4.938271200000"] in lines
+    assert ["unallocated", "1.234567800000", "1.234567800000"] in lines
     rows = json.loads(
         run("ledger", "--config", config, "--by", "service,token_kind,unallocated_reason",
             "--format", "json").stdout

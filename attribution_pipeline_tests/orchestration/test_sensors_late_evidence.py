@@ -9,9 +9,12 @@ import dagster as dg
 import pytest
 
 from attribution_pipeline.orchestration.attempts import ATTEMPTS, BACKOFF
+from attribution_pipeline.orchestration.checks.staleness import stale_partitions
+from attribution_pipeline.orchestration.digests import bring_up_to_date
 from attribution_pipeline.orchestration.jobs import DAILY, LATE_DAYS
 from attribution_pipeline.orchestration.late_requests import REQUESTED_PER_TICK
-from attribution_pipeline.orchestration.staleness import stale_days
+from attribution_pipeline.orchestration.span_attributes import land
+from attribution_pipeline.orchestration.staleness import LANDING_TAKES, stale_days
 from attribution_pipeline_tests.orchestration.deployments import DAY, record_otherwise
 from attribution_pipeline_tests.orchestration.ticks import Driven
 
@@ -96,6 +99,49 @@ def test_a_published_policy_asks_for_the_days_it_governs(driven_days: Driven) ->
     assert driven_days.tick(LATE).skipped == "no recorded day is stale"
     versions = {state.day.day: state.policy_version for state in driven_days.house.lake.states()}
     assert versions == {5: 1, 6: 2, 7: 2}
+
+
+def naming(settled: Driven, number: int) -> Path:
+    """Publish a version that names a span attribute that none before it named."""
+    names = f"tenant\n  attributes: {{task: [app.task.{number}]}}"
+    return settled.publish(number, **{"  tenant_tag": names})
+
+
+def test_days_wait_until_landing_has_read_their_spans_for_what_a_version_names(
+    settled: Driven,
+) -> None:
+    """Run before, they would be run once more after it."""
+    naming(settled, 2)
+    said = settled.tick(LATE).skipped
+    assert said.startswith(
+        "stale: 1 day; 2026-10-05 wait until landing has read their spans again for attributes that a "
+        "policy version names (the job landing, or the sensor new_objects), at most until "
+    )
+    land(settled.house)
+    request = settled.tick(LATE).only
+    settled.take_in(request)
+    bring_up_to_date(settled.house)
+    assert settled.tick(LATE).skipped == "no recorded day is stale"
+    assert [state.state for state in settled.house.lake.states()] == [1, 2]
+
+
+def test_a_source_that_is_gone_holds_no_day_once_landing_has_looked(settled: Driven) -> None:
+    (settled.folder / "spans" / "traces.jsonl").unlink()
+    naming(settled, 2)
+    assert "wait until landing" in settled.tick(LATE).skipped
+    assert land(settled.house).awaiting == 1
+    assert settled.tick(LATE).days == ["2026-10-05"]
+    assert "First launch the job landing" not in stale_partitions(settled.house).description
+
+
+def test_days_wait_for_landing_for_hours_and_not_for_ever(settled: Driven) -> None:
+    """It fails, or nobody runs it: then a day is run from what there is."""
+    naming(settled, 2)
+    assert "First launch the job landing" in stale_partitions(settled.house).description
+    settled.later(hours=LANDING_TAKES.total_seconds() / 3600 - 0.1)
+    assert "wait until landing" in settled.tick(LATE).skipped
+    settled.later(hours=0.2)
+    assert settled.tick(LATE).days == ["2026-10-05"]
 
 
 def test_a_failed_day_is_tried_again_later_and_later_and_then_given_up(settled: Driven) -> None:

@@ -8,14 +8,20 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from attribution_pipeline.config import load_deployment
+from attribution_pipeline.model.policy import parse_policy
+from attribution_pipeline.orchestration.checks.alerts import telemetry_coverage
+from attribution_pipeline.orchestration.checks.answers import RecordedDay
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS as DISCLOSED
 from attribution_pipeline.orchestration.checks.on_ledger import ALERTING, BLOCKING
 from attribution_pipeline.orchestration.checks.rollups import QUESTIONS as ROLLED
 from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.ledger_figures import main_component
 from attribution_pipeline.orchestration.run import run_days
+from attribution_pipeline.views.reasons import remedy
 from attribution_pipeline_tests.cases import WORKED_DAY
 from attribution_pipeline_tests.orchestration.deployments import DAY, rewrite
 
@@ -56,6 +62,36 @@ def test_alerts_name_what_the_day_lacks_and_what_to_do(deployment_file: Path) ->
     assert "`telemetry_gap`" in unallocated
     assert "below 99.00 % in 1 of 1 slices, lowest 72.13 %" in segmentation
     assert "below 95.00 % in 3 of 3 slices, lowest 0.00 %" in actors
+
+
+def test_an_alert_of_coverage_names_models_that_bill_and_calls_spell_apart(house: House) -> None:
+    text = (WORKED_DAY / "policies" / "policy-1.yaml").read_text()
+    for kind in ("input", "cache-read", "output"):
+        text = text.replace(f"(?P<model>.+)-{kind}-tokens$", f"(?P<model>.+-{kind})-tokens$")
+    recorded = RecordedDay(house, DAY)
+    assert "meet no call" not in telemetry_coverage(recorded).description
+    recorded.__dict__["policy"] = parse_policy(text)
+    assert (
+        "meet no call, and calls of anthropic.claude-sonnet meet no charge. Where the bill"
+        in telemetry_coverage(recorded).description
+    )
+
+
+def test_what_to_do_about_a_reason_goes_by_the_part_that_has_most_of_it() -> None:
+    costs = [("no_driver", "shared", 3, "USD"), ("no_driver", "idle", 5, "USD"),
+             ("no_driver", "workload", 9, "EUR"), ("telemetry_gap", "direct", 9, "USD")]  # fmt: skip
+    rows = pa.Table.from_pylist(
+        [
+            dict(
+                zip(("unallocated_reason", "component", "billing_currency"), (r, c, u), strict=True)
+            )
+            | dict.fromkeys(("billed_cost", "effective_cost"), Decimal(cost))
+            for r, c, cost, u in costs
+        ]
+    )
+    assert main_component(rows, "no_driver", "USD", "effective_cost") == "idle"
+    assert main_component(rows, "no_driver", "EUR", "effective_cost") == "workload"
+    assert "the policy keeps visible (`idle: {keep: visible}`)" in remedy("no_driver", "idle")
 
 
 def test_running_a_day_again_changes_nothing(house: House) -> None:

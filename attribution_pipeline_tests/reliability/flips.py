@@ -84,6 +84,8 @@ def kind_of(path: str) -> str:
     if table == "policies":
         return "policy"
     if table == "landed":
+        if rest in ("awaiting.json", "looked_for.json"):
+            return HINT
         return "landed index" if rest.startswith("index/") else "landed rows"
     raise AssertionError(f"{path}: nobody says who would notice a flipped bit in it")
 
@@ -118,7 +120,7 @@ class Flipper:
             return [] if name in said else [f"landed evidence is read, and said {said!r}"]
         if kind == HINT:
             tally.ignored += 1
-            return self._hint_is_ignored()
+            return self._hint_is_ignored(path)
         wrong = []
         said = _refused_by_verify(self.storage) or self._refused_by_older(path)
         tally.verify += name in said
@@ -157,7 +159,11 @@ class Flipper:
         verdict = replay_day(Lake(self.storage), state, compute)
         return verdict.detail if verdict.code == INPUT_GONE else f"exit status {verdict.code}"
 
-    def _hint_is_ignored(self) -> list[str]:
+    def _hint_is_ignored(self, path: str) -> list[str]:
+        if path.startswith("landed/"):
+            landed = LandedStore(self.storage)
+            said = landed.waiting() if path.endswith("awaiting.json") else landed.looked()
+            return [] if said is None else [f"{path} was believed"]
         lake = Lake(self.storage)
         for day in lake.days():
             for plane, said in lake.manifest(day)["inputs"].items():

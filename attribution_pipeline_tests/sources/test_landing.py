@@ -284,13 +284,12 @@ def test_bill_sent_again_in_a_newer_delivery_stands_in_that_delivery(tmp_path: P
 
 
 def test_bill_copied_within_its_delivery_counts_once(tmp_path: Path) -> None:
-    store = LandedStore(tmp_path / "lake")
     (tmp_path / "in").mkdir()
     for name in ("a.csv", "b.csv"):
         shutil.copy(BILL, tmp_path / "in" / name)
     for delivery in ("replace", "append"):
-        source = Source("billing", delivery, tmp_path / "in", "focus", delivery)
-        assert land([source], store).rows == {"billing": 12}
+        source = Source("billing", "bill", tmp_path / "in", "focus", delivery)
+        assert land([source], LandedStore(tmp_path / delivery)).rows == {"billing": 12}
 
 
 def test_appended_bill_sent_again_counts_once(tmp_path: Path) -> None:

@@ -75,11 +75,17 @@ class Standing:
             found = {file.path: file for file in self._files if file.touches(day_from, day_to)}
         else:
             found = {file.path: file for file in self._long if file.touches(day_from, day_to)}
-            day = day_from
-            while day <= day_to:
+            for day in self._days_between(day_from, day_to):
                 found.update((file.path, file) for file in self._by_day.get(day, ()))
-                day += timedelta(days=1)
         return [found[path] for path in sorted(found)]
+
+    def _days_between(self, first: date, last: date) -> list[date]:
+        """Days from first to last that have files, at least: a clock that was off by decades makes a
+        range of tens of thousands."""
+        many = (last - first).days + 1
+        if many > len(self._by_day):
+            return [day for day in self._by_day if first <= day <= last]
+        return [first + timedelta(days=offset) for offset in range(many)]
 
     @cached_property
     def _files(self) -> list[LandedFile]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,24 @@ from attribution_pipeline.lake.landed import index
 from attribution_pipeline.lake.landed.index import Landing
 from attribution_pipeline.lake.landed.periods import BilledPeriod, billed_periods
 from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
+from attribution_pipeline.lake.landed.replaced import Replaced, replaced_files
 from attribution_pipeline.lake.landed.standing import Standing, standing_files
-from attribution_pipeline.lake.landed.waiting import keep_waiting, kept_waiting
+from attribution_pipeline.lake.landed.waiting import (
+    keep_looked,
+    keep_waiting,
+    kept_looked,
+    kept_waiting,
+)
 from attribution_pipeline.lake.landed.writer import LandingWriter
 from attribution_pipeline.lake.places import Place, open_store
+from attribution_pipeline.lake.receipts import pruned_on
 from attribution_pipeline.lake.store import Look, Store
 from attribution_pipeline.model.errors import Overtaken, Refusal
 
 FOLDER = "landed"
+
+Objects = Mapping[str, Collection[str]]
+"""Source -> object ids."""
 
 
 class LandedView:
@@ -171,9 +181,42 @@ class LandedView:
         """The same as the index records them."""
         return standing_files(REJECTED_TABLE, self._landings)
 
-    def waiting(self) -> list[dict[str, Any]]:
-        """What the last landing found and did not read; see ``sources.awaiting``."""
+    def waiting(self) -> list[dict[str, Any]] | None:
+        """What the last landing found and did not read; None: not known. See ``sources.awaiting``."""
         return kept_waiting(self.store)
+
+    def looked(self) -> dict[str, Any] | None:
+        """What the last landing looked for and did not find; None: not known. See ``sources.gone``."""
+        return kept_looked(self.store)
+
+    def met_since(self, ordinal: int) -> list[ObjectRecord]:
+        """Records of the landings after this one."""
+        return [record for landing in self._landings[ordinal:] for record in landing.objects]
+
+    def spans_alone(
+        self, objects: Objects, others: Objects, first: date, last: date
+    ) -> dict[tuple[str, str], int]:
+        """Spans that these objects hold and none of the others has alike: see ``alone``."""
+        from attribution_pipeline.lake.landed.alone import spans_alone
+
+        return spans_alone(self, objects, others, first, last)
+
+    def objects_sharing(
+        self, objects: Objects, others: Objects, first: date, last: date
+    ) -> set[tuple[str, str]]:
+        """Those that have a span which one of the others has: see ``alone``."""
+        from attribution_pipeline.lake.landed.alone import objects_sharing
+
+        return objects_sharing(self, objects, others, first, last)
+
+    def replaced(self) -> list[Replaced]:
+        """Files in whose stead later ones stand."""
+        return replaced_files(self._landings)
+
+    def standing_paths(self) -> set[str]:
+        """Paths of all other files."""
+        named = {file.path for landing in self._landings for file in landing.files}
+        return named - {one.file.path for one in self.replaced()}
 
     def verify(self, files: list[LandedFile]) -> None:
         """Raise Refusal naming the first file whose bytes are not the recorded ones.
@@ -202,6 +245,13 @@ class LandedView:
         return path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
     def _damaged(self, file: LandedFile) -> Refusal:
+        pruned = "" if self.store.exists(file.path) else pruned_on(self.store, file.path)
+        if pruned:
+            return Refusal(
+                f"a file of landed evidence was pruned on {pruned}: what was read again stands instead",
+                where=self.store.where(file.path),
+                remedy="read what stood before from a copy of the lake that was made before",
+            )
         return Refusal(
             "a file of landed evidence is missing or was changed",
             where=self.store.where(file.path),
@@ -298,6 +348,10 @@ class LandedStore(LandedView):
     def keep_waiting(self, waiting: Sequence[dict[str, Any]]) -> None:
         """What this landing found and did not read, instead of what the last one said."""
         keep_waiting(self.store, waiting)
+
+    def keep_looked(self, looked: Mapping[str, Any]) -> None:
+        """What it looked for and did not find, likewise."""
+        keep_looked(self.store, looked)
 
     def folder_of(self, table: str) -> str:
         """The folder of a table, relative to the storage."""

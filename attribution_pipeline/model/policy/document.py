@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -95,6 +94,9 @@ class Tolerance(Strict):
     """Records that touch a day and could not be read."""
     awaiting_objects: Annotated[int, Field(ge=0)] = 0
     """Files in the sources that landing left, although nobody has been writing them for a while."""
+    not_read_again: Annotated[int, Field(ge=0)] = 0
+    """Landed files of spans that stand without attributes that a version names, because they can't be read
+    again: gone, unreadable, or of a source that the deployment file names no more."""
     findings: Annotated[int, Field(ge=0)] = 0
     """What the gates of a day's evidence may notice before their check fails."""
     stale_days: Annotated[int, Field(ge=0)] = 0
@@ -214,9 +216,7 @@ class Policy(Strict):
     def owner_of(self, tenant: str | None, workflow: str | None) -> Owner | None:
         """Who owns a row: the first entry whose patterns hold; unknown matches only ``*``."""
         for owner in self.owners:
-            if fnmatchcase(tenant or "", owner.tenant) and fnmatchcase(
-                workflow or "", owner.workflow
-            ):
+            if owner.matches(tenant, workflow):
                 return owner
         return None
 

@@ -20,6 +20,7 @@ from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.day_changes import held, kept_version, revised
 from attribution_pipeline.orchestration.ledger_figures import (
     COVERAGE_COLUMNS,
+    UNALLOCATED_COLUMNS,
     tie_out_lines,
     top_tenants,
     unallocated_by_reason,
@@ -152,9 +153,8 @@ def _ledger(
 ) -> Any:
     policy = house.lake.policies.load(manifest["policy"]["file"])
     metric = policy.settlement.metric
-    columns = ["tenant_id", "unallocated_reason", "billed_cost", "effective_cost"]
     day = receipt.day
-    rows = house.lake.read("ledger", day, day, [*columns, "billing_currency"])
+    rows = house.lake.read("ledger", day, day, ["tenant_id", *UNALLOCATED_COLUMNS])
     output = manifest["output"]
     tenants = top_tenants(rows, metric)
     reasons = unallocated_by_reason(rows, metric)
@@ -172,8 +172,8 @@ def _ledger(
             f"digest {shown.digest(policy.digest)}",
             "forced": manifest["forced"],
             "settled": manifest["settled"],
-            "tie_out": shown.table(*tie_out_lines(output["tie_out"])),
-            "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric)),
+            "tie_out": shown.table(*tie_out_lines(output["tie_out"], rows)),
+            "unallocated_share": shown.percent(unallocated_share(output["tie_out"], metric, rows)),
             "top_tenants": shown.table(tenants, ("tenant", metric, "currency")),
             "unallocated": shown.table(reasons, ("reason", metric, "currency")),
             "coverage_by_route": shown.table(output["coverage"], COVERAGE_COLUMNS),

@@ -10,16 +10,22 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from attribution_pipeline.model.ledger import is_earlier
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
 from attribution_pipeline.orchestration.ledger_figures import (
     COVERAGE_COLUMNS,
+    UNALLOCATED_COLUMNS,
+    main_component,
+    of_earlier_days,
     unallocated_by_reason,
     unallocated_share,
 )
 from attribution_pipeline.orchestration.metadata import Metadata
+from attribution_pipeline.orchestration.unmet_models import unmet_on
 from attribution_pipeline.proof.lines_in_two_files import lines_in_two_files
 from attribution_pipeline.views.reasons import remedy
+from attribution_pipeline.views.unmet_models import line
 
 FINDING_COLUMNS = ("check", "severity", "subject", "detail")
 
@@ -103,37 +109,49 @@ def telemetry_coverage(recorded: RecordedDay) -> Answer:
     worst = min(outside, key=lambda row: Decimal(row["coverage"]))
     names = ("provider", "model", "token_kind", "account", "region")
     called = " ".join(worst[name] for name in names if worst[name])
+    apart = unmet_on(recorded.house, recorded.policy, recorded.day)
+    if apart:
+        metadata["named_apart"] = shown.markdown_list(map(line, apart))
     return Answer(
         False,
         f"{len(outside)} of {len(slices)} slices are outside {low} to {high}, lowest "
         f"{worst['coverage']} for {called}. "
-        "Their rows are `estimated`. Find the emitters that do not report (compare billed with "
+        f"Their rows are `estimated`. {''.join(f'Of {line(one)}. ' for one in apart)}"
+        "Find the emitters that do not report (compare billed with "
         "seen by region and account), deliver their spans, and run the day again.",
         metadata,
     )
 
 
 def unallocated_within_slo(recorded: RecordedDay) -> Answer:
-    """What stands without a tenant is no more of the day's cost than ``slo.unallocated_share``."""
+    """What stands without a tenant is no more of the day's cost than ``slo.unallocated_share``. Charges
+    from before the first recorded day, booked on it, are in neither."""
     limit = recorded.policy.slo.unallocated_share
     metric = recorded.policy.settlement.metric
-    found = unallocated_share(recorded.manifest["output"]["tie_out"], metric)
-    columns = ["unallocated_reason", "billed_cost", "effective_cost", "billing_currency"]
+    columns = ["component", *UNALLOCATED_COLUMNS]
     rows = recorded.house.lake.read("ledger", recorded.day, recorded.day, columns)
+    found = unallocated_share(recorded.manifest["output"]["tie_out"], metric, rows)
     reasons = unallocated_by_reason(rows, metric)
     metadata: Metadata = {
         "unallocated_share": shown.percent(found),
         "threshold": shown.percent(limit),
         "by_reason": shown.table(reasons, ("reason", metric, "currency")),
     }
+    apart = "".join(
+        f" Beside it {shown.money(cost)} {currency} of charges from before the first recorded day is "
+        "booked on it."
+        for currency, cost in of_earlier_days(rows, metric).items()
+    )
     if found is None or found <= limit:
-        return Answer(True, f"{shown.percent(found)} of {metric} is unallocated.", metadata)
-    worst = reasons[0]
+        said = f"{shown.percent(found)} of {metric} is unallocated.{apart}"
+        return Answer(True, said, metadata)
+    worst = next(row for row in reasons if not is_earlier(row["reason"]))
+    component = main_component(rows, worst["reason"], worst["currency"], metric)
     return Answer(
         False,
         f"{shown.percent(found)} of {metric} is unallocated, more than {shown.percent(limit)}; "
         f"most of it is `{worst['reason']}` ({shown.money(worst[metric])} {worst['currency']}). "
-        f"{remedy(worst['reason'])}",
+        f"{remedy(worst['reason'], component)}{apart}",
         metadata,
     )
 

@@ -31,20 +31,32 @@ NAMED = 3
 
 
 def awaiting_objects(house: "House") -> Answer:
-    """No file in the sources waits to be read for longer than it takes to write its delivery."""
-    from attribution_pipeline.sources.attributes import READ_BEFORE
-    from attribution_pipeline.sources.awaiting import IN_WRITING, from_document, size_said
+    """No file in the sources waits to be read for longer than it takes to write its delivery, and no
+    landed spans stand without attributes that a policy version names because they can't be read again."""
+    from attribution_pipeline.sources.awaiting import (
+        IN_WRITING,
+        NOT_KNOWN,
+        from_document,
+        size_said,
+    )
 
-    limit = house.policies.newest.tolerance.awaiting_objects
+    tolerance = house.policies.newest.tolerance
+    thresholds: shown.Metadata = {
+        "threshold": tolerance.awaiting_objects,
+        "threshold_not_read_again": tolerance.not_read_again,
+    }
     waiting = from_document(house.landed.waiting())
+    if waiting is None:
+        return Answer(False, NOT_KNOWN, thresholds)
     overdue = [one for one in waiting if one.is_overdue(house.now())]
-    count = sum(one.objects for one in overdue)
-    size = size_said(sum(one.bytes for one in overdue if one.reason not in READ_BEFORE))
+    before, unread = _apart(overdue)
+    again, never = sum(one.objects for one in before), sum(one.objects for one in unread)
     metadata: shown.Metadata = {
         "awaiting": sum(one.objects for one in waiting),
-        "overdue": count,
+        "overdue": never + again,
         "overdue_bytes": sum(one.bytes for one in overdue),
-        "threshold": limit,
+        "not_read_again": again,
+        **thresholds,
     }
     if waiting:
         metadata["waiting"] = shown.table([_row(one) for one in waiting], COLUMNS)
@@ -57,11 +69,36 @@ def awaiting_objects(house: "House") -> Answer:
         )
         said = f"{files}, written to within {minutes} minutes and perhaps still on the way."
         return Answer(True, f"{said} {_named(waiting)}.", metadata)
-    again = sum(one.objects for one in overdue if one.reason in READ_BEFORE)
-    never = f"{_files(count - again)} not read, {size}, and the ledger knows nothing of what is in there."
-    before = f"{_files(again)} not read again, and the ledger knows them as they were read before."
-    said = " ".join([*([never] if count > again else []), *([before] if again else [])])
-    return Answer(count <= limit, f"{said} {_named(overdue)}.", metadata)
+    told = []
+    if unread:
+        size = size_said(sum(one.bytes for one in unread))
+        told.append(
+            f"{_files(never)} not read, {size}, and the ledger knows nothing of what is in there."
+        )
+    if before:
+        told.append(
+            f"{_files(again)} not read again, and the ledger knows what is in there as it was read before"
+            f"{_accepted(again, tolerance.not_read_again)}."
+        )
+    within = never <= tolerance.awaiting_objects and again <= tolerance.not_read_again
+    # what is over its tolerance first: the table has all
+    ordered = [*unread, *before] if never > tolerance.awaiting_objects else [*before, *unread]
+    return Answer(within, f"{' '.join(told)} {_named(ordered)}.", metadata)
+
+
+def _apart(waiting: "list[Waiting]") -> "tuple[list[Waiting], list[Waiting]]":
+    """What was read before and can't be read again, and what was never read."""
+    from attribution_pipeline.sources.attributes import READ_BEFORE
+
+    before = [one for one in waiting if one.reason in READ_BEFORE]
+    return before, [one for one in waiting if one.reason not in READ_BEFORE]
+
+
+def _accepted(count: int, limit: int) -> str:
+    if not limit:
+        return ""
+    within = "within" if count <= limit else "over"
+    return f" ({within} the {limit:,} that `tolerance.not_read_again` accepts)"
 
 
 def _named(waiting: "list[Waiting]") -> str:

@@ -40,7 +40,10 @@ REMEDIES: Mapping[str, str] = {
     "delivery of which a part is missing, a file that may not be read. The message names each with what "
     "to do: mostly to copy the manifest too (for AWS the folder `metadata/` beside `data/`). A file that "
     "is wanted no more, or is data that no reader of this source reads (a vendor's console CSV), goes out of "
-    "the source's folder.",
+    "the source's folder. Spans that were landed before a version named an attribute, and whose file is gone: "
+    "put the file back, or accept so many with `tolerance.not_read_again` of the newest version, which may "
+    "take effect tomorrow and moves no day. Of a source that is not in the deployment file: see "
+    "[renaming a source](../how-to/own-data.md#renaming-a-source).",
     "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "
     "not report, by region and account. Too many: look for calls on another account, or two "
     "instrumentations that are not recognised as twins. Deliver, and the day is reconciled again.",

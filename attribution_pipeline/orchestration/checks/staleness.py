@@ -100,10 +100,10 @@ def _unseen(house: "House") -> list[str]:
 
 def _unread(house: "House", due: list[StaleDay]) -> list[str]:
     """Spans that a new version's days would be computed without, if they were run now."""
-    from attribution_pipeline.orchestration.span_attributes import names_of_days
+    from attribution_pipeline.orchestration.span_attributes import names_of_days, was_tried
     from attribution_pipeline.sources.attributes import named, unread
 
-    if not any(POLICY in day.moved for day in due):
+    if not any(POLICY in day.moved for day in due) or was_tried(house):
         return []
     found = unread(house.landed, names_of_days(house, house.policies))
     if not found.objects:
