@@ -76,6 +76,21 @@ def test_check_says_which_recorded_days_a_draft_would_govern_and_how_to_apply_it
     ]
 
 
+def test_check_says_of_what_a_cost_driver_weighs_and_which_models_never_meet(config: Path) -> None:
+    path = draft(config)
+    for kind in ("input", "cache-read", "output"):
+        rewrite(path, f"(?P<model>.+)-{kind}-tokens$", f"(?P<model>.+-{kind})-tokens$")
+    result = run("policy", "check", path, "--config", config)
+    assert result.exit_code == 0, result.output
+    said = result.stdout.splitlines()
+    assert (
+        "`cost` in support, tax, credits (overhead) weighs costs of everything that is not overhead "
+        "(meters, pods, shared pools, tags, idle, what no rule takes)"
+    ) in said
+    (apart,) = [line for line in said if line.startswith("aws.bedrock: ")]
+    assert "meet no call, and calls of anthropic.claude-sonnet meet no charge" in apart
+
+
 def test_check_of_a_version_for_later_days_governs_none(config: Path) -> None:
     path = draft(config, effective="2026-10-06")
     result = run("policy", "check", path, "--config", config)
@@ -159,7 +174,8 @@ def test_check_and_diff_name_rules_that_took_nothing(config: Path) -> None:
         "  owners 1: no row with tenant = nobody and workflow = *",
     ]
     said = run("policy", "check", path, "--config", config).stdout.splitlines()
-    assert said[-6:] == [*idle, UNTAKEN, f"{path}: valid"]
+    asked = f"{idle[-1]} (asked of rows as version 1 made them)"
+    assert said[-6:] == [*idle[:-1], asked, UNTAKEN, f"{path}: valid"]
     result = run("policy", "diff", "1", path, "--from", DAY, "--config", config)
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines()[-4:] == [f"under B {idle[0]}", *idle[1:]]
@@ -333,3 +349,11 @@ def test_restoring_what_is_published_or_was_never_used_writes_nothing(config: Pa
         "policy", "restore", "9", "--config", config
     )
     assert sorted((config.parent / "policies").iterdir()) == before
+
+
+def test_diff_of_an_edited_version_by_its_number_is_refused(config: Path) -> None:
+    path = draft(config)
+    rewrite(first(config), "driver: usage.query_units", "driver: even")
+    said = refusal("policy", "diff", "1", path, "--from", DAY, "--config", config)
+    assert "version 1 of policy" in said
+    assert said.endswith("attribution policy restore 1")

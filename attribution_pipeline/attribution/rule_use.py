@@ -35,11 +35,15 @@ Files = Mapping[str, Sequence[str]]
 @dataclass(frozen=True)
 class RuleUse:
     """Of one day or of several. ``taken``: kind to the places (from 0) of rules that took something.
-    ``asked``: kinds that there was evidence for. ``unserved``: serving rules that calls match although
+    ``met``: the same of rules whose conditions something met, whichever rule took it; ``nameless``: meters
+    whose conditions charges met that name no model as the meter has it. ``asked``: kinds that there was
+    evidence for. ``unserved``: serving rules that calls match although
     their workload has no pod. ``untaken``: charges that no rule takes, in the policy's metric;
     ``units``: theirs."""
 
     taken: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    met: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    nameless: frozenset[int] = frozenset()
     asked: frozenset[str] = frozenset()
     unserved: frozenset[int] = frozenset()
     untaken: Mapping[Meter, Decimal] = field(default_factory=dict)
@@ -48,10 +52,9 @@ class RuleUse:
     def __or__(self, other: RuleUse) -> RuleUse:
         """Of the days of both."""
         return RuleUse(
-            {
-                kind: self.taken.get(kind, frozenset()) | other.taken.get(kind, frozenset())
-                for kind in KINDS
-            },
+            _of_both(self.taken, other.taken),
+            _of_both(self.met, other.met),
+            self.nameless | other.nameless,
             self.asked | other.asked,
             self.unserved | other.unserved,
             {
@@ -71,6 +74,10 @@ class RuleUse:
         taken = self.taken.get(kind, frozenset())
         return [place for place in range(len(rules)) if place not in taken]
 
+    def came_late(self, kind: str, place: int) -> bool:
+        """Whether an idle rule's conditions were met: other rules were asked before it."""
+        return place in self.met.get(kind, frozenset())
+
 
 def rules_used(
     db: Session,
@@ -84,15 +91,18 @@ def rules_used(
     """Rules of ``policy`` on one day's planes; ``owned``: tenant and workflow of the ledger's rows.
     ``operations`` may be left empty where the policy has no ``serving``: nothing else asks them."""
     taken: dict[str, set[int]] = {kind: set() for kind in KINDS}
+    met: dict[str, set[int]] = {kind: set() for kind in KINDS}
+    nameless: set[int] = set()
     asked = set()
     untaken: dict[Meter, Decimal] = {}
     units: dict[Meter, set[str]] = {}
-    if _of_charges(db, policy, charges, taken, untaken, units):
+    if _of_charges(db, policy, charges, taken, met, nameless, untaken, units):
         asked |= {"meters", "pools"}
     nodes = _distinct(db, cluster["nodes"], ("provider_id", "name"))
     for provider_id, name in nodes:
         ids = [rule.id_of(provider_id=provider_id, node=name) for rule in policy.nodes]
         taken["nodes"] |= _first([found is not None for found in ids])
+        met["nodes"] |= {place for place, found in enumerate(ids) if found is not None}
     pods = _pods(db, cluster["pods"])
     for pod in pods:
         for place, rule in enumerate(policy.join.dedicated):
@@ -105,13 +115,19 @@ def rules_used(
     if calls:
         asked.add("serving")
         taken["serving"] = set(routes)
+        met["serving"] = _met_by_calls(policy, calls)
     for tenant, workflow in owned:
         asked.add("owners")
         owner = policy.owner_of(tenant, workflow)
         # by identity: two owners may say the same
         taken["owners"] |= _first([rule is owner for rule in policy.owners])
+        met["owners"] |= {
+            place for place, rule in enumerate(policy.owners) if rule.matches(tenant, workflow)
+        }
     return RuleUse(
         {kind: frozenset(places) for kind, places in taken.items()},
+        {kind: frozenset(places) for kind, places in met.items()},
+        frozenset(nameless),
         frozenset(asked),
         frozenset(place for place in routes if pods and not _has_pod(policy.serving[place], pods)),
         untaken,
@@ -172,6 +188,8 @@ def _of_charges(
     policy: Policy,
     charges: Sequence[str],
     taken: Mapping[str, set[int]],
+    met: Mapping[str, set[int]],
+    nameless: set[int],
     untaken: dict[Meter, Decimal],
     units: dict[Meter, set[str]],
 ) -> bool:
@@ -187,6 +205,7 @@ def _of_charges(
     )
     for *values, unit, cost in rows:
         row = dict(zip(columns, values, strict=True))
+        _meet(policy, row, met, nameless)
         found = assign(row, policy, outside_range=False)
         if found.kind == "meter":
             taken["meters"].add(found.meter)
@@ -201,6 +220,30 @@ def _of_charges(
             untaken[meter] = untaken.get(meter, Decimal(0)) + (cost or Decimal(0))
             units.setdefault(meter, set()).update([unit] if unit else [])
     return bool(rows)
+
+
+def _meet(
+    policy: Policy, row: Mapping[str, str | None], met: Mapping[str, set[int]], nameless: set[int]
+) -> None:
+    """Meters and pools whose conditions a charge meets."""
+    from attribution_pipeline.model.policy import matches
+
+    tags = tags_of(row)
+    for place, meter in enumerate(policy.meters):
+        if place not in met["meters"] and matches(meter.match, row, tags):
+            (nameless if meter.model_of(row, tags) is None else met["meters"]).add(place)
+    for place, pool in enumerate(policy.pools):
+        if place not in met["pools"] and matches(pool.match, row, tags):
+            met["pools"].add(place)
+
+
+def _met_by_calls(policy: Policy, calls: Iterable[tuple[str | None, str | None, int]]) -> set[int]:
+    return {
+        place
+        for address, model, _ in calls
+        for place, rule in enumerate(policy.serving)
+        if rule.matches(server_address=address, model=model)
+    }
 
 
 def _calls(db: Session, operations: Sequence[str]) -> list[tuple[str | None, str | None, int]]:
@@ -243,6 +286,13 @@ def _dictionaries(
 def _has_pod(rule: Serving, pods: Collection[Pod]) -> bool:
     workload = rule.workload.model_dump()
     return any(is_of(pod, workload) for pod in pods)
+
+
+def _of_both(
+    one: Mapping[str, frozenset[int]], other: Mapping[str, frozenset[int]]
+) -> dict[str, frozenset[int]]:
+    none: frozenset[int] = frozenset()
+    return {kind: one.get(kind, none) | other.get(kind, none) for kind in KINDS}
 
 
 def _first(held: Sequence[bool]) -> set[int]:

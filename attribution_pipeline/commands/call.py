@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attribution_pipeline.commands.options import Config, MaybeFrom, MaybeTo, ordered
+from attribution_pipeline.commands.recorded_span import recorded_span
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 FACT = 22
 """Characters of a fact's name, so that answers stand below each other."""
+
+
+MOST_SAID = 80
+"""Letters of an id that was not found, of whatever was pasted."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +50,7 @@ def call(
     Recorded days are looked through, the newest first. Where several calls have the id they are listed.
     """
     from attribution_pipeline.config import load_deployment
+    from attribution_pipeline.views.cells import terminal_cell
     from attribution_pipeline.views.dashboard.books import Books
     from attribution_pipeline.views.dashboard.finding import find_calls
 
@@ -52,10 +58,12 @@ def call(
     books = Books(load_deployment(config))
     try:
         found = find_calls(books, id_, first, last)
+        if not found.days:
+            recorded_span(books.lake, first, last, None)  # refuses, and says what is recorded
         rows = found.rows.to_pylist()
         if not rows:
             raise Refusal(
-                f"no call has this id in {found.span}", where=id_[:80],
+                f"no call has this id in {found.span}", where=terminal_cell(id_[:MOST_SAID]),
                 remedy="give a trace, span or response id of a recorded day: a day's calls are found "
                 "once it was run",
             )  # fmt: skip

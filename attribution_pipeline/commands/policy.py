@@ -57,12 +57,13 @@ def check(
     """Validate a policy; print what it says in a few lines. Refused: one line, status 2.
 
     In a deployment it also says which recorded days the version would govern, which of them are
-    closed, and for the newest of them which rules took nothing and which charges no rule takes. A number
+    closed, and for the newest of them which rules took nothing, which charges no rule takes, and which
+    models the bill and the calls name apart. A number
     that days were recorded under with another content is refused. Without --config and $ATTRIBUTION_CONFIG the deployment is the one
     in whose folder of policies FILE lies, else the one here.
     """
     from attribution_pipeline.model.policy import load_policies, load_published
-    from attribution_pipeline.model.policy_text import render, summary
+    from attribution_pipeline.model.policy_text import render, summary, weighed
     from attribution_pipeline.views.policy_versions import reach_lines
 
     own = _own_deployment(file) if config is None else None
@@ -77,7 +78,7 @@ def check(
         if text:
             lines += render(entry.policy).splitlines()
             continue
-        lines += summary(entry.policy)
+        lines += [*summary(entry.policy), *weighed(entry.policy)]
         if house is not None:
             from attribution_pipeline.orchestration.policy_versions import reach
 
@@ -248,15 +249,19 @@ def _if_published(house: House, b: Side, first: date, last: date) -> list[str]:
 
 
 def _idle_rules(house: House, policy: Policy, days: Iterable[date]) -> list[str]:
-    """Rules that took nothing on the newest of recorded days, and charges of theirs that no rule takes."""
-    from attribution_pipeline.orchestration.rule_use import recent, rules_used
-    from attribution_pipeline.views import rule_use
+    """Rules that took nothing on the newest of recorded days, charges of theirs that no rule takes, and
+    models that charges and calls of the last of them name apart."""
+    from attribution_pipeline.orchestration.rule_use import other_versions, recent, rules_used
+    from attribution_pipeline.orchestration.unmet_models import unmet_on
+    from attribution_pipeline.views import rule_use, unmet_models
 
     newest = recent(days)
     if not newest:
         return []
     use = rules_used(house, policy, newest)
-    return [*rule_use.lines(policy, use, newest), *rule_use.untaken(use)]
+    under = other_versions(house, policy, newest)
+    unmet = [unmet_models.line(one) for one in unmet_on(house, policy, newest[-1])]
+    return [*rule_use.lines(policy, use, newest, under), *rule_use.untaken(use), *unmet]
 
 
 def _own_deployment(file: Path | None) -> Path | None:

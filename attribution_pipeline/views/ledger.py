@@ -52,11 +52,26 @@ def grouping(text: str, never: Collection[str] = ()) -> list[str]:
             raise Refusal(f"`{name}` is what is summed", where="--by", remedy="leave it out")
         if name not in possible:
             raise Refusal(
-                f"`{name}` is no column to group by", where="--by", remedy=nearest(name, possible)
+                f"`{name}` is no column to group by", where="--by", remedy=_instead(name, possible)
             )
         if names.count(name) > 1:
             raise Refusal(f"`{name}` is named twice", where="--by", remedy="name it once")
     return names
+
+
+def _instead(name: str, possible: list[str]) -> str:
+    """What to group by instead of ``name``, or where it is to be had."""
+    from attribution_pipeline.model.ledger import OPERATIONS
+
+    if name in OPERATIONS.names:
+        return (
+            f"`{name}` is of `operations`, a row a call, and rows of the ledger are sums of calls: "
+            "`attribution call ID` shows one call's, a reader of Delta tables all, in the folder "
+            "`operations` of the storage"
+        )
+    close = nearest(name, possible)
+    # people and programs ask for the list: all of it, where no name is near
+    return close if close.startswith("did you mean") else f"use one of: {', '.join(possible)}"
 
 
 def in_order(rows: pa.Table) -> pa.Table:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MONEY_COLUMNS = ("reserved", "attributed_to_date", "provisional", "forecast", "breach_by")
+EARLIER_COLUMNS = ("of_earlier_days", "earlier_left_out")
+"""Charges from before the first recorded day, booked on it: in ``attributed_to_date``, and no part of it."""
 COLUMNS = (
     "reservation", "name", "scope", "period_start", "period_end", "state", "reserved",
     "attributed_to_date", "provisional", "forecast", "currency", "metric", "through",
     "days_recorded", "days_expected", "days_not_known", "forecast_method", "forecast_explained", "breach_day",
-    "breach_by", "other_currencies", "amounts_replaced",
+    "breach_by", "other_currencies", "amounts_replaced", *EARLIER_COLUMNS,
 )  # fmt: skip
 """Of the view. Grain: one reservation, its scope, period and currency."""
 
@@ -72,6 +74,8 @@ def row(status: Status, metric: str) -> dict[str, Any]:
         "other_currencies": ", ".join(f"{cost:f} {name}" for name, cost in status.others.items())
         or None,
         "amounts_replaced": one.said_otherwise,
+        "of_earlier_days": status.earlier,
+        "earlier_left_out": status.left_out,
     }
 
 
@@ -100,7 +104,7 @@ def as_table(statuses: Sequence[Status], metric: str) -> pa.Table:
 
     money, day, count = pa.decimal128(38, 12), pa.date32(), pa.int64()
     types = {
-        **dict.fromkeys(MONEY_COLUMNS, money),
+        **dict.fromkeys((*MONEY_COLUMNS, *EARLIER_COLUMNS), money),
         **dict.fromkeys(("period_start", "period_end", "through", "breach_day"), day),
         **dict.fromkeys(
             ("days_recorded", "days_expected", "days_not_known", "amounts_replaced"), count
@@ -175,7 +179,22 @@ def sentence(status: Status) -> str:
         said = f"is within its {amount}: {cost} to date, {short(status.forecast)} expected"
         if status.days_not_known:
             said += f" ({status.explained})"
-    return terminal_cell(f"{one.title} {said}")
+    return terminal_cell(f"{one.title} {said}{_earlier(status)}")
+
+
+def _earlier(status: Status) -> str:
+    """What is to be known of charges from before the first recorded day; nothing where there are none."""
+    currency = status.reservation.currency
+    booked = "of charges from before the first recorded day, booked on it"
+    said = ""
+    if status.earlier:
+        said = f"; {short(status.earlier)} {currency} to date is {booked}, and in no mean of days"
+    if status.left_out:
+        said += (
+            f"; {short(status.left_out)} {currency} {booked}, is of billing periods before this one and "
+            "no part of it"
+        )
+    return said
 
 
 def short(value: Decimal | None) -> str:

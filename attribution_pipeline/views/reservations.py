@@ -7,6 +7,10 @@ Belongs here: the status of a reservation. Does not: what was reserved (``reserv
 A reservation guards spend and attributes nothing (design: product page). This view reads the ledger
 and writes nowhere; no table of it has a reservation in it. Sums are of one currency: what a scope
 costs in another is told beside it and never added.
+
+Charges from before the ledger's first day are booked on it (``model.ledger.EARLIER``). They count to date
+where their billing period begins in the reservation's: they were billed in it. They are of no recorded day,
+so no forecast and no drift rests on them.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from attribution_pipeline.model.ledger import is_earlier
 from attribution_pipeline.model.money import to_decimal, to_quanta
 from attribution_pipeline.views.forecast import (
     ALL_RECORDED,
@@ -40,7 +45,9 @@ STATES = (OVER, FORECAST_OVER, OTHER_CURRENCY, NOTHING_RECORDED, NO_AMOUNT, WITH
 """What a reservation is in, the most pressing first. ``other_currency``: its scope costs, and nothing
 in its currency, so it guards nothing."""
 
-LEDGER_COLUMNS = ("charge_date", "billing_currency", "settlement")
+LEDGER_COLUMNS = (
+    "charge_date", "billing_currency", "settlement", "unallocated_reason", "billing_period",
+)  # fmt: skip
 PROVISIONAL = "provisional"
 
 Spent = dict[date, int]
@@ -58,6 +65,10 @@ class Status:
     attributed: Decimal
     provisional: Decimal
     """The part of ``attributed`` whose charges are not settled."""
+    earlier: Decimal
+    """The part of ``attributed`` that is of days before the first recorded one and booked on it."""
+    left_out: Decimal
+    """The same of billing periods that began before the reservation's: no part of ``attributed``."""
     forecast: Decimal | None
     """Recorded days of the period and those after the last recorded one; null where neither is known."""
     method: str
@@ -82,16 +93,22 @@ def statuses(
 ) -> list[Status]:
     """The status of each, most pressing first.
 
-    ``ledger``: ``LEDGER_COLUMNS``, the scopes' columns and ``metric``, of all ``days``; ``days``: the
-    recorded ones, those before the period too, from which forecasts are made.
+    ``ledger``: ``LEDGER_COLUMNS``, the scopes' columns and ``metric``, of all ``days``, summed or not
+    (``billing_period`` is asked of earlier charges alone); ``days``: the recorded ones, those before the
+    period too, from which forecasts are made.
     """
     sums = {columns: _sums(ledger, columns, metric) for columns in {r.scope.columns for r in found}}
     made = [_status(one, sums[one.scope.columns].get(one.scope.values, []), days) for one in found]
     return sorted(made, key=lambda one: (STATES.index(one.state), one.reservation.period_start))
 
 
-_Cost = tuple[date, str, bool, int]
-"""Day, currency, whether it is provisional, quanta."""
+class _Cost(NamedTuple):
+    day: date
+    currency: str
+    is_provisional: bool
+    earlier: date | None
+    """The billing period of charges from before the first recorded day; null of all others."""
+    quanta: int
 
 
 def _sums(
@@ -100,8 +117,9 @@ def _sums(
     groups = ledger.group_by([*LEDGER_COLUMNS, *columns], use_threads=False)
     costs: dict[tuple[str | None, ...], list[_Cost]] = defaultdict(list)
     for row in groups.aggregate([(metric, "sum")]).to_pylist():
-        costs[tuple(row[column] for column in columns)].append((
+        costs[tuple(row[column] for column in columns)].append(_Cost(
             row["charge_date"], row["billing_currency"], row["settlement"] == PROVISIONAL,
+            row["billing_period"] if is_earlier(row["unallocated_reason"]) else None,
             to_quanta(row[f"{metric}_sum"])[0],
         ))  # fmt: skip
     return costs
@@ -109,25 +127,31 @@ def _sums(
 
 def _status(one: Reservation, costs: Sequence[_Cost], days: Sequence[date]) -> Status:
     spent: Spent = dict.fromkeys(days, 0)
+    earlier: Spent = defaultdict(int)
     others: dict[str, int] = defaultdict(int)
-    provisional = 0
-    for day, currency, is_provisional, quanta in costs:
-        inside = one.period_start <= day < one.period_end
-        if currency == one.currency:
-            spent[day] += quanta
-            provisional += quanta if inside and is_provisional else 0
+    provisional = left_out = 0
+    for cost in costs:
+        inside = one.period_start <= cost.day < one.period_end
+        if cost.earlier is not None and cost.earlier < one.period_start:
+            left_out += cost.quanta if inside and cost.currency == one.currency else 0
+        elif cost.currency == one.currency:
+            (spent if cost.earlier is None else earlier)[cost.day] += cost.quanta
+            provisional += cost.quanta if inside and cost.is_provisional else 0
         elif inside:
-            others[currency or ""] += quanta
+            others[cost.currency or ""] += cost.quanta
     recorded = [day for day in one.days if day in spent]
-    attributed = sum(spent[day] for day in recorded)
+    before = sum(earlier[day] for day in recorded)
+    attributed = before + sum(spent[day] for day in recorded)
     method = forecast(spent)
     to_come, not_known = _unrecorded(one, spent)
     total = _total(attributed, to_come, method) if recorded or to_come else None
-    in_currency = any(currency == one.currency for _, currency, _, _ in costs)
+    in_currency = any(cost.currency == one.currency for cost in costs)
     state = _state(one, attributed, total, in_currency or not others)
-    breach_day, by = _breach(one, spent, method, to_come, state, attributed, total)
+    stands = {day: spent[day] + earlier[day] for day in recorded}
+    breach_day, by = _breach(one, stands, method, to_come, state, attributed, total)
     return Status(
         one, state, max(recorded, default=None), to_decimal(attributed), to_decimal(provisional),
+        to_decimal(before), to_decimal(left_out),
         None if total is None else to_decimal(total),
         method.method if to_come else NONE_TO_COME if not_known else ALL_RECORDED,
         _explained(one, method, to_come, not_known),

@@ -17,7 +17,7 @@ from attribution_pipeline.views.revisions import plain
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.rule_use import RuleUse
-    from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.model.policy import Meter, Policy
 
 MOST_UNTAKEN = 8
 """Charges that no rule takes, as many as a screen has room for beside the rest."""
@@ -25,12 +25,19 @@ MOST_UNTAKEN = 8
 A_CENT = Decimal("0.01")
 
 
-def lines(policy: Policy, use: RuleUse, days: Sequence[date]) -> list[str]:
+def lines(
+    policy: Policy, use: RuleUse, days: Sequence[date], recorded_under: Sequence[int] = ()
+) -> list[str]:
     """What took nothing on ``days``, a line a rule under a heading; nothing where every rule did.
+    ``recorded_under``: other versions that the rows were made under of which ``owners`` were asked.
 
     A small day has no charge for many a meter: that is no fault, so it is told and never refused.
     """
-    found = [*_unserved(policy, use), *_idle(policy, use)]
+    found = [
+        *_unserved(policy, use),
+        *_idle(policy, use),
+        *_idle_owners(policy, use, recorded_under),
+    ]
     if not found:
         return []
     return [f"took nothing on {day_ranges.counted(days)}:", *(f"  {line}" for line in found)]
@@ -60,24 +67,61 @@ def _short(cost: Decimal) -> str:
 
 def _idle(policy: Policy, use: RuleUse) -> Iterator[str]:
     for place in use.idle("meters", policy.meters):
-        yield f"meters {place + 1}: no charge with {_conditions(policy.meters[place].match)}"
+        yield f"meters {place + 1}: {_of_meter(policy.meters[place], use, place)}"
     for place in use.idle("pools", policy.pools):
         pool = policy.pools[place]
-        yield f"pools {place + 1} `{pool.name}`: no charge with {_conditions(pool.match)}"
+        said = f"charge with {_conditions(pool.match)}"
+        above = use.came_late("pools", place)
+        yield f"pools {place + 1} `{pool.name}`: " + _said(
+            above, f"meters or pools above it take every {said}", f"no {said}"
+        )
     for place in use.idle("nodes", policy.nodes):
         rule = policy.nodes[place]
-        yield f"nodes {place + 1}: no node whose {rule.from_} has {terminal_cell(rule.pattern)}"
+        said = f"node whose {rule.from_} has {terminal_cell(rule.pattern)}"
+        above = use.came_late("nodes", place)
+        yield f"nodes {place + 1}: " + _said(
+            above, f"rules above it name every {said}", f"no {said}"
+        )
     for place in use.idle("serving", policy.serving):
         serving = policy.serving[place]
-        said = {"server_address": serving.server_address, "model": serving.model}
-        yield f"serving {place + 1}: no call with {_conditions(said)}"
+        given = {"server_address": serving.server_address, "model": serving.model}
+        said = f"call with {_conditions(given)}"
+        above = use.came_late("serving", place)
+        yield f"serving {place + 1}: " + _said(
+            above, f"rules above it take every {said}", f"no {said}"
+        )
     for place in use.idle("dedicated", policy.join.dedicated):
         dedicated = policy.join.dedicated[place]
         yield f"join.dedicated {place + 1}: no pod with {_conditions(dedicated.model_dump())}"
+
+
+def _of_meter(meter: Meter, use: RuleUse, place: int) -> str:
+    said = _conditions(meter.match)
+    if use.came_late("meters", place):
+        return f"meters above it take every charge with {said}"
+    if place in use.nameless and not isinstance(meter.model, str):
+        return (
+            f"no charge with {said} names a model: its {terminal_cell(meter.model.from_)} has nothing "
+            f"like {terminal_cell(meter.model.pattern)}"
+        )
+    return f"no charge with {said}"
+
+
+def _idle_owners(policy: Policy, use: RuleUse, recorded_under: Sequence[int]) -> Iterator[str]:
+    versions = ", ".join(map(str, recorded_under))
+    noun = "version" if len(recorded_under) == 1 else "versions"
+    under = f" (asked of rows as {noun} {versions} made them)" if versions else ""
     for place in use.idle("owners", policy.owners):
         owner = policy.owners[place]
-        said = {"tenant": owner.tenant, "workflow": owner.workflow}
-        yield f"owners {place + 1}: no row with {_conditions(said)}"
+        said = f"row with {_conditions({'tenant': owner.tenant, 'workflow': owner.workflow})}"
+        above = use.came_late("owners", place)
+        yield f"owners {place + 1}: " + _said(
+            above, f"rules above it own every {said}{under}", f"no {said}{under}"
+        )
+
+
+def _said(above: bool, taken: str, none: str) -> str:
+    return taken if above else none
 
 
 def _unserved(policy: Policy, use: RuleUse) -> Iterator[str]:
@@ -90,7 +134,7 @@ def _unserved(policy: Policy, use: RuleUse) -> Iterator[str]:
 
 
 def _conditions(said: dict[str, Any]) -> str:
-    """Conditions as the file has them; a rule above may have taken what they match."""
+    """Conditions as the file has them."""
     return terminal_cell(
         " and ".join(f"{key} = {value}" for key, value in said.items() if value is not None)
     )

@@ -12,8 +12,13 @@ from typing import Any
 from attribution_pipeline.model.money import parse_decimal, to_decimal, to_quanta
 from attribution_pipeline.views.text_table import text_table
 
+BEFORE_FIRST_DAY = "before_first_day"
+"""Charges of earlier days, booked on the ledger's first one: a line where there are any. What a manifest
+records has them under ``unallocated``."""
+
 PARTS = (
-    "direct", "workload", "shared", "idle", "overhead", "unallocated", "not_yet_due",
+    "direct", "workload", "shared", "idle", "overhead", "unallocated", BEFORE_FIRST_DAY,
+    "not_yet_due",
 )  # fmt: skip
 LINES = ("billed", *PARTS, "difference")
 
@@ -38,12 +43,18 @@ def summed(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str,
     }
 
 
+def lines_of(columns: Iterable[Mapping[str, Decimal]]) -> list[str]:
+    """The lines that are shown of some columns."""
+    has_earlier = any(column[BEFORE_FIRST_DAY] for column in columns)
+    return [line for line in LINES if line != BEFORE_FIRST_DAY or has_earlier]
+
+
 def lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """One line per part, one column per currency and cost; amounts with all their decimals."""
     columns = summed(rows)
     head = ["", *(f"{cost} {currency}" for currency, cost in columns)]
     table = [
         [line.replace("_", " "), *(f"{column[line]:f}" for column in columns.values())]
-        for line in LINES
+        for line in lines_of(columns.values())
     ]
     return text_table(head, table, right=head[1:], last_is_total=True).splitlines()

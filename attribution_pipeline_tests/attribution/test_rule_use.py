@@ -178,13 +178,13 @@ def test_rules_that_took_nothing_are_listed_and_no_others(tmp_path):
     assert lines(parse_policy(RULES), asked(tmp_path), [DAY]) == [
         "took nothing on 1 day: 2026-10-05:",
         "  serving 1: calls match it, and no pod is of its workload inference/vlm",
-        "  meters 2: no charge with SkuMeter = m-in",
+        "  meters 2: meters above it take every charge with SkuMeter = m-in",
         "  pools 3 `typo`: no charge with ServiceName = AWS Suport",
         "  nodes 1: no node whose node has ^(?P<id>gke-.+)$",
         "  serving 2: no call with model = bge",
         "  join.dedicated 2: no pod with namespace = tenant-*",
         "  owners 2: no row with tenant = b and workflow = *",
-        "  owners 3: no row with tenant = a and workflow = *",
+        "  owners 3: rules above it own every row with tenant = a and workflow = *",
     ]
 
 
@@ -194,6 +194,28 @@ def test_what_took_something_on_one_of_many_days_is_not_listed(tmp_path):
     assert [text.partition(":")[0].strip() for text in said[1:]] == [
         "meters 2", "serving 2", "owners 2", "owners 3",
     ]  # fmt: skip
+
+
+def test_a_rule_that_others_come_before_is_told_from_one_that_nothing_meets(tmp_path):
+    charges = (
+        {"SkuMeter": "-in"},  # met, and the model's pattern wants a letter
+        {"ServiceCategory": "Compute", "ServiceName": "AWS Suport", "ResourceId": "i-n1"},
+    )
+    calls = (*CALLS, {"server_address": "vllm.inference.svc", "model": "bge"})
+    nodes = ({"provider_id": "i-n1", "name": "gke-n1"},)
+    found = asked(tmp_path, charges=charges, calls=calls, nodes=nodes, owned=(("b", None),))
+    assert lines(parse_policy(RULES), found, [DAY], [1, 3])[2:] == [
+        "  meters 1: no charge with SkuMeter = *-in names a model: its SkuMeter has nothing like "
+        "^(?P<model>.+)-in$",
+        "  meters 2: no charge with SkuMeter = m-in",
+        "  pools 2 `tagged`: no charge with ServiceName = Tagged",
+        "  pools 3 `typo`: meters or pools above it take every charge with ServiceName = AWS Suport",
+        "  nodes 2: rules above it name every node whose provider_id has (?P<id>i-[a-z0-9]+)$",
+        "  serving 2: rules above it take every call with model = bge",
+        "  join.dedicated 2: no pod with namespace = tenant-*",
+        "  owners 1: no row with tenant = a and workflow = * (asked of rows as versions 1, 3 made them)",
+        "  owners 3: no row with tenant = a and workflow = * (asked of rows as versions 1, 3 made them)",
+    ]
 
 
 def test_a_day_without_evidence_of_a_kind_lists_none_of_its_rules(tmp_path):

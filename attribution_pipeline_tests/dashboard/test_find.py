@@ -208,3 +208,29 @@ def test_several_calls_are_listed_and_none_is_a_refusal(
     assert line.startswith(
         f"nope: no call has this id in 2 recorded days, {DAYS[0]} to {DAYS[-1]};"
     )
+
+
+def test_an_id_that_was_not_found_is_shown_and_not_obeyed(deployment_of_company: Path) -> None:
+    line = refusal("call", "a\x1b[31mb\u202ec", "--config", deployment_of_company)
+    assert line.startswith("a\\u001b[31mb\\u202ec: no call has this id in 2 recorded days")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("call", "nope"), "no day of the range is recorded (nothing is recorded yet)"),
+        (("rejected",), "nothing was ever landed here; see that `storage:` of "),
+        (("rejected", "--format", "json"), "nothing was ever landed here; see that `storage:` of "),
+    ],
+)
+def test_a_mistyped_storage_is_refused_by_name(
+    deployment_of_company: Path, tmp_path: Path, command: tuple[str, ...], said: str
+) -> None:
+    mistyped = tmp_path / deployment_of_company.name
+    text = deployment_of_company.read_text()
+    assert "storage: ./lake\n" in text
+    mistyped.write_text(text.replace("storage: ./lake\n", "storage: ./leak\n"))
+    line = refusal(*command, "--config", mistyped)
+    assert line.startswith(f"{tmp_path / 'leak'}: {said}")
+    assert not (tmp_path / "leak").exists()
+    assert "rejected" in run("rejected", "--config", deployment_of_company).stdout

@@ -9,17 +9,18 @@ import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from attribution_pipeline.model.ledger import REASONS
 from attribution_pipeline.model.policy import load_policies
+from attribution_pipeline.model.policy_text import summary
 from attribution_pipeline.views import day_ranges
 from attribution_pipeline.views.dashboard import asked
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.pages import overview, policy, spend
-from attribution_pipeline.views.dashboard.place import Place
+from attribution_pipeline.views.dashboard.place import NONE, Place
 from attribution_pipeline.views.dashboard.shell import Shell
 from attribution_pipeline.views.dashboard.view import View
 from attribution_pipeline.views.reasons import MEANS
@@ -176,6 +177,47 @@ def test_of_two_versions_from_one_date_the_later_is_in_force_and_days_under_the_
     assert "give it version: 3" in text
 
 
+def test_an_edited_version_is_shown_as_it_was_recorded_and_its_file_is_named(
+    app, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (books.deployment.policies_folder / "policy-1.yaml").read_text()
+    recorded = books.policy(DAYS[-1])
+    assert recorded is not None
+    assert "metric: effective_cost" in first
+    edited = tmp_path / "policy-1.yaml"
+    edited.write_text(first.replace("metric: effective_cost", "metric: billed_cost", 1))
+    now = load_policies(tmp_path).published[0].policy
+    monkeypatch.setattr(policy, "load_policies", lambda _folder: load_policies(tmp_path))
+    text = html.unescape(ask(app, "/policy").text)
+    for line in summary(recorded)[1:]:
+        assert line in text
+    assert f'<td class="code">{recorded.digest}</td>' in text
+    assert [one for one in summary(now)[1:] if one in text] != summary(now)[1:]
+    assert "as days were recorded under it. Its file says another rule now" in text
+    assert f"No day is run until this is put right: {edited}:" in text
+    assert "its file says another rule" in text
+    assert "recorded under another" not in text, "these days have the rule of their version"
+    bare = re.sub(r"</?span>", "", text)
+    assert "attribution policy restore 1" in bare
+    assert "--text" not in bare, "it would print the edit"
+
+
+def test_a_used_version_without_a_file_is_told_with_its_remedy(
+    app, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (books.deployment.policies_folder / "policy-1.yaml").read_text()
+    (tmp_path / "policy-2.yaml").write_text(
+        first.replace("version: 1", "version: 2", 1).replace(
+            "metric: effective_cost", "metric: billed_cost"
+        )
+    )
+    monkeypatch.setattr(policy, "load_policies", lambda _folder: load_policies(tmp_path))
+    text = html.unescape(ask(app, "/policy").text)
+    assert "version 1 of policy" in text
+    assert "put its file back: attribution policy restore 1" in text
+    assert "its file is gone" in text
+
+
 def test_a_command_names_its_deployment_as_it_is_seen_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,3 +256,19 @@ def test_a_command_starts_with_a_program_that_is_there(
     script.unlink()
     monkeypatch.setenv("PATH", "/nowhere")
     assert Shell.here(tmp_path / "x.yaml").program[1:] == ("-m", "attribution_pipeline")
+
+
+def test_a_line_of_what_stands_out_leads_to_its_own_rows(app, books: Books) -> None:
+    found = overview.standing_out(
+        View(books, Place(DAYS[0].replace(day=1), None, "USD"), "overview")
+    )
+    assert found is not None
+    row = next(row for row in found.rows if row.record["kind"] == "unallocated")
+    assert row.href is not None
+    query = parse_qsl(urlsplit(row.href).query)
+    assert ("unallocated_reason", row.record["unallocated_reason"]) in query
+    place = Place.of(dict(query), [value for name, value in query if name == NONE])
+    (told,) = asked.spend_by(books, place, ["billing_currency"]).to_pylist()
+    assert told[METRIC] >= row.record["cost"] > 0, "what rides on it is beside it"
+    assert ask(app, row.href).status == 200
+    assert row.href in html.unescape(ask(app, "/overview?month=2026-10&currency=USD").text)

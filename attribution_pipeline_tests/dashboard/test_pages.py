@@ -7,9 +7,12 @@ import io
 import os
 import re
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
@@ -17,7 +20,7 @@ import pytest
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.views.dashboard import asked
+from attribution_pipeline.views.dashboard import asked, call_outcomes
 from attribution_pipeline.views.dashboard.app import PAGES, dashboard
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.pages import overview, spend
@@ -244,10 +247,10 @@ def test_what_was_made_behind_a_page_is_pending_no_more(books: Books) -> None:
     key = ("made behind",)
     assert books.later(key, lambda: time.sleep(0.2) or 1, 0.0) is None
     for _ in range(100):
-        if key not in books._pending:
+        if not books.answers.is_pending(key):
             break
         time.sleep(0.05)
-    assert key not in books._pending, "nobody asked again"
+    assert not books.answers.is_pending(key), "nobody asked again"
     assert books.later(key, lambda: 2, 0.0) == 1
 
 
@@ -263,6 +266,37 @@ def test_what_takes_longer_follows_and_the_page_does_not_wait(deployment_of_comp
         time.sleep(0.05)
     opened.close()
     assert "Everybody together" in again.text
+
+
+def test_a_slow_part_is_asked_for_when_the_rest_of_its_page_is_there(
+    deployment_of_company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Books(load_deployment(deployment_of_company))
+    done: list[str] = []
+
+    def noted(name: str, usual: Callable[..., Any]) -> Callable[..., Any]:
+        def made(*of: Any) -> Any:
+            done.append(name)
+            return usual(*of)
+
+        return made
+
+    monkeypatch.setattr(asked, "call_rows", noted("rest", asked.call_rows))
+    monkeypatch.setattr(call_outcomes, "_opened", noted("slow", call_outcomes._opened))
+    found = opened.lake.read("operations", DAYS[0], DAYS[0]).to_pylist()[0]
+    url = f"/call?day={found['charge_date']}&currency=USD&call={found['operation_number']}"
+    answer = ask(dashboard(opened, patience_s=60.0), url)
+    opened.close()
+    assert done == ["rest", "slow"]
+    assert "data-later" not in answer.text
+
+
+def test_a_page_waits_for_a_slow_part_from_when_it_was_asked_for(books: Books) -> None:
+    asked_for = _view(books)
+    assert asked_for.left_s is None, "an export waits to the end"
+    now = time.monotonic()
+    assert replace(asked_for, patience_s=9.0, began=now - 10).left_s == 0
+    assert 0 < (replace(asked_for, patience_s=60.0, began=now - 10).left_s or 0) <= 50
 
 
 def test_a_budget_is_never_called_attribution(app) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from attribution_pipeline.views.explain import Explanation, Period
 from attribution_pipeline.views.explain.parts import PARTS
 from attribution_pipeline.views.explain.told import lines
-from attribution_pipeline_tests.attribution.days import METERS, call, day, token_line
+from attribution_pipeline_tests.attribution.days import (
+    METERS,
+    MIDNIGHT,
+    call,
+    day,
+    line,
+    token_line,
+)
 from attribution_pipeline_tests.explain.books import (
     AFTER,
     BEFORE,
@@ -19,6 +27,7 @@ from attribution_pipeline_tests.explain.books import (
     requests,
 )
 
+EARLIER_BY = timedelta(days=3)
 ODD = "o'brien \N{SNOWMAN}"
 """A name that SQL and terminals must survive."""
 
@@ -34,6 +43,8 @@ def periods(tmp_path_factory: pytest.TempPathFactory) -> Periods:
         lines=[
             token_line(1, "40", "m-uncached", 4000),
             token_line(2, "10", "n-uncached", 1000, BillingCurrency="EUR"),
+            line(9, "54", ChargePeriodStart=MIDNIGHT - EARLIER_BY, ChargePeriodEnd=MIDNIGHT),
+            line(8, "3"),
         ],
         spans=[
             call(1, "retries", uncached_input=100), call(2, "sampled", uncached_input=100),
@@ -87,6 +98,21 @@ def test_corrections_and_credits_are_no_price(periods: Periods) -> None:
     found = asked(*periods, "corrected")
     assert set(parts(found)) == {"correction", "credit"}
     assert found.total("USD").parts["credit"] == 2 * found.total("USD").parts["correction"]
+
+
+def test_charges_from_before_the_first_day_are_a_part_of_their_own(periods: Periods) -> None:
+    found = asked(*periods, None)
+    total = found.total("USD")
+    assert total.parts["before_first_day"] == -54 * 10**12
+    assert found.beside["USD", "unallocated"][0] < 54 * 10**12, "they are nobody's, and not in it"
+    assert sum(total.parts.values()) == total.change
+    told = list(
+        lines(found, *periods, tenant=None, metric="billed_cost", by=["tenant"], requests=None)
+    )
+    (headline,) = [text for text in told if text.startswith("Everybody") and " USD " in text]
+    assert "charges from before the first recorded day -54.00" in headline
+    assert headline.endswith("; without charges from before the first recorded day 15.00 USD less")
+    assert any("booked on it: 54.00 -> 0.00" in text for text in told)
 
 
 def test_currencies_are_explained_apart(periods: Periods) -> None:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import gc
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from attribution_pipeline.config import load_deployment
+from attribution_pipeline.lake import Lake
+from attribution_pipeline.lake.states import Published
+from attribution_pipeline.model.policy import Policy
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.recording import record_day
 from attribution_pipeline.simulator import write_company
 from attribution_pipeline.simulator.scenarios import Scenario
 from attribution_pipeline.sources.landing import land
+from attribution_pipeline.views.dashboard.app import dashboard
+from attribution_pipeline.views.dashboard.books import Books
+from attribution_pipeline.views.dashboard.pages import moved
 from attribution_pipeline.views.explain import (
     Explanation,
     Means,
+    Period,
     explain,
     opened,
     read_period,
+    ruled,
     under_one_rule,
 )
 from attribution_pipeline.views.explain.parts import PARTS
 from attribution_pipeline.views.explain.periods import notes
+from attribution_pipeline.views.explain.ruled import Computed
+from attribution_pipeline_tests.dashboard.asking import ask
 from attribution_pipeline_tests.explain.books import COMPUTE
 from attribution_pipeline_tests.explain.companies import CURRENCY, METRIC, ORDINARY, TENANT
 
@@ -108,3 +120,83 @@ def test_periods_that_overlap_compute_their_common_day_once(house: House, tmp_pa
     then, now = under_one_rule(means, both, both, tmp_path)
     assert then.ruled == now.ruled == [ORDINARY]
     assert then.files == now.files
+
+
+def test_a_day_that_was_computed_is_kept_with_what_is_compared_of_it_and_goes_with_its_holder(
+    house: House, tmp_path: Path
+) -> None:
+    held: dict[tuple[object, ...], Computed] = {}
+    made = []
+
+    def kept(of: tuple[object, ...], make: Callable[[], Computed]) -> Computed:
+        if of not in held:
+            made.append(of)
+            held[of] = make()
+        return held[of]
+
+    means = Means(
+        house.lake, house.landed, house.deployment.key_ring, house.compute, kept=kept
+    )  # fmt: skip
+    then, now = (read_period(house.lake, day, day) for day in (ORDINARY, AFTER))
+    first = under_one_rule(means, then, now, tmp_path)
+    again = under_one_rule(means, then, now, tmp_path)
+    assert len(made) == 1
+    assert first == again
+    (computed,) = held.values()
+    there = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == {path for paths in computed.files.values() for path in paths}
+    assert 0 < computed.nbytes == sum(Path(path).stat().st_size for path in there)
+    del first, again, computed
+    held.clear()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_computes_a_day_of_another_version_once_whatever_is_asked_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed, read = [], []
+    usual, usually_read = ruled._made, moved.read_period
+
+    def noted(means: Means, state: Published, policy: Policy, scratch: Path) -> Computed:
+        computed.append(state.day)
+        return usual(means, state, policy, scratch)
+
+    def noted_read(lake: Lake, first: date, last: date) -> Period:
+        read.append(first)
+        return usually_read(lake, first, last)
+
+    monkeypatch.setattr(ruled, "_made", noted)
+    monkeypatch.setattr(moved, "read_period", noted_read)
+    books = Books(house.deployment)
+    try:
+        app = dashboard(books)
+        days = f"/explain?from={AFTER}&to={AFTER}&against={ORDINARY}&until={ORDINARY}"
+        assert "policy change" in ask(app, f"{days}&tenant={TENANT}&by=workflow").text
+        assert (computed, len(read)) == ([AFTER], 2)
+        assert "policy change" in ask(app, f"{days}&tenant={TENANT}&by=model").text
+        assert len(read) == 2, "grouped otherwise, it is the same explanation"
+        assert ask(app, days).status == 200
+        assert computed == [AFTER], "everybody's spend is of the same day"
+    finally:
+        books.close()
+
+
+def test_a_page_says_what_it_computes_and_of_how_many_days_it_does_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = f"/explain?from={AFTER}&to={AFTER}&against={ORDINARY}&until={ORDINARY}"
+    books = Books(house.deployment)
+    try:
+        waiting = ask(dashboard(books, patience_s=0.0), days).text
+        assert "1 of these days stands under another version of the policy than" in waiting
+        assert "is computed under that one, too: it takes what a run of a day takes" in waiting
+        ask(dashboard(books), days)  # what is being worked out is waited for
+        monkeypatch.setattr(moved, "MOST_COMPUTED", 0)
+        told = ask(dashboard(books), f"{days}&tenant={TENANT}").text
+        assert "1 days stand under another version, and up to 0 are computed" in told
+        assert "a page computes up to 0 days under another version, the command below 14" in told
+        waiting = ask(dashboard(books, patience_s=0.0), f"{days}&by=model").text
+        assert "so they are compared as they stand" in waiting
+    finally:
+        books.close()

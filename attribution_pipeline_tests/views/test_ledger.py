@@ -92,12 +92,26 @@ def test_currencies_are_never_added() -> None:
         (" , ", "--by: names no column; as in --by tenant_id,component"),
         ("billing_currency", "--by: `billing_currency` is always a group; leave it out"),
         ("billed_cost", "--by: `billed_cost` is what is summed; leave it out"),
+        (
+            "identity_source",
+            "--by: `identity_source` is no column to group by; `identity_source` is of `operations`, a "
+            "row a call, and rows of the ledger are sums of calls: `attribution call ID`",
+        ),
     ],
 )
 def test_column_that_rows_cannot_be_grouped_by_is_refused(by: str, line: str) -> None:
     with pytest.raises(Refusal) as refused:
         view.grouping(by)
     assert refused.value.line().startswith(line)
+
+
+def test_a_column_like_no_other_is_answered_with_all_of_them() -> None:
+    with pytest.raises(Refusal) as refused:
+        view.grouping("zzz")
+    told = refused.value.line().removeprefix("--by: `zzz` is no column to group by; use one of: ")
+    assert told.split(", ") == [
+        name for name in LEDGER.names if name not in (*view.COSTS, view.CURRENCY)
+    ]
 
 
 def test_csv_has_twelve_decimals_iso_times_and_empty_nulls() -> None:

@@ -24,6 +24,8 @@ SCHEMA = pa.schema(
         pa.field("charge_date", pa.date32()),
         pa.field("billing_currency", pa.string()),
         pa.field("settlement", pa.string()),
+        pa.field("unallocated_reason", pa.string()),
+        pa.field("billing_period", pa.date32()),
         pa.field("tenant_id", pa.string()),
         pa.field(METRIC, pa.decimal128(38, 12)),
     ]
@@ -42,11 +44,11 @@ def budget(amount: str | None, *, first: int = 1, days: int = 31, **more: Any) -
     )  # fmt: skip
 
 
-def ledger(costs: Sequence[tuple[int, str]], **more: str) -> list[dict[str, Any]]:
+def ledger(costs: Sequence[tuple[int, str]], **more: Any) -> list[dict[str, Any]]:
     """One row for each (day of October, amount), of acme, settled, in USD."""
     return [
         {"charge_date": day(number), "billing_currency": "USD", "settlement": "settled",
-         "tenant_id": "acme", METRIC: Decimal(cost), **more}
+         "tenant_id": "acme", "billing_period": FIRST, METRIC: Decimal(cost), **more}
         for number, cost in costs
     ]  # fmt: skip
 
@@ -115,6 +117,63 @@ def test_no_day_is_expected_to_go_over_that_is_not_to_come() -> None:
     # on the 18th 25 stood against 20, until a credit came
     found = recorded_on(budget("20", days=30), [(18, "25"), (19, "-10"), (20, "3")])
     assert (found.state, found.breach_day) == ("forecast_over", day(21))
+
+
+def earlier(number: int, amount: str, **more: Any) -> list[dict[str, Any]]:
+    """A charge from before the first recorded day, booked on it."""
+    return ledger([(number, amount)], unallocated_reason="outside_range", **more)
+
+
+def from_the_18th(one: Reservation, rows: list[dict[str, Any]]) -> Status:
+    """Of a ledger whose first of three recorded days is the 18th; 6 a day beside ``rows``."""
+    every = [*ledger([(18, "6"), (19, "6"), (20, "6")]), *rows]
+    table = pa.Table.from_pylist(every, schema=SCHEMA)
+    (found,) = statuses([one], table, [day(18), day(19), day(20)], METRIC)
+    return found
+
+
+def test_charges_from_before_the_first_day_count_to_date_and_in_no_mean_of_days() -> None:
+    found = from_the_18th(budget("500", days=30), earlier(18, "54", settlement="provisional"))
+    assert (found.attributed, found.earlier, found.provisional) == (72, 54, 54)
+    assert found.forecast == 72 + 10 * 6
+    assert found.explained.startswith("the mean of the 3 recorded days")
+    assert sentence(found).endswith(
+        "; 54.00 USD to date is of charges from before the first recorded day, booked on it, and in "
+        "no mean of days"
+    )
+    said = row(found, METRIC)
+    assert (said["of_earlier_days"], said["earlier_left_out"]) == (54, 0)
+
+
+def test_charges_from_before_the_first_day_may_bring_a_budget_over_its_amount() -> None:
+    found = from_the_18th(budget("60", days=30), earlier(18, "54"))
+    assert (found.state, found.breach_day, found.breach_by) == ("over", day(19), 12)
+    assert "of charges from before the first recorded day" in sentence(found)
+
+
+def test_charges_of_a_billing_period_before_a_budgets_are_no_part_of_it() -> None:
+    rows = [*earlier(18, "54"), *earlier(18, "1000", billing_period=date(2026, 9, 1))]
+    found = from_the_18th(budget("500", days=30), rows)
+    assert (found.state, found.attributed, found.left_out) == ("within", 72, 1000)
+    assert "1,000.00 USD of charges from before" in sentence(found)
+    # one that begins with the deployment has no day that they could be of
+    begun = from_the_18th(budget("500", first=18, days=10), rows)
+    assert (begun.attributed, begun.left_out, begun.forecast) == (18, 1054, 18 + 7 * 6)
+
+
+def test_charges_from_before_the_first_day_are_in_another_currency_as_they_are_in_ones_own() -> (
+    None
+):
+    rows = earlier(18, "54", billing_currency="EUR")
+    assert from_the_18th(budget("500", days=30), rows).others == {"EUR": 54}
+
+
+def test_no_counter_drifts_by_charges_from_before_the_first_day() -> None:
+    counted = Counter("gateway", Decimal(12), datetime(2026, 10, 20, tzinfo=UTC))
+    rows = earlier(18, "54", billing_period=day(18))
+    found = from_the_18th(budget("500", first=18, days=10, counters=(counted,)), rows)
+    assert found.earlier == 54
+    assert found.drifts[0].drift == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from attribution_pipeline.attribution.day import Compute
@@ -15,6 +16,7 @@ from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.daily import TABLES, open_daily
 from attribution_pipeline.views.spend import VIEWS, spend_view
+from attribution_pipeline.views.spend import highlights as highlighting
 from attribution_pipeline.views.spend.anomalies import (
     FEWEST_DAYS,
     MOST_SHOWN,
@@ -24,15 +26,18 @@ from attribution_pipeline.views.spend.anomalies import (
     stands_out,
 )
 from attribution_pipeline.views.spend.highlights import highlights
-from attribution_pipeline_tests.orchestration.deployments import DAY
+from attribution_pipeline.views.spend.table import earlier_days, earlier_said
+from attribution_pipeline_tests.orchestration.deployments import DAY, place_of, with_value
 from attribution_pipeline_tests.proof.replays import History
+from attribution_pipeline_tests.views.from_the_ledger import VIEWS as OF_LEDGER
+from attribution_pipeline_tests.views.from_the_ledger import open_ledger, view_of_ledger
 
 METRIC = "effective_cost"
 LEFT_OUT = {
     "model": lambda row: row["model"] is None and row["surface"] not in (
         "model_inference", "embeddings", "evaluation"),
     "platform": lambda row: row["component"] not in ("workload", "shared", "idle"),
-    "backlog": lambda row: row["unallocated_reason"] in (None, "rounding")
+    "backlog": lambda row: row["unallocated_reason"] in (None, "rounding", "outside_range")
     or row["component"] == "overhead",
 }  # fmt: skip
 """Rows of the ledger that a view is not about."""
@@ -95,6 +100,40 @@ def test_idle_capacity_and_what_nobody_pays_stand_out(opened):
     assert [abs(one.cost) for one in found] == sorted((abs(o.cost) for o in found), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("row", "advice"),
+    [
+        ({"resource_id": "i-1"}, "idle that the policy keeps visible"),
+        # more than the resource's idle: something else of it has no driver either
+        ({"resource_id": "i-2"}, "Deliver the usage report"),
+        (
+            {"unallocated_reason": "no_operation_evidence", "pool": None, "model": "NovaPro"},
+            "a meter with `model: NAME`",
+        ),
+        ({"unallocated_reason": "no_operation_evidence"}, "Instrument what runs in these pods"),
+    ],
+)
+def test_what_to_do_is_told_by_the_part_that_stands_open(
+    monkeypatch: pytest.MonkeyPatch, row: dict[str, object], advice: str
+) -> None:
+    of = {"pool": "nodes", "service": "EC2", "billing_currency": "USD"}
+    views = {
+        "platform": [
+            {**of, "resource_id": "i-1", "idle": Decimal(5)},
+            {**of, "resource_id": "i-2", "idle": Decimal(4)},
+        ],
+        "backlog": [
+            {**of, "unallocated_reason": "no_driver", "resource_id": None, "model": None,
+             METRIC: Decimal(5)} | row
+        ],
+    }  # fmt: skip
+    monkeypatch.setattr(
+        highlighting, "spend_view", lambda db, name, metric: pa.Table.from_pylist(views[name])
+    )
+    (told,) = highlighting._unallocated(None, METRIC)
+    assert advice in told.do
+
+
 def _series(costs: list[int], first: date) -> dict[date, Decimal]:
     return {first + timedelta(days=n): Decimal(cost) for n, cost in enumerate(costs)}
 
@@ -149,6 +188,60 @@ def test_an_anomaly_is_explained_by_what_moved_most(tmp_path: Path):
     assert found.against == "9 days before"
 
 
+def test_charges_of_days_before_the_first_are_no_anomaly_and_move_none():
+    with session(Compute()) as db:
+        _made_up(db)
+        # a thousand of earlier days stands on each day that is looked back to, and on the newest
+        db.execute(
+            "insert into spend_daily select tenant_id, feature, billing_currency, null, null, component, "
+            "charge_date, 1000 * (1 + day(charge_date)), 'outside_range' from spend_daily "
+            "where workflow_id = 'agent'"
+        )
+        (found,) = anomalies(db, METRIC, MONDAY + timedelta(days=9))
+    assert (found.cost, found.expected) == (70, 20)
+    assert found.mostly == "workflow agent, big-model, direct"
+
+
+def test_charges_of_days_before_the_first_stand_apart_and_nobody_is_asked_to_label_them(
+    history: History,
+):
+    def of_an_earlier_day(rows: pa.Table) -> pa.Table:
+        place = place_of(rows, unallocated_reason="unmatched_charge")
+        return with_value(rows, place, "unallocated_reason", "outside_range")
+
+    history.record_otherwise({"ledger": of_an_earlier_day})
+    house = history.house()
+    (cost,) = [
+        row[METRIC] for row in house.lake.read("ledger", DAY, DAY).to_pylist()
+        if row["unallocated_reason"] == "outside_range"
+    ]  # fmt: skip
+    assert cost > 0
+    with session(Compute()) as db, session(Compute()) as other:
+        open_daily(db, house.lake, DAY, DAY, TABLES, landed=house.landed)
+        open_ledger(other, house.lake, DAY, DAY)
+        for name in OF_LEDGER:
+            assert spend_view(db, name, METRIC).equals(view_of_ledger(other, name, METRIC)), name
+        product = spend_view(db, "product", METRIC).to_pylist()
+        backlog = spend_view(db, "backlog", METRIC).to_pylist()
+        found = highlights(db, METRIC, DAY, unusual=())
+        apart = earlier_days(db, METRIC)
+    assert [row["before_first_day"] for row in product if row["before_first_day"] is not None] == [
+        cost
+    ]
+    for row in product:
+        parts = ("direct", "workload", "shared", "idle", "overhead", "before_first_day")
+        assert sum(row[part] or 0 for part in parts) == row[METRIC]
+    assert backlog
+    assert "outside_range" not in {row["unallocated_reason"] for row in backlog}
+    assert "outside_range" not in {one.of.get("unallocated_reason") for one in found}
+    assert apart == [("USD", cost)]
+    assert earlier_said(apart) == (
+        f"not in this: {cost:.2f} USD of charges from before the first recorded day, booked on it: "
+        "nothing to label"
+    )
+    assert earlier_said([]) == ""
+
+
 def test_anomalies_of_a_day_are_held_against_the_weeks_before_it(tmp_path: Path, monkeypatch):
     """Whatever span somebody looks at."""
     asked = []
@@ -187,7 +280,7 @@ def test_anomalies_of_a_small_currency_are_not_crowded_out():
             "billing_currency, 'w' as workflow_id, 'm' as model, 'direct' as component, "
             "cast(date '2026-10-05' + cast(n as integer) as date) as charge_date, "
             f"cast(case when n = {FEWEST_DAYS} then 6 else 1 end * cost as decimal(38, 12)) "
-            f"as effective_cost from range({FEWEST_DAYS + 1}) days(n), range({MOST_SHOWN}) features(f), "
+            f"as effective_cost, cast(null as varchar) as unallocated_reason from range({FEWEST_DAYS + 1}) days(n), range({MOST_SHOWN}) features(f), "
             "(values ('JPY', 10000), ('USD', 1)) c(currency, cost)"
         )
         found = anomalies(db, METRIC, MONDAY + timedelta(days=FEWEST_DAYS))
@@ -200,6 +293,6 @@ def _made_up(db: Session) -> None:
         "billing_currency, w.workflow_id, w.model, 'direct' as component, "
         "cast(date '2026-10-05' + cast(n as integer) as date) as charge_date, "
         "cast(case when n = 9 and w.workflow_id = 'agent' then 60 else 10 end as decimal(38, 12)) "
-        "as effective_cost from range(10) days(n), "
+        "as effective_cost, cast(null as varchar) as unallocated_reason from range(10) days(n), "
         "(values ('agent', 'big-model'), ('form', 'small-model')) w(workflow_id, model)"
     )

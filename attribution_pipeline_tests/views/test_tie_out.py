@@ -55,3 +55,11 @@ def test_table_has_a_line_per_part_with_every_decimal_and_the_difference_last() 
         "-----------  ---------------",
         "difference    0.000000000000",
     ]
+
+
+def test_charges_from_before_the_first_day_have_a_line_where_there_are_any() -> None:
+    lines = tie_out.lines(
+        [_row(billed=Decimal(5), before_first_day=Decimal(5)), _row("effective_cost")]
+    )
+    (line,) = [line for line in lines if line.startswith("before first day")]
+    assert line.split() == ["before", "first", "day", "5.000000000000", "0.000000000000"]

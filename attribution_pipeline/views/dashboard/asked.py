@@ -69,7 +69,9 @@ def _spend(books: Books, place: Place, columns: Sequence[str], query: str) -> pa
     if not BESIDE_THE_SUMS & {*place.within, *columns}:
         return books.spend(query)
     days = [day for day in books.days() if place.first <= day <= place.last]
-    rows = books.of_days(days, sql_text("ledger_cube").format(where=_inside(place)), ("ledger",))
+    more = "".join(f"{name}, " for name in sorted(BESIDE_THE_SUMS))
+    summed = sql_text("cube").format(rows="ledger", more=more, where=_inside(place))
+    rows = books.of_days(days, summed, ("ledger",))
 
     def ask() -> pa.Table:
         with books.session() as db:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attribution_pipeline.lake import Lake
+from attribution_pipeline.views.dashboard.keeping import Answers, Key
 from attribution_pipeline.views.dashboard.place import Place
 from attribution_pipeline.views.dashboard.shell import Shell
 from attribution_pipeline.views.day_ranges import ranges
@@ -38,12 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SQL = Path(__file__).parent / "sql"
-
-ANSWERS = 512
-"""Answers kept; each is a table of a page, so some megabytes altogether."""
-
-SLOW_AT_ONCE = 2
-"""Answers that take long and are made at a time: an explanation does not keep a call's outcome."""
 
 NO_METRIC = "effective_cost"
 """What is shown where no recorded day has a policy to say it: the policy's own default."""
@@ -68,14 +61,12 @@ class Books:
         self._db: Session | None = None
         self._held: dict[date, str] = {}
         self._computed: set[date] = set()
-        self._answers: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._documents: dict[str, dict[str, Any]] = {}
         self._version = ""
         self._heads: dict[date, Published] = {}
         self._landed: LandedStore | None = None
-        self._pending: dict[tuple[object, ...], Future[Any]] = {}
-        self._workers = ThreadPoolExecutor(SLOW_AT_ONCE, "slow")
-        self._open.callback(self._workers.shutdown, wait=False, cancel_futures=True)
+        self.answers = Answers()
+        self._open.callback(self.answers.close)
 
     def close(self) -> None:
         """Let go of memory and scratch."""
@@ -128,13 +119,15 @@ class Books:
 
     def policy(self, day: date) -> Policy | None:
         """The policy that a day was recorded under, from the lake's own copy."""
+        head = self.head(day)
+        return self.policy_of(head) if head is not None else None
+
+    def policy_of(self, state: Published) -> Policy:
+        """The policy that a state was recorded under, from the lake's own copy."""
         from attribution_pipeline.proof.replay_frozen import policy_of
 
-        head = self.head(day)
-        if head is None:
-            return None
-        return self.kept(("policy", head.manifest_id),
-                         lambda: policy_of(self.lake, self.document(head)))  # fmt: skip
+        return self.kept(("policy", state.manifest_id),
+                         lambda: policy_of(self.lake, self.document(state)))  # fmt: skip
 
     def document(self, state: Published) -> dict[str, Any]:
         """The manifest of a state."""
@@ -193,7 +186,8 @@ class Books:
             opened = open_daily(
                 other, self.lake, first, last, ("spend_daily",), compute=self.compute()
             )
-            rows = other.table(sql_text("cube"))
+            query = sql_text("cube").format(rows="spend_daily", more="", where="true")
+            rows = other.table(query)
         computed = opened.computed["spend_daily"]
         self._computed = {d for d in self._computed if not first <= d <= last} | {*computed}
         db.execute(f"delete from spend where day between date '{first}' and date '{last}'")
@@ -266,59 +260,24 @@ class Books:
 
     # -- keeping ------------------------------------------------------------------------------------
 
-    def kept(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """An answer that was made before, or made now. Keys name all that it depends on."""
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                found: T = self._answers[key]
-                return found
-        made = make()
-        with self._lock:
-            self._answers[key] = made
-            while len(self._answers) > ANSWERS:
-                self._answers.popitem(last=False)
-        return made
+    def kept(self, key: Key, make: Callable[[], T]) -> T:
+        """``Answers.kept``."""
+        return self.answers.kept(key, make)
 
-    def later(
-        self, key: tuple[object, ...], make: Callable[[], T], patience_s: float | None
-    ) -> T | None:
-        """``kept``; but None where it takes longer than ``patience_s`` (None: it is waited for). It is
-        made meanwhile, once however often it is asked for. Raises what making it raised."""
-        if patience_s is None:
-            return self.kept(key, make)
-        with self._lock:
-            if key in self._answers:
-                return self.kept(key, make)
-            if key not in self._pending:
-                self._pending[key] = self._workers.submit(self._kept_behind, key, make)
-            pending = self._pending[key]
-        try:
-            found: T = pending.result(patience_s)
-        except TimeoutError:
-            return None
-        finally:
-            if pending.done():
-                with self._lock:
-                    self._pending.pop(key, None)
-        return found
-
-    def _kept_behind(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """``kept`` by a worker. What failed stays pending, so that who asks next is told."""
-        made = self.kept(key, make)
-        with self._lock:
-            self._pending.pop(key, None)
-        return made
+    def later(self, key: Key, make: Callable[[], T], patience_s: float | None) -> T | None:
+        """``Answers.later``."""
+        return self.answers.later(key, make, patience_s)
 
     def compute(self, folder: Path | None = None) -> Compute:
         """The deployment's limits; spilling goes to ``folder``, else to the machine's temporary place."""
         from attribution_pipeline.attribution.day import Compute
 
         limits = self.deployment.compute
-        return Compute(limits.threads, limits.memory_limit, str(folder or self._scratch))
+        return Compute(limits.threads, limits.memory_limit, str(folder or self.scratch))
 
     @property
-    def _scratch(self) -> str:
+    def scratch(self) -> str:
+        """A folder of this process that goes with it, for what spills and what is computed beside."""
         with self._lock:
             if not hasattr(self, "_folder"):
                 self._folder = self._open.enter_context(

@@ -26,7 +26,7 @@ PORT = 3001
 """Beside Dagster's 3000."""
 
 PATIENCE_S = 0.3
-"""A page comes within a second: what takes longer follows when it is there."""
+"""A page comes within a second, also on a busy machine: what is not there by then follows when it is."""
 
 BROWSER_DELAY_S = 0.8
 

@@ -5,6 +5,7 @@ Belongs here: the request as pages see it, the page as the server writes it. Doe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -36,12 +37,21 @@ class View:
     query: Mapping[str, str] = field(default_factory=dict)
     dagster: str | None = None
     patience_s: float | None = None
-    """How long a slow part of a page is waited for before the page goes without it; None: to its end."""
+    """How long a page with a slow part takes before it goes without it; None: this is waited for."""
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def metric(self) -> str:
         """The cost column that is shown."""
         return self.books.metric_of(*self.span) if self.place.month else self.books.metric
+
+    @property
+    def left_s(self) -> float | None:
+        """What the rest of the page has left of the patience. The slow part is asked for last: beside the
+        rest it would take the machine from what is shown first."""
+        if self.patience_s is None:
+            return None
+        return max(0.0, self.patience_s - (time.monotonic() - self.began))
 
     @property
     def days(self) -> list[date]:

@@ -13,7 +13,12 @@ from fractions import Fraction
 
 from attribution_pipeline.model.tokens import KINDS
 from attribution_pipeline.views.explain.factors import OUTPUT_BUCKETS, WORKLOAD, Quantities
-from attribution_pipeline.views.explain.parts import LATE_DATA, PART_OF_CAUSE, Explanation
+from attribution_pipeline.views.explain.parts import (
+    BEFORE_FIRST_DAY,
+    LATE_DATA,
+    PART_OF_CAUSE,
+    Explanation,
+)
 from attribution_pipeline.views.explain.reading import Route, Who
 
 ARROW = " -> "
@@ -87,7 +92,8 @@ def observed(found: Explanation, currency: str | None, money: Money) -> dict[str
             said[part] += BY_MIX.format(way="up" if rise > 0 else "down")
     for (of, part), (before, after) in found.beside.items():
         if of == currency and part not in said:
-            said[part] = f"{money(before)}{ARROW}{money(after)}"
+            booked = "booked on it: " if part == BEFORE_FIRST_DAY else ""
+            said[part] = f"{booked}{money(before)}{ARROW}{money(after)}"
     by_part: dict[str, list[str]] = defaultdict(list)
     for cause, quanta in sorted(found.causes.get(currency, {}).items()):
         part = PART_OF_CAUSE.get(cause, LATE_DATA)

@@ -33,8 +33,13 @@ from attribution_pipeline.views.explain.reading import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BEFORE_FIRST_DAY = "before_first_day"
+"""Charges of earlier days, booked on the ledger's first one (``model.ledger.EARLIER``): they come and go
+with that day, whatever anybody spends."""
+
 BESIDE = (
     WORKLOAD, "shared", "idle", "overhead", "other_direct", "correction", "credit", "unallocated",
+    BEFORE_FIRST_DAY,
 )  # fmt: skip
 """Parts that tokens do not explain: what they cost now, less what they did; of ``workload`` what a call
 costs more or less on our own machines."""

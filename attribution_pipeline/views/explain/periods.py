@@ -54,6 +54,8 @@ class Period:
     """Days that stand under another version and are compared under ``rule``."""
     mixed: str = ""
     """Why days under another version are compared as they stand."""
+    held: Sequence[object] = ()
+    """What ``files`` outside of the lake live as long as."""
 
     @property
     def name(self) -> str:

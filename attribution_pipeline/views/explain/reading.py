@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attribution_pipeline.attribution.requests import of_files, operation_rows, request_rows
+from attribution_pipeline.model.ledger import of_its_day
 from attribution_pipeline.model.money import to_decimal, to_quanta
 from attribution_pipeline.model.tokens import BUCKETS, INPUT_BUCKETS, KINDS
 from attribution_pipeline.proof.relations import LEDGER, OPERATION_COSTS, OPERATIONS, quoted
@@ -98,7 +99,8 @@ class Rows:
         for name in (LEDGER, OPERATIONS, LATER_REVISIONS, *_LEDGERS):
             _open(db, name, [_rows_of(name, files_of) for files_of in periods])
         # of all tenants together a machine costs the same, however many call it
-        self._run("told", machines=f"'{MACHINES}'" if tenant is not None else "component")
+        self._run("told", of_its_day=of_its_day(),
+                  machines=f"'{MACHINES}'" if tenant is not None else "component")  # fmt: skip
         _open(db, OPERATION_COSTS, [_requests_of(files_of) for files_of in periods])
         db.execute(
             "create table request_costs as select period, attribution_id, operation_key, weight, "

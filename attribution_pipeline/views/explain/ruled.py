@@ -10,9 +10,13 @@ difference between the recorded ledger and the computed one is the part ``policy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +40,24 @@ MOST_DAYS = 14
 says so and leaves the rule inside its parts."""
 
 
+class Computed:
+    """Files of one day under another version, by table, in a folder that goes when nobody holds this."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: Mapping[str, Sequence[str]] = {}
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def nbytes(self) -> int:
+        """What they take on the disk."""
+        return sum(Path(path).stat().st_size for paths in self.files.values() for path in paths)
+
+
+def _anew(_of: tuple[object, ...], make: Callable[[], Computed]) -> Computed:
+    return make()
+
+
 @dataclass(frozen=True)
 class Means:
     """What it takes to compute a day beside the lake."""
@@ -45,6 +67,9 @@ class Means:
     keys: Callable[[], KeyRing | None]
     compute_in: Callable[[Path], Compute]
     """The limits of one day's work, spilling into the folder that is given."""
+    most_days: int = MOST_DAYS
+    kept: Callable[[tuple[object, ...], Callable[[], Computed]], Computed] = _anew
+    """Keeps what was computed: a recorded state under one version comes out the same each time."""
 
 
 def under_one_rule(
@@ -53,31 +78,40 @@ def under_one_rule(
     """Both periods under the version of the against-period's last day; as they were where they stand
     under one version, or where it cannot be had: ``Period.mixed`` then says why.
 
-    Files of computed days are in ``scratch`` and live as long as it does.
+    Files of computed days are in ``scratch``, and live as long as ``Period.held``.
     """
     if len({*against.versions, *now.versions}) < 2:
         return against, now
     rule = against.states[-1]
-    others = {  # a day may be of both periods
-        state.manifest_id: state
-        for period in (against, now)
-        for state in period.states
-        if _version(state) != _version(rule)
-    }
+    others = {state.manifest_id: state for state in under_another(against, now)}
     try:
-        _require_computable(means.lake, list(others.values()))
+        _require_computable(means, list(others.values()))
         policy = replay_frozen.policy_of(means.lake, means.lake.document(rule))
-        made = {name: _made(means, state, policy, scratch) for name, state in others.items()}
+        made = {
+            name: means.kept(
+                ("ruled", name, policy.digest), partial(_made, means, state, policy, scratch)
+            )
+            for name, state in others.items()
+        }
     except Refusal as refusal:
         why = f"{refusal.what}"
         return replace(against, mixed=why), replace(now, mixed=why)
     return _with(means.lake, against, made, rule), _with(means.lake, now, made, rule)
 
 
-def _require_computable(lake: Lake, states: list[Published]) -> None:
-    if len(states) > MOST_DAYS:
+def under_another(against: Period, now: Period) -> list[Published]:
+    """States that stand under another version than the last one of ``against``, each once: a day may be
+    of both periods."""
+    rule = _version(against.states[-1])
+    states = {one.manifest_id: one for one in (*against.states, *now.states)}
+    return [one for one in states.values() if _version(one) != rule]
+
+
+def _require_computable(means: Means, states: list[Published]) -> None:
+    lake = means.lake
+    if len(states) > means.most_days:
         raise Refusal(
-            f"{len(states)} days stand under another version, and {MOST_DAYS} are computed"
+            f"{len(states)} days stand under another version, and up to {means.most_days} are computed"
         )
     for state in states:
         if state.kernel != KERNEL:
@@ -86,12 +120,12 @@ def _require_computable(lake: Lake, states: list[Published]) -> None:
             raise Refusal(f"a closed amount of {state.day} is held")
 
 
-def _made(means: Means, state: Published, policy: Policy, scratch: Path) -> Mapping[str, list[str]]:
-    """Files of the day of ``state`` under ``policy``, by table."""
+def _made(means: Means, state: Published, policy: Policy, scratch: Path) -> Computed:
+    """The day of ``state`` under ``policy``."""
     from attribution_pipeline.attribution.reconcile import reconcile
 
-    lake, out = means.lake, scratch / state.manifest_id
-    out.mkdir(parents=True)
+    made = Computed(Path(tempfile.mkdtemp(prefix=f"{state.day}-", dir=scratch)))
+    lake, out = means.lake, made.folder
     document = lake.document(state)
     planes = replay_frozen.planes_of(lake, document)
     otherwise = read_otherwise(policy, replay_frozen.policy_of(lake, document))
@@ -105,7 +139,16 @@ def _made(means: Means, state: Published, policy: Policy, scratch: Path) -> Mapp
         planes, policy, state.day, policy_digest=policy.digest, recorded_at=state.recorded_at,
         previous=None, out=out, compute=means.compute_in(out),
     )  # fmt: skip
-    return {table: [str(path) for path in outcome.files.get(table, ())] for table in COMPARED}
+    made.files = {table: [str(path) for path in outcome.files.get(table, ())] for table in COMPARED}
+    _leave(out, {Path(path) for paths in made.files.values() for path in paths})
+    return made
+
+
+def _leave(folder: Path, wanted: Set[Path]) -> None:
+    """Nothing in the folder but these: planes and what spilled are larger than what is compared."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
 
 
 def _operations(means: Means, state: Published, policy: Policy, out: Path) -> Plane:
@@ -136,9 +179,7 @@ def _require_read(landed: LandedView, policy: Policy, day: date, around: timedel
         )
 
 
-def _with(
-    lake: Lake, period: Period, made: Mapping[str, Mapping[str, list[str]]], rule: Published
-) -> Period:
+def _with(lake: Lake, period: Period, made: Mapping[str, Computed], rule: Published) -> Period:
     """The period with the computed days instead of the recorded ones, which stand beside them."""
     files: dict[str, list[str]] = {name: [] for name in (*COMPARED, RECORDED_LEDGER, RULED_LEDGER)}
     days: list[date] = []
@@ -147,13 +188,16 @@ def _with(
         computed = made.get(state.manifest_id)
         for name in COMPARED:
             recorded = replay_frozen.files_of(lake, document, name)
-            files[name] += computed[name] if computed is not None else recorded
+            files[name] += computed.files[name] if computed is not None else recorded
             if computed is not None and name == "ledger":
                 files[RECORDED_LEDGER] += recorded
-                files[RULED_LEDGER] += computed[name]
+                files[RULED_LEDGER] += computed.files[name]
         if computed is not None:
             days.append(state.day)
-    return replace(period, files={**period.files, **files}, ruled=days, rule=_version(rule))
+    return replace(
+        period, files={**period.files, **files}, ruled=days, rule=_version(rule),
+        held=list(made.values()),
+    )  # fmt: skip
 
 
 def _version(state: Published) -> tuple[str, int]:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.model.money import SCALE
 from attribution_pipeline.views.cells import terminal_cell
 from attribution_pipeline.views.explain.observed import ARROW, name_of, observed
-from attribution_pipeline.views.explain.parts import GROUPS, PARTS, Explanation, Sums
+from attribution_pipeline.views.explain.parts import (
+    BEFORE_FIRST_DAY,
+    GROUPS,
+    PARTS,
+    Explanation,
+    Sums,
+)
 from attribution_pipeline.views.explain.periods import Period
 from attribution_pipeline.views.explain.reading import Route
 from attribution_pipeline.views.explain.shapley import apportioned
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
 NAMES: Mapping[str, str] = {
     "workload": "own machines", "shared": "shared cost",
     "idle": "idle cost", "other_direct": "charged directly", "correction": "corrections",
-    "credit": "credits",
+    "credit": "credits", BEFORE_FIRST_DAY: "charges from before the first recorded day",
 }  # fmt: skip
 """Parts that are not called by their own name. No name says a direction: a part is made within every
 workflow and route, and may go another way than the fleet's average beside it. The amount says it."""
@@ -139,10 +145,18 @@ def sentence(
     )
     reasons = _reasons(parts, scale, NAMED)
     because = f": {reasons}" if reasons else ""
+    if parts[BEFORE_FIRST_DAY]:
+        without = _moved(change - parts[BEFORE_FIRST_DAY], scale, money)
+        because += f"; without {NAMES[BEFORE_FIRST_DAY]} {without}"
     if not change:
         return f"{who} spent the same{money} ({ends}){because}"
-    much = scale.spelled(abs(change))
-    return f"{who} spent {much}{money} {'more' if change > 0 else 'less'} ({ends}){because}"
+    return f"{who} spent {_moved(change, scale, money)} ({ends}){because}"
+
+
+def _moved(change: int, scale: Scale, money: str) -> str:
+    if not change:
+        return "the same"
+    return f"{scale.spelled(abs(change))}{money} {'more' if change > 0 else 'less'}"
 
 
 def _when(period: Period) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.model.evidence import OUTCOMES, SPANS
+from attribution_pipeline.views.outcomes import few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,13 +106,16 @@ def join_outcomes(
     linked = {day for (day,) in db.rows("select distinct charge_date from links")}
     # a call that ran over midnight has a part of its cost on the day before it ended
     costly = [day for day in days if day in linked or day + _DAY in linked]
-    _open(
-        db, lake, "ledger", costly,
-        "attribution_id, confidence, settlement, policy_version, billing_currency", as_of,
-    )  # fmt: skip
+    named = few.costs(db)
     _open(
         db, lake, "operation_costs", costly,
         "attribution_id, operation_number, operation_key, billed_cost, effective_cost", as_of,
+        where=named or (),
+    )  # fmt: skip
+    _open(
+        db, lake, "ledger", costly,
+        "attribution_id, confidence, settlement, policy_version, billing_currency", as_of,
+        where=(few.PAID,) if named else (),
     )  # fmt: skip
     db.execute(_sql("costs"))
 
@@ -125,14 +129,18 @@ def recipe() -> list[str]:
     return said + [file.read_text(encoding="utf-8") for file in files]
 
 
-def load_outcomes(db: Session, landed: LandedView, first: date, last: date) -> None:
-    """``outcomes``: those that were observed in [first, last], each once."""
+def load_outcomes(
+    db: Session, landed: LandedView, first: date, last: date, near: str = "true"
+) -> None:
+    """``outcomes``: those that were observed in [first, last], each once; of landed rows that a
+    condition ``near`` on what makes them one leaves."""
     import pyarrow as pa
 
     files = landed.files("outcomes", first, last)
     landed.verify(files)
     if files:
-        db.view("landed_outcomes", landed.local(files))
+        db.view("all_landed_outcomes", landed.local(files))
+        db.execute(f"create view landed_outcomes as select * from all_landed_outcomes where {near}")
     else:
         fields = [pa.field("source", pa.string()), *OUTCOMES]
         db.load("landed_outcomes", pa.schema(fields).empty_table())
@@ -180,7 +188,7 @@ def _tokens(db: Session, query: str, wanted: set[str] | None) -> pa.Table:
     found: dict[str, str] = {}
     # no signature is looked at: what a call's verdict is worth is said beside the call
     for batch in db.batches(f"select envelope from ({query}) where envelope is not null", BATCH):
-        for token in batch.column(0).to_pylist():
+        for token in batch.column(0).unique().to_pylist():  # calls of a trace have one
             if token in found or (wanted is not None and not _may_name(token, wanted)):
                 continue
             try:
@@ -217,21 +225,24 @@ def _load_published(db: Session, lake: Lake, days: Sequence[date], as_of: dateti
         f"agent, model, {operation_key()} as operation_key, "
         "trace_id || ':' || span_id as span_key"
     )
-    where = (
-        "where trace_id in (select trace_id from outcomes where trace_id is not null) "
+    every = (
+        "trace_id in (select trace_id from outcomes where trace_id is not null) "
         "or trace_id in (select trace_id from said) "
         "or response_id in (select operation_id from outcomes where operation_id is not null) "
         "or trace_id || ':' || span_id in "
         "(select operation_id from outcomes where operation_id is not null)"
     )
+    named = few.operations(db)
+    where = [every] if named is None else named
     _open(db, lake, "operations", days, columns, as_of, where=where, name="published")
 
 
 def _open(
     db: Session, lake: Lake, table: str, days: Sequence[date], columns: str,
-    as_of: datetime | None, *, where: str = "", name: str = "",
+    as_of: datetime | None, *, where: Sequence[str] = (), name: str = "",
 ) -> None:  # fmt: skip
-    """A published table's rows as a relation, each day's files hashed first; of no days, empty."""
+    """A published table's rows as a relation, each day's files hashed first; of no days, empty. The
+    rows under each condition of ``where``; without any, all."""
     from attribution_pipeline.attribution.requests import of_files
     from attribution_pipeline.lake.shapes import schema_of
 
@@ -239,9 +250,8 @@ def _open(
     for day in days:
         paths = [path for _, path in lake.file_paths(table, day, day, as_of=as_of)]
         if paths:
-            parts.append(
-                f"select {columns}, date '{day}' as charge_date from {of_files(paths)} {where}"
-            )
+            rows = f"select {columns}, date '{day}' as charge_date from {of_files(paths)}"
+            parts += [f"{rows} where {condition}" for condition in where] or [rows]
     if not parts:
         db.load(f"no_{table}", schema_of(table).empty_table())
         parts = [f"select {columns}, charge_date from no_{table}"]

@@ -19,6 +19,7 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attribution_pipeline.model.ledger import of_its_day
 from attribution_pipeline.views.spend.table import sql_text
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def anomalies(db: Session, metric: str, newest: date, *, days: int = 1) -> list[
     Reads ``spend_daily``, open in ``db`` for those days and the eight weeks before.
     """
     series: dict[Key, dict[date, Decimal]] = defaultdict(dict)
-    for tenant, feature, currency, day, cost in db.rows(sql_text("series").format(metric=metric)):
+    for tenant, feature, currency, day, cost in db.rows(
+        sql_text("series").format(metric=metric, of_its_day=of_its_day())
+    ):
         series[tenant, feature, currency][day] = cost
     recorded = sorted({day for found in series.values() for day in found})
     judged = [day for day in recorded if newest - timedelta(days=days) < day <= newest]
@@ -168,7 +171,8 @@ def _explained(db: Session, metric: str, one: Anomaly) -> Anomaly:
 
     costs: dict[tuple[Any, ...], dict[date, Decimal]] = defaultdict(dict)
     rows = db.rows(
-        sql_text("moved").format(metric=metric), [one.tenant_id, one.feature, one.currency]
+        sql_text("moved").format(metric=metric, of_its_day=of_its_day()),
+        [one.tenant_id, one.feature, one.currency],
     )
     for workflow, model, component, day, cost in rows:
         costs[workflow, model, component][day] = cost

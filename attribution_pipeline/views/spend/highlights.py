@@ -8,8 +8,8 @@ rules of use (``use``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +31,12 @@ MOST_OF_A_KIND = 3
 PERCENT = 100
 CENT = Decimal("0.01")
 
+OF: Mapping[str, Sequence[str]] = {
+    "unallocated": ("unallocated_reason", "service", "resource_id", "model"),
+    "low_confidence": ("tenant_id", "feature", "confidence"),
+}
+"""Kind -> columns by which its rows are found in the ledger: null is a value, too."""
+
 Told = TypeVar("Told", Anomaly, Unused, Outrun)
 
 READS = ("spend_daily", "resources_daily", "outcomes_daily")
@@ -39,13 +45,15 @@ READS = ("spend_daily", "resources_daily", "outcomes_daily")
 
 @dataclass(frozen=True)
 class Highlight:
-    """``kind``: unallocated, low_confidence, anomaly, idle, unused_job, outrun. ``cost`` in ``currency``."""
+    """``kind``: unallocated, low_confidence, anomaly, idle, unused_job, outrun. ``cost`` in ``currency``.
+    ``of``: values of columns of the ledger that its rows have, of the kinds in ``OF``."""
 
     kind: str
     cost: Decimal
     currency: str
     says: str
     do: str
+    of: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def highlights(
@@ -80,14 +88,24 @@ def _few(found: Sequence[Told]) -> list[Told]:
 
 
 def _unallocated(db: Session, metric: str) -> Iterator[Highlight]:
+    platform = spend_view(db, "platform", metric).to_pylist()
+    idle = {_place(row): row["idle"] for row in platform if row["idle"] > 0}
     for row in _first(spend_view(db, "backlog", metric).to_pylist(), metric):
         where = " ".join(filter(None, (row["service"], row["resource_id"], row["model"])))
         reason = row["unallocated_reason"]
+        # what was open of the resource besides its idle would make it more than that
+        component = "idle" if row[metric] <= idle.get(_place(row), 0) else None
+        if row["pool"] is None:
+            component = "direct"
         yield Highlight(
             "unallocated", row[metric], row["billing_currency"],
             f"{_money(row[metric])} {row['billing_currency']} of {where} is `{reason}`",
-            remedy(reason),
+            remedy(reason, component), {name: row[name] for name in OF["unallocated"]},
         )  # fmt: skip
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("pool", "service", "resource_id", "billing_currency"))
 
 
 def _low_confidence(db: Session, metric: str) -> Iterator[Highlight]:
@@ -98,6 +116,7 @@ def _low_confidence(db: Session, metric: str) -> Iterator[Highlight]:
             "low_confidence", row["estimated"], row["billing_currency"],
             f"{_money(row['estimated'])} {row['billing_currency']} of {who} is estimated",
             "Look at telemetry_coverage and sampling of its calls.",
+            {"tenant_id": row["tenant_id"], "feature": row["feature"], "confidence": "estimated"},
         )  # fmt: skip
 
 

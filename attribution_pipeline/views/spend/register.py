@@ -32,7 +32,7 @@ VIEWS: Mapping[str, View] = {
         "Product",
         "Which features and tenants consume what is shared and what is metered?",
         ("feature", "tenant_id"),
-        ("direct", "workload", "shared", "idle", "overhead"),
+        ("direct", "workload", "shared", "idle", "overhead", "before_first_day"),
     ),
     "workflow": View(
         "Workflow",

@@ -5,13 +5,13 @@ Belongs here: the tail, running the file, the terminal's lines. Does not: which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution_pipeline.model.ledger import CONFIDENCES
+from attribution_pipeline.model.ledger import CONFIDENCES, of_its_day
 from attribution_pipeline.views import output
 from attribution_pipeline.views.cells import terminal_cell
 from attribution_pipeline.views.spend.derived import with_quotients
@@ -39,9 +39,30 @@ def spend_view(db: Session, name: str, metric: str) -> pa.Table:
     exact.
     """
     rows = db.table(
-        sql_text(name).format(tail=tail(metric), metric=metric, order=f"{metric} desc nulls last")
+        sql_text(name).format(
+            tail=tail(metric),
+            metric=metric,
+            order=f"{metric} desc nulls last",
+            of_its_day=of_its_day(),
+        )
     )
     return with_quotients(name, rows, metric)
+
+
+def earlier_days(db: Session, metric: str) -> Sequence[tuple[str, Decimal]]:
+    """Currency and cost of charges from before the ledger's first day, which are booked on it. Nobody can
+    label them, so the backlog and what stands out leave them to this line. Reads ``resources_daily``."""
+    found: Sequence[tuple[str, Decimal]] = db.rows(
+        sql_text("earlier").format(metric=metric, of_its_day=of_its_day())
+    )
+    return found
+
+
+def earlier_said(found: Iterable[tuple[str, Decimal]]) -> str:
+    """The same as a sentence; nothing where there are none."""
+    amounts = " and ".join(f"{cost.quantize(CENT):,} {currency}" for currency, cost in found)
+    said = "of charges from before the first recorded day, booked on it: nothing to label"
+    return f"not in this: {amounts} {said}" if amounts else ""
 
 
 def tail(metric: str) -> str:

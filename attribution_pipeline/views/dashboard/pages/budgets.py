@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.model.ledger import is_earlier
 from attribution_pipeline.views import reservation_tables
 from attribution_pipeline.views.dashboard import amounts
 from attribution_pipeline.views.dashboard.books import Books
@@ -22,6 +23,8 @@ from attribution_pipeline.views.reserved import reservations_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PERIOD = "billing_period"
 
 EMPTY = (
     "No budget is landed. Write one as YAML or CSV (scope, period, amount, currency), name its folder "
@@ -113,23 +116,41 @@ def _made(view: View) -> list[Status]:
 
 
 def _ledger(view: View, columns: list[str], first: date) -> pa.Table:
-    """The ledger's sums by day and the scopes' columns, as far back as forecasts look."""
+    """The ledger's sums by day and the scopes' columns, as far back as forecasts look. Roll-ups have no
+    billing period: of the few rows that are asked for theirs the ledger says it."""
+    import pyarrow as pa
+
     from attribution_pipeline.model.daily import KEYS
+    from attribution_pipeline.model.ledger import LEDGER
 
     books, metric = view.books, view.metric
     named = [*LEDGER_COLUMNS, *(name for name in columns if name not in LEDGER_COLUMNS)]
     days = books.days()
     if not set(columns) <= {"charge_date", *KEYS["spend_daily"]}:
         return books.lake.read("ledger", first, days[-1], [*named, metric])
-    listed = ", ".join(named)
-    return books.opened(
+    listed = ", ".join(name for name in named if name != PERIOD)
+    rows = books.opened(
         (first, days[-1]), ("spend_daily",),
         lambda db: db.table(
-            f"select {listed}, cast(sum({metric}) as decimal(38, 12)) as {metric} "
-            f"from spend_daily group by {listed}"
+            f"select {listed}, cast(null as date) as {PERIOD}, "
+            f"cast(sum({metric}) as decimal(38, 12)) as {metric} from spend_daily group by {listed}"
         ),
         f"budgets of {listed}",
     )  # fmt: skip
+    is_of_earlier = [is_earlier(reason) for reason in rows["unallocated_reason"].to_pylist()]
+    earlier = pa.array(is_of_earlier, pa.bool_())
+    found = [
+        rows.filter(pa.array([not one for one in is_of_earlier], pa.bool_())).select(
+            [*named, metric]
+        )
+    ]
+    for day in sorted({*rows["charge_date"].filter(earlier).to_pylist()}):
+        of_day = books.lake.read("ledger", day, day, [*named, metric])
+        reasons = of_day["unallocated_reason"].to_pylist()
+        found.append(of_day.filter(pa.array(map(is_earlier, reasons), pa.bool_())))
+    return pa.concat_tables(
+        table.cast(pa.schema([LEDGER.field(name) for name in [*named, metric]])) for table in found
+    )
 
 
 def _landed(books: Books) -> Iterator[dict[str, Any]]:

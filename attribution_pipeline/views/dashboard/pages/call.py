@@ -65,14 +65,8 @@ class Told:
 
 def told(view: View) -> Told:
     """The call that the URL names by its day and number. Raises NotThere."""
-    number, day = view.integer("call"), view.place.day
-    found = asked.call(view.books, day, number) if number is not None and day else None
-    if found is None or number is None or day is None:
-        raise NotThere(
-            "there is no such call", where=f"call {view.query.get('call', '')}",
-            remedy="go back to its workflow: a day that was recorded anew keeps its calls' numbers, "
-            "a call that is gone was merged into another",
-        )  # fmt: skip
+    found, day = _named(view)
+    number = int(found["operation_number"])
     place, metric = view.place, view.metric
     every = asked.call_rows(view.books, day, found)
     rows = in_currency(every, place.currency)
@@ -103,7 +97,7 @@ def page(view: View) -> Page:
     """A call by its number."""
     said = told(view)
     number = int(said.call["operation_number"])
-    outcomes = outcomes_of_call(view.books, said.day, said.call, view.patience_s)
+    outcomes = outcomes_of_call(view.books, said.day, said.call, view.left_s)
     listed = _listed(view, number, outcomes) if outcomes is not None else None
     tenant = said.call["tenant_id"]
     more: dict[str, Any] = {
@@ -121,6 +115,18 @@ def page(view: View) -> Page:
     }
     sheets = [said.costs] if listed is None else [said.costs, listed]
     return Page("call.html", f"Call {number}", sheets, more)
+
+
+def _named(view: View) -> tuple[Mapping[str, Any], date]:
+    number, day = view.integer("call"), view.place.day
+    found = asked.call(view.books, day, number) if number is not None and day else None
+    if found is None or day is None:
+        raise NotThere(
+            "there is no such call", where=f"call {view.query.get('call', '')}",
+            remedy="go back to its workflow: a day that was recorded anew keeps its calls' numbers, "
+            "a call that is gone was merged into another",
+        )  # fmt: skip
+    return found, day
 
 
 def _with_reasons(view: View, data: pa.Table) -> pa.Table:

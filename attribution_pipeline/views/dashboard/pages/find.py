@@ -30,7 +30,7 @@ def page(view: View) -> Page:
             calls = find_calls(view.books, text, first, last)
             return replace(calls, rows=with_costs(view.books, calls.rows, metric, currency))
 
-        found = view.books.later(key, find, view.patience_s)
+        found = view.books.later(key, find, view.left_s)
         searched = found is not None
         if found is not None and found.days:
             place = view.place

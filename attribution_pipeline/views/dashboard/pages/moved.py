@@ -6,11 +6,12 @@ Belongs here: the page. Does not: the method (``views.explain``, docs/explain.md
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.money import to_decimal
-from attribution_pipeline.proof.replay import clean_place
 from attribution_pipeline.views.dashboard import asked, plots
 from attribution_pipeline.views.dashboard.place import day_of, month_before, month_end
 from attribution_pipeline.views.dashboard.sheets import Column, in_currency, sheet
@@ -20,9 +21,11 @@ from attribution_pipeline.views.explain import (
     PARTS,
     Explanation,
     Means,
+    Period,
     explain,
     opened,
     read_period,
+    ruled,
     under_one_rule,
 )
 from attribution_pipeline.views.explain.observed import observed
@@ -35,6 +38,13 @@ if TYPE_CHECKING:
 MOST_DAYS = 7
 """Days of a period that a page compares: request rows of both are read. More is for the command."""
 
+MOST_COMPUTED = 7
+"""Days that a page computes under another version, each of which takes what a run of it takes: a week
+that stands under the next version than the week before."""
+
+KEY_BYTES = 4096
+"""What an explanation takes of memory for each tenant's workflow on a model route: 2,700 measured."""
+
 PERIODS = 2
 
 BY = "by"
@@ -44,6 +54,20 @@ BOUNDS = ("from", "to", "against", "until")
 
 Days = tuple[date, date]
 """The first and the last day of a period."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A change in all its parts, whatever it is then grouped by. The periods are without their files."""
+
+    found: Explanation
+    then: Period
+    this: Period
+
+    @property
+    def nbytes(self) -> int:
+        """What keeping it takes, roughly."""
+        return len(self.found.sums) * KEY_BYTES
 
 
 def page(view: View) -> Page:
@@ -59,28 +83,75 @@ def page(view: View) -> Page:
         by = "workflow" if tenant is not None else "tenant"
     metric = view.books.metric_of(*now)
     key = ("moved", view.books.version, now, before, tenant, by, metric, view.place.currency)
-    found = view.books.later(
-        key, lambda: _explained(view, before, now, tenant, by, metric), view.patience_s
-    )
-    sheets, more = found if found is not None else ([], {"told": None})
     context: dict[str, Any] = {
         "now": now, "before": before, "choices": _choices(view), "tenants": _tenants(view),
         "tenant": tenant or "", "groups": list(GROUPS), "by": by,
         "command_text": _command(view, now, before, tenant),
     }  # fmt: skip
+    found = view.books.later(
+        key, lambda: _explained(view, before, now, tenant, by, metric), view.left_s
+    )
+    sheets, more = found if found is not None else ([], {"told": None})
+    context |= {
+        "under_another": _under_another(view, now, before) if found is None else 0,
+        "most_computed": MOST_COMPUTED,
+    }
     return Page("moved.html", title, sheets, {**context, **more})
+
+
+def _explanation(view: View, before: Days, now: Days, tenant: str | None, metric: str) -> Explained:
+    """Worked out once for whatever it is then grouped by; days that are computed under another version
+    once for whomever is asked about."""
+    books = view.books
+
+    def make() -> Explained:
+        then, this = read_period(books.lake, *before), read_period(books.lake, *now)
+        means = Means(
+            books.lake, books.landed, books.deployment.key_ring, books.compute, MOST_COMPUTED,
+            books.kept,
+        )  # fmt: skip
+        then, this = under_one_rule(means, then, this, Path(books.scratch))
+        with opened(then, this, tenant, metric, books.compute()) as rows:
+            found = explain(rows)
+        bare = [replace(period, files={}, held=()) for period in (then, this)]
+        return Explained(found, *bare)
+
+    return books.kept(("explained", books.version, before, now, tenant, metric), make)
+
+
+def _under_another(view: View, now: Days, before: Days) -> int:
+    """Days that are computed, too, since they stand under another version than the last one before."""
+    states = [
+        [
+            head
+            for day in view.books.days()
+            if first <= day <= last and (head := view.books.head(day))
+        ]
+        for first, last in (before, now)
+    ]
+    if not states[0]:
+        return 0
+    rule = states[0][-1].policy_version
+    return len({one.day for period in states for one in period if one.policy_version != rule})
+
+
+def _notes(then: Period, this: Period) -> list[str]:
+    """What must be known of the periods; and what the command has beyond a page."""
+    found = notes(then, this)
+    if then.mixed and MOST_COMPUTED < len(ruled.under_another(then, this)) <= ruled.MOST_DAYS:
+        found.append(
+            f"a page computes up to {MOST_COMPUTED} days under another version, the command below "
+            f"{ruled.MOST_DAYS}"
+        )
+    return found
 
 
 def _explained(
     view: View, before: Days, now: Days, tenant: str | None, by: str, metric: str
 ) -> tuple[list[Any], dict[str, Any]]:
-    books, currency = view.books, view.place.currency
-    then, this = read_period(books.lake, *before), read_period(books.lake, *now)
-    means = Means(books.lake, books.landed, books.deployment.key_ring, books.compute)
-    with clean_place() as scratch:
-        then, this = under_one_rule(means, then, this, scratch)
-        with opened(then, this, tenant, metric, books.compute()) as rows:
-            found = explain(rows)
+    currency = view.place.currency
+    made = _explanation(view, before, now, tenant, metric)
+    found, then, this = made.found, made.then, made.this
     total = found.total(currency)
     scale = Scale.of(max(abs(total.against), abs(total.now)))
     seen = observed(found, currency, scale.money)
@@ -108,7 +179,7 @@ def _explained(
     )  # fmt: skip
     return [groups], {
         "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=metric),
-        "notes": notes(then, this),
+        "notes": _notes(then, this),
         "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
         "small": small,
     }

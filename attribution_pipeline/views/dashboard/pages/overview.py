@@ -7,30 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.model.ledger import is_earlier
 from attribution_pipeline.views import tie_out
 from attribution_pipeline.views.dashboard import amounts, asked
-from attribution_pipeline.views.dashboard.pages.gaps import reasons_sheet
+from attribution_pipeline.views.dashboard.pages.gaps import REASON, reasons_sheet
 from attribution_pipeline.views.dashboard.pages.spend import by_level, headline, small, trend
 from attribution_pipeline.views.dashboard.place import month_before
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, in_currency, sheet
-from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.dashboard.view import Page, View, step_down
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from attribution_pipeline.attribution.engine import Session
+    from attribution_pipeline.views.spend.highlights import Highlight
 
 REASONS_SHOWN = 6
 
 HIGHLIGHTS_SHOWN = 8
 
 FURTHER = {
-    "unallocated": "backlog", "idle": "platform", "anomaly": "explain", "unused_job": "workflow",
-    "outrun": "business",
+    "idle": "platform", "anomaly": "explain", "unused_job": "workflow", "outrun": "business",
 }  # fmt: skip
-"""Kind of a highlight -> the page that has more of it."""
+"""Kind of a highlight -> the page that has more of it, where its own rows are not in one place."""
 
 PARTS = {
     "direct": "calls that a provider meters",
@@ -39,6 +41,7 @@ PARTS = {
     "idle": "capacity that stood idle",
     "overhead": "support, taxes and fees, spread over the rest",
     "unallocated": "on nobody's account",
+    tie_out.BEFORE_FIRST_DAY: "charges from before the first recorded day, booked on it",
     "not_yet_due": "billed, and due on days that are not recorded yet",
 }
 """A part of the tie-out in a sentence."""
@@ -82,6 +85,12 @@ def tied(view: View) -> dict[str, Any] | None:
     column = sums.get((view.place.currency or "", view.metric))
     if column is None:
         return None
+    reasons = asked.spend_by(view.books, view.place, [REASON, "billing_currency"]).to_pylist()
+    earlier = sum((row[view.metric] for row in reasons if is_earlier(row[REASON])), Decimal(0))
+    column |= {
+        tie_out.BEFORE_FIRST_DAY: earlier,
+        "unallocated": column["unallocated"] - earlier,
+    }
     return {
         "billed": column["billed"],
         "difference": column["difference"],
@@ -94,31 +103,47 @@ def tied(view: View) -> dict[str, Any] | None:
 def standing_out(view: View) -> Sheet | None:
     """What somebody should read first, dearest first. None: it is being worked out."""
     from attribution_pipeline.views.spend.anomalies import recorded_anomalies
-    from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
+    from attribution_pipeline.views.spend.highlights import READS, highlights
 
     newest, books, metric = view.days[-1], view.books, view.metric
     scheduled = view.books.deployment.scheduled_workflows
 
     def ask(db: Session) -> pa.Table:
         unusual, _ = recorded_anomalies(books.lake, metric, newest, compute=books.compute())
-        return as_table(highlights(db, metric, newest, unusual=unusual, scheduled=scheduled))
+        return _as_table(highlights(db, metric, newest, unusual=unusual, scheduled=scheduled))
 
-    rows = books.opened_later(view.span, READS, ask, "highlights", view.patience_s)
+    rows = books.opened_later(view.span, READS, ask, "highlights", view.left_s)
     if rows is None:
         return None
     mine = in_currency(rows, view.place.currency)
     return sheet(
         "highlights", "What stands out", mine,
         [Column("says"), Column("cost", "cost", "money")],
-        href=lambda row: _further(view, row["kind"]), most=HIGHLIGHTS_SHOWN,
+        href=lambda row: _further(view, row), most=HIGHLIGHTS_SHOWN,
         empty="Nothing stands out.",
     )  # fmt: skip
 
 
-def _further(view: View, kind: str) -> str | None:
-    """Where more of a kind of highlight is."""
-    if kind == "low_confidence":
-        return view.place.at("confidence", "estimated").url("spend")
+def _as_table(found: list[Highlight]) -> pa.Table:
+    """What the command writes, and the columns by which a line's own rows are found."""
+    import pyarrow as pa
+
+    from attribution_pipeline.views.spend.highlights import OF, as_table
+
+    table = as_table(found)
+    for name in dict.fromkeys(name for names in OF.values() for name in names):
+        values = pa.array([one.of.get(name) for one in found], pa.string())
+        table = table.append_column(pa.field(name, pa.string()), values)
+    return table
+
+
+def _further(view: View, row: Mapping[str, Any]) -> str | None:
+    """The rows that a highlight is of, where they are in one place; else where more of its kind is."""
+    from attribution_pipeline.views.spend.highlights import OF
+
+    kind = row["kind"]
+    if kind in OF:
+        return step_down(view.place, row, OF[kind])
     page = FURTHER.get(kind)
     return view.place.url(page) if page is not None else None
 

@@ -6,20 +6,25 @@ Belongs here: the page. Does not: what a version says (``model.policy_text``), c
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.model.policy import load_policies
+from attribution_pipeline.model.policy import PolicyBook, load_policies
+from attribution_pipeline.model.policy.history import require_history, restoring
 from attribution_pipeline.model.policy_text import summary
 from attribution_pipeline.views import day_ranges
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, sheet
 from attribution_pipeline.views.dashboard.view import Page, View
 
 if TYPE_CHECKING:
-    from attribution_pipeline.model.policy import Policy, PolicyBook, Published
+    from attribution_pipeline.lake.states import Published as State
+    from attribution_pipeline.model.policy import Policy, Published
+    from attribution_pipeline.views.dashboard.books import Books
 
 SHORT_DIGEST = 12
 
@@ -37,17 +42,20 @@ def page(view: View) -> Page:
     books = view.books
     book, problem = _book(books.deployment.policies_folder)
     published = {one.policy.version: one for one in book.published} if book is not None else {}
+    recorded = _recorded(books)
+    changed = _changed(published, recorded)
+    rules = _rules(book, recorded)
     used: dict[int, list[date]] = {}
     behind: dict[int, list[date]] = {}
     for day in books.days():
         head = books.head(day)
         assert head is not None, "a recorded day has a state"
         used.setdefault(head.policy_version, []).append(day)
-        governs = _in_force(book, day)
+        governs = _in_force(rules, day)
         if governs is not None and governs.digest != head.policy_digest:
             behind.setdefault(head.policy_version, []).append(day)
     day = view.days[-1] if view.days else books.days()[-1]
-    in_force = _in_force(book, day)
+    in_force = _in_force(rules, day)
     policy = in_force or books.policy(day)
     assert policy is not None, "a recorded day has a policy"
     more: dict[str, Any] = {
@@ -65,9 +73,13 @@ def page(view: View) -> Page:
         "decided": policy.decided_in,
         "decided_is_link": (policy.decided_in or "").startswith(("https://", "http://")),
         "problem": problem,
-        **_commands(view, policy, published, day),
+        "refused": _refused(book, books.lake.states()),
+        "differs": policy.version in changed,
+        **_commands(view, policy, published, recorded, day),
     }
-    versions = _versions(view, published, used, in_force.version if in_force is not None else None)
+    versions = _versions(
+        view, published, recorded, used, in_force.version if in_force is not None else None
+    )
     return Page("policy.html", f"Policy {policy.policy} {policy.version}", [versions], more)
 
 
@@ -77,6 +89,48 @@ def _book(folder: Path) -> tuple[PolicyBook | None, str]:
         return load_policies(folder), ""
     except Refusal as refusal:
         return None, refusal.line()
+
+
+def _recorded(books: Books) -> dict[int, Policy]:
+    """Version -> its text as the newest state under it recorded it, superseded ones too."""
+    heads = [head for day in books.days() if (head := books.head(day)) is not None]
+    newest = {state.policy_version: state for state in [*books.lake.states(), *heads]}
+    found = {}
+    for version, state in sorted(newest.items()):
+        with contextlib.suppress(Refusal):  # of a superseded state, which may have been pruned
+            found[version] = books.policy_of(state)
+    return found
+
+
+def _changed(published: Mapping[int, Published], recorded: Mapping[int, Policy]) -> set[int]:
+    """Versions whose file says another rule than was recorded under their number."""
+    return {
+        version
+        for version, policy in recorded.items()
+        if version in published and published[version].policy.digest != policy.digest
+    }
+
+
+def _rules(book: PolicyBook | None, recorded: Mapping[int, Policy]) -> PolicyBook | None:
+    """The book with what was recorded in the place of what its files say now: a version is what it was
+    used as, and no day is run until its file says so again."""
+    if book is None:
+        return None
+    entries = [
+        replace(one, policy=recorded.get(one.policy.version, one.policy)) for one in book.published
+    ]
+    return PolicyBook.of(entries, book.folder)
+
+
+def _refused(book: PolicyBook | None, states: Sequence[State]) -> str:
+    """What a run would be refused with, where used versions are not published as they were used."""
+    if book is None:
+        return ""
+    try:
+        require_history(book, states)
+    except Refusal as refusal:
+        return refusal.line()
+    return ""
 
 
 def _in_force(book: PolicyBook | None, day: date) -> Policy | None:
@@ -90,22 +144,26 @@ def _in_force(book: PolicyBook | None, day: date) -> Policy | None:
 def _versions(
     view: View,
     published: Mapping[int, Published],
+    recorded: Mapping[int, Policy],
     used: Mapping[int, Sequence[date]],
     in_force: int | None,
 ) -> Sheet:
     import pyarrow as pa
 
     rows = []
-    for version in sorted({*published, *used}, reverse=True):
+    changed = _changed(published, recorded)
+    for version in sorted({*published, *recorded}, reverse=True):
         days = used.get(version, ())
-        recorded = view.books.policy(days[-1]) if days else None
-        said = published[version].policy if version in published else recorded
-        assert said is not None, "it is published, or days stand under it"
+        said = recorded[version] if version in recorded else published[version].policy
+        state = [
+            *(["in force"] if version == in_force else []),
+            *(["its file is gone"] if version not in published else []),
+            *(["its file says another rule"] if version in changed else []),
+        ]
         rows.append(
             {
                 "version": version, "effective_from": said.effective_from,
-                "state": "in force" if version == in_force else
-                "" if version in published else "its file is gone",
+                "state": ", ".join(state),
                 "digest": said.digest[:SHORT_DIGEST], "days": len(days),
                 "which": day_ranges.said(days), "note": said.note,
             }
@@ -137,12 +195,14 @@ def _drafting(file: Sequence[str], number: int) -> str:
 
 
 def _commands(
-    view: View, policy: Policy, published: Mapping[int, Published], day: date
-) -> dict[str, str]:
+    view: View, policy: Policy, published: Mapping[int, Published], recorded: Mapping[int, Policy],
+    day: date,
+) -> dict[str, str]:  # fmt: skip
     """What a person types: to try another version, to read this one whole, to prove it."""
     shell = view.books.shell
-    newest = max([policy.version, *published])
+    newest = max([policy.version, *published, *recorded])
     other = str(newest) if newest > policy.version else DRAFT
+    is_as_used = policy.version not in _changed(published, recorded)
     week = [one for one in view.books.days() if day - COMPARED_DAYS <= one <= day]
     file = published.get(policy.version)
     whole = [shell.seen(Path(file.where.rpartition(":")[0]))] if file is not None else []
@@ -151,7 +211,8 @@ def _commands(
             "policy", "diff", str(policy.version), other, "--from", str(week[0]), "--to", str(day)
         ),
         "draft": _drafting(whole, newest + 1) if other == DRAFT else "",
-        "runbook": shell.line("policy", "check", *whole, "--text"),
+        "runbook": shell.line("policy", "check", *whole, "--text") if is_as_used and whole else "",
+        "restore": shell.line(*restoring(policy.version).split()[1:]),
         "packet": shell.line(
             "packet", "--tenant", "TENANT", "--from", str(week[0]), "--to", str(day),
             "--out", f"packet-{week[0]}.tar", "--key", "PRIVATE.pem",

@@ -63,11 +63,12 @@ def page(view: View) -> Page:
     )  # fmt: skip
     waiting = _waiting(view)
     more = {
+        "waiting_not_known": waiting is None,
         "gauges": [gauge for one in totals for gauge in _gauges(one)],
         "missing": len(view.days) - len(found.days),
         "rejected": _rejected(view),
         "waiting": waiting,
-        "unread": sum(one["count"] for one in waiting if not one["read_before"]),
+        "unread": sum(one["count"] for one in waiting or [] if not one["read_before"]),
         "landing": _last_landing(view),
         "list_command": view.books.shell.line(
             "rejected", "--from", str(view.place.first), "--to", str(view.place.last)
@@ -154,12 +155,16 @@ def _last_landing(view: View) -> str | None:
     return f"{datetime.fromisoformat(found[1]):%Y-%m-%d %H:%M} UTC" if found else None
 
 
-def _waiting(view: View) -> list[dict[str, Any]]:
-    """What the last look at the sources left unread: of whichever day it is, nobody knows."""
+def _waiting(view: View) -> list[dict[str, Any]] | None:
+    """What the last look at the sources left unread: of whichever day it is, nobody knows. None where it
+    was not kept."""
     from attribution_pipeline.sources.attributes import READ_BEFORE
     from attribution_pipeline.sources.awaiting import from_document, size_said
 
     now = datetime.now(UTC)
+    found = from_document(view.books.landed.waiting())
+    if found is None:
+        return None
     return [
         {
             "kind": one.kind, "source": one.source, "named": one.named, "reason": one.reason,
@@ -168,7 +173,7 @@ def _waiting(view: View) -> list[dict[str, Any]]:
             "read_before": one.reason in READ_BEFORE,
             "written": f"{one.written_at:%Y-%m-%d %H:%M} UTC" if one.written_at else None,
         }
-        for one in from_document(view.books.landed.waiting())
+        for one in found
     ]  # fmt: skip
 
 

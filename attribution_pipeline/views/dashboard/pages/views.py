@@ -5,9 +5,9 @@ Belongs here: which columns of a view are shown how, and its plot. Does not: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.views.dashboard import amounts
 from attribution_pipeline.views.dashboard.books import sql_text
@@ -24,7 +24,10 @@ from attribution_pipeline.views.dashboard.view import Page, View, step_down
 from attribution_pipeline.views.spend import VIEWS, spend_view
 from attribution_pipeline.views.spend import View as SpendView
 from attribution_pipeline.views.spend.derived import QUANTUM, quotient
-from attribution_pipeline.views.spend.table import tail
+from attribution_pipeline.views.spend.table import earlier_days, earlier_said, tail
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KINDS: Mapping[str, str] = {
     "calls": "count", "retries": "count", "traces": "count", "longest_chain": "count",
@@ -39,6 +42,9 @@ TITLES: Mapping[str, str] = {
     "not_useful_cost": "of not useful", "longest_chain": "longest chain",
     "retry_cost": "of retries", "cache_saving": "cache saved",
 }  # fmt: skip
+
+EARLIER_DAYS = "before_first_day"
+"""Measure of charges from before the ledger's first day, which are booked on it."""
 
 MOST_WITH_SHARES = 5
 """Columns of a view beside which there is room for a share."""
@@ -70,7 +76,7 @@ BELOW: Mapping[str, Mapping[str, str]] = {"backlog": {"service": "model"}}
 """View -> column -> the one that stands below its cells, where there is no room for all beside each other."""
 
 BREAKDOWN: Mapping[str, tuple[str, ...]] = {
-    "product": ("direct", "workload", "shared", "idle", "overhead"),
+    "product": ("direct", "workload", "shared", "idle", "overhead", EARLIER_DAYS),
 }
 """Measures that a view's bars are stacked of; of the others, confidences."""
 
@@ -84,13 +90,14 @@ def page(view: View) -> Page:
     rows = view.books.opened(
         view.span, spec.reads, lambda db: spend_view(db, view.page, metric), view.page
     )
-    rows = in_currency(rows, view.place.currency)
+    rows = _without_empty(in_currency(rows, view.place.currency))
     adds_up = view.page not in OVERLAPPING
     total = sum((cost for cost in rows[metric].to_pylist() if cost is not None), Decimal(0))
     table = sheet(
-        view.page, spec.title, rows, _columns(view.page, spec, metric), metric=metric,
+        view.page, spec.title, rows, _columns(view.page, spec, metric, rows.column_names), metric=metric,
         scale=total, total=total if adds_up and len(spec.keys) + len(spec.measures) <= MOST_WITH_SHARES else None,
         href=lambda record: _href(view.place, spec, record),
+        note=_left_out(view) if view.page == "backlog" else "",
         empty=EMPTY.get(view.page, "Nothing was recorded in this period."),
     )  # fmt: skip
     more = {
@@ -98,12 +105,31 @@ def page(view: View) -> Page:
         "total": total if adds_up else None,
         "overlaps": OVERLAPPING.get(view.page, ""),
         "is_part": view.page in ("platform", "backlog", "model"),
-        "bars": _bars(view, spec, rows.to_pylist()[:WIDTHS]),
-        "stack": BREAKDOWN.get(view.page, CONFIDENCES),
+        "bars": _bars(view, spec, rows.to_pylist()[:WIDTHS], _stack(view.page, rows.column_names)),
+        "stack": _stack(view.page, rows.column_names),
         "empty": table.empty if not rows.num_rows else "",
     }
     sheets = [table] if view.page != "business" else [table, _kinds(view)]
     return Page("view.html", spec.title, sheets, more)
+
+
+def _without_empty(rows: pa.Table) -> pa.Table:
+    """Without the column of charges of earlier days, which but the ledger's first day has none."""
+    is_empty = EARLIER_DAYS in rows.column_names and not any(rows[EARLIER_DAYS].to_pylist())
+    return rows.drop_columns([EARLIER_DAYS]) if is_empty else rows
+
+
+def _left_out(view: View) -> str:
+    """What the backlog leaves out, since no label mends it."""
+    found = view.books.opened(
+        view.span, ("resources_daily",), lambda db: earlier_days(db, view.metric), "earlier days"
+    )
+    said = earlier_said(one for one in found if one[0] == view.place.currency)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _stack(page: str, columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for part in BREAKDOWN.get(page, CONFIDENCES) if part in columns)
 
 
 def _kinds(view: View) -> Sheet:
@@ -132,13 +158,15 @@ def _kinds(view: View) -> Sheet:
     )  # fmt: skip
 
 
-def _columns(name: str, spec: SpendView, metric: str) -> list[Column]:
+def _columns(name: str, spec: SpendView, metric: str, there: Sequence[str]) -> list[Column]:
     below = BELOW.get(name, {})
     keys = [
         Column(name, hints=below.get(name, "")) for name in spec.keys if name not in below.values()
     ]
     measures = [
-        Column(name, TITLES.get(name, ""), KINDS.get(name, "money")) for name in spec.measures
+        Column(name, TITLES.get(name, ""), KINDS.get(name, "money"))
+        for name in spec.measures
+        if name in there
     ]
     return [*keys, *measures, Column(metric, "cost", "money")]
 
@@ -151,9 +179,10 @@ def _href(place: Place, spec: SpendView, record: Record) -> str | None:
     return step_down(place, record, keys)
 
 
-def _bars(view: View, spec: SpendView, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _bars(
+    view: View, spec: SpendView, records: list[dict[str, Any]], stack: Sequence[str]
+) -> list[dict[str, Any]]:
     """The dearest rows as bars, each stacked by what it consists of."""
-    stack = BREAKDOWN.get(view.page, CONFIDENCES)
     costs = [record[view.metric] or Decimal(0) for record in records]
     longest = max(costs, default=Decimal(0))
     if len(records) < 2 or longest <= 0:

@@ -3,7 +3,8 @@
 -- out: told (same grain), without rows at zero
 create table told as
 select period, attribution_id, tenant_id, workflow_id, model, token_kind, billing_currency,
-       case when unallocated_reason is not null then 'unallocated'
+       case when not {of_its_day} then 'before_first_day'
+            when unallocated_reason is not null then 'unallocated'
             when charge_class = 'Correction' then 'correction'
             when charge_category = 'Credit' then 'credit'
             when component = 'direct' and basis = 'operations' and token_kind is not null

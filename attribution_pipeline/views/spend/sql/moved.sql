@@ -5,5 +5,5 @@ select workflow_id, model, component, charge_date,
        cast(sum({metric}) as decimal(38, 12)) as cost
 from spend_daily
 where tenant_id is not distinct from ? and feature is not distinct from ?
-  and billing_currency = ? and component <> 'overhead'
+  and billing_currency = ? and component <> 'overhead' and {of_its_day}
 group by workflow_id, model, component, charge_date
