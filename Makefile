@@ -28,7 +28,7 @@ demo: $(VENV)/installed  ## a made-up company, three days, tied out
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./scripts/demo.sh "$(DEMO)" "$(DAYS)" "$(SPANS_PER_DAY)"
 
 ui: $(VENV)/installed  ## the dashboard and Dagster on the demo (or on $$ATTRIBUTION_CONFIG)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" ./scripts/ui.sh "$(DEMO)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec ./scripts/ui.sh "$(DEMO)"
 
 check: $(VENV)/installed  ## style, types, layer boundaries
 	$(BIN)/ruff check .

@@ -73,6 +73,8 @@ class _OneLine(TyperGroup):
         **extra: Any,
     ) -> Any:
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        if given[0] == "help":  # as git and kubectl take it: `attribution help ledger`
+            given = [*given[1:], "--help"]
         try:
             status = super().main(
                 given, prog_name, complete_var, False, windows_expand_args, **extra

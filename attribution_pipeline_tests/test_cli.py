@@ -44,6 +44,14 @@ def _seconds_of_help() -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"), [((), ("--help",)), (("ledger",), ("ledger", "--help"))]
+)
+def test_help_is_a_word_too(arguments: tuple[str, ...], meant: tuple[str, ...]) -> None:
+    told = run("help", *arguments)
+    assert (told.exit_code, told.stdout) == (0, run(*meant).stdout)
+
+
 def test_without_arguments_it_helps() -> None:
     result = run()
     assert result.exit_code == 0

@@ -32,6 +32,14 @@ def policy() -> Policy:
         ),
         ({"ServiceCategory": "Compute", "Tags": '{"aks-managed-poolName": "gpu"}'}, "nodes-aks"),
         ({"ServiceCategory": "Compute", "Tags": '{"goog-k8s-cluster-name": "p"}'}, "nodes-gke"),
+        (
+            {
+                "ServiceName": "Amazon Elastic Container Service for Kubernetes",
+                "ServiceCategory": "Compute",
+                "Tags": '{"aws:eks:cluster-name": "prod"}',
+            },
+            "control-plane",
+        ),
         ({"ServiceName": "AWS Support (Business)"}, "support"),
         ({"ServiceName": "AWS Support (Enterprise)"}, "support"),
         ({"ServiceName": "AWS Support"}, "support"),
@@ -87,13 +95,44 @@ def test_what_is_commented_out_is_valid_too(opened: Policy) -> None:
     assert len(opened.serving) == 2
     assert opened.tenant_alias("kube-system") == "platform"
     assert [rule.namespace for rule in opened.join.dedicated] == ["kube-system"]
-    claude = opened.meters[2]
+    claude = opened.meters[6]
     charge = {
         "ServiceName": "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
         "SkuMeter": "USE1-MP:USE1_InputTokenCount-Units",
     }
     assert assign(charge, opened, outside_range=False).model == claude.model
-    assert len(opened.meters) == 11
+    assert len(opened.meters) == 15
+
+
+@pytest.mark.parametrize(
+    ("sku_meter", "kind"),
+    [
+        ("USE1-NovaPro-input-tokens", "uncached_input"),
+        ("NovaPro-output-tokens", "output"),
+        ("APN1-NovaPro-input-tokens-cross-region-global", "uncached_input"),
+        ("USE1-NovaPro-cache-read-input-token-count", "cache_read"),
+        ("USE1-NovaPro-cache-write-input-token-count", "cache_write"),
+    ],
+)
+def test_amazons_own_models_are_metered_as_their_calls_name_them(
+    opened: Policy, sku_meter: str, kind: str
+) -> None:
+    charge = {"ServiceName": "Amazon Bedrock", "SkuMeter": sku_meter}
+    found = assign(charge, opened, outside_range=False)
+    assert (found.model, found.token_kind) == ("amazon.nova-pro-v1:0", kind)
+    # AWS's price list spells its unit so
+    assert opened.meters[found.meter].tokens_in("1K tokens") == 1000
+
+
+def test_the_first_policy_reads_agent_and_environment_as_opentelemetry_names_them(
+    policy: Policy,
+) -> None:
+    assert policy.join.attributes == {
+        "agent": ["gen_ai.agent.name"],
+        "environment": ["deployment.environment.name"],
+    }
+    for meter in policy.meters:
+        assert meter.tokens_in("1K tokens") == 1000
 
 
 def test_meters_of_vendors_take_what_pages_of_their_apis_become(opened: Policy) -> None:

@@ -120,13 +120,22 @@ def token_kinds() -> str:
 def drivers() -> str:
     rows = []
     for word in (*DRIVERS, "usage.<metric>"):
-        weighs, _ = words.driver(word)
         idle = "yes" if word in IDLE_DRIVERS else "no"
-        rows.append((f"`{word}`", weighs, idle))
+        if word in words.BY_PHASE:
+            for phase, where in words.PHASES.items():
+                weighs, _ = words.driver(word, phase)
+                rows.append(
+                    (f"`{word}`", f"of {where}: {weighs}", "yes" if phase == "idle" else "no")
+                )
+            continue
+        rows.append((f"`{word}`", words.driver(word)[0], idle))
     return (
         "### Drivers\n\n"
         + table(("driver", "weighs", "divides idle"), rows)
-        + "\n\nA driver without quantities leaves the charge unallocated, `no_driver`."
+        + "\n\nA driver without quantities leaves the charge unallocated, `no_driver`. A fee that all the "
+        "account's costs should carry alike, for support, a control plane, a licence or tax, is overhead: "
+        "`cost` of a shared pool gives it to callers of metered models alone, and none of it to a tenant "
+        "that only runs pods. `attribution policy check` says for every `cost` and `even` what they look at."
     )
 
 
@@ -174,7 +183,7 @@ meters:
     provider: aws.bedrock
     model: {from: SkuMeter, pattern: "^(?P<model>.+)-input-tokens$"}
     token_kind: uncached_input
-    tokens_per_unit: {1K Tokens: 1000}
+    tokens_per_unit: {1K tokens: 1000}
 """, f"{token_kinds()}\n\n{surfaces()}"),
     Section("meters[].model", ModelPattern, "", "Or one text, where a rule is of one model: `model: gpt-4o`."),
     Section("nodes[]", NodeMapping, """\

@@ -92,6 +92,8 @@ class Previous:
     inputs: Mapping[str, str]
     policy_digest: str
     kernel: str
+    hashes: bytes = b""
+    """The hashes that its content digest is of, in order; empty where they are not at hand."""
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,5 @@ class Outcome:
     """Tables whose files stand beside the previous state's, not in their place."""
     causes: Mapping[str, int] = field(default_factory=dict)
     """Changed rows by cause."""
+    hashes: bytes = field(default=b"", repr=False)
+    """The hashes that ``content_digest`` is of, in order; empty where they are not at hand."""

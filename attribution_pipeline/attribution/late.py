@@ -19,8 +19,8 @@ from attribution_pipeline.attribution import KERNEL, late_change, late_outcome, 
 from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Outcome, Plane, Previous
 from attribution_pipeline.attribution.dedicated import load_dedicated
-from attribution_pipeline.attribution.engine import Session, session
-from attribution_pipeline.attribution.kernel import actor_key, quanta
+from attribution_pipeline.attribution.engine import DuckDB, Session, session
+from attribution_pipeline.attribution.kernel import quanta
 from attribution_pipeline.attribution.late_change import TooMuch
 from attribution_pipeline.attribution.late_compute import late_compute
 from attribution_pipeline.attribution.late_meters import divide_late_meters, form_slices_before
@@ -35,6 +35,7 @@ from attribution_pipeline.attribution.reconcile import divide_the_rest, load_clu
 from attribution_pipeline.attribution.revise import Stamp, moved_planes
 from attribution_pipeline.attribution.rule_use import serving_without_pods
 from attribution_pipeline.attribution.shares import Shares
+from attribution_pipeline.model.ledger import WHO
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
@@ -101,7 +102,7 @@ def _follows(
 
 
 def _reconcile(
-    db: Session,
+    db: DuckDB,
     planes: Mapping[str, Plane],
     operations_before: Sequence[str],
     policy: Policy,
@@ -121,7 +122,9 @@ def _reconcile(
         digest_before=previous.inputs["operations"], digest_now=operations.digest,
     )  # fmt: skip
     open_pods(db, policy)
-    late_change.load_operations(db, policy)
+    late_change.load_operations(
+        db, policy, operations.files.get("classes", ()), operations.rows["operations"]
+    )
     slices_before = form_slices_before(db, policy, assignments)
     load_people(db, planes, policy, assignments)
     _load_recorded(db, previous)
@@ -144,15 +147,17 @@ def _load_recorded(db: Session, previous: Previous) -> None:
     amounts in quanta and who they are of; ``carried``, empty yet: those of them that stand, by their
     place in the file, since ids take twice as long to join."""
     db.view("recorded_rows", previous.files["ledger"], located=True)
+    asked = ", ".join(f"r.{column}" for column in ASKED)
+    # columns as they are at rest take half as long to join as the text of all of them
+    who = " and ".join(f"a.{column} is not distinct from r.{column}" for column in WHO)
     db.execute(
         f"""
         create table recorded as
-        select r.* exclude (actor_key), a.who_id from (
-            select file_row_number as row_no, {", ".join(ASKED)},
-                {quanta("billed_cost")} as billed, {quanta("effective_cost")} as effective,
-                {actor_key("coalesce(unallocated_reason, '') = 'identity_unverified'")} as actor_key
-            from recorded_rows
-        ) r left join actors a on a.actor_key = r.actor_key;
+        select r.file_row_number as row_no, {asked}, {quanta("r.billed_cost")} as billed,
+            {quanta("r.effective_cost")} as effective, a.who_id
+        from recorded_rows r
+        left join actors a on {who}
+            and a.unverified = (coalesce(r.unallocated_reason, '') = 'identity_unverified');
         create table carried (row_no bigint, portion_id bigint, is_staged boolean)
         """
     )

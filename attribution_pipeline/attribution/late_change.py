@@ -1,12 +1,11 @@
 """What late spans changed of a day's operations, and all the others added up.
 
 Belongs here: rows that came and went between two operation planes, which of them can move a cost,
-classes of the rest. Does not: what a class or an operation costs (``late_meters``, ``late_pods``).
+the rest as rows of ``operations``. Does not: what a class is (``late_classes``), what it or an
+operation costs (``late_meters``, ``late_pods``).
 
-A *class* is one row for all operations that agree in every column that a rule may look at. Drivers
-weigh sums over operations, and a class has the sums: so they are weighed by the same passes, as if
-it were one operation with so many ``calls``. Sampled operations are not added up, since each is
-rounded on its own. What is divided over single operations is not for classes.
+Sampled operations are not added up, since each is rounded on its own. What is divided over single
+operations is not for classes.
 """
 
 from __future__ import annotations
@@ -17,42 +16,22 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.dedicated import asks_pods, named_by_workload
 from attribution_pipeline.attribution.engine import NULL, Session, add_digests, less_digest
 from attribution_pipeline.attribution.kernel import actor_key, who_key
+from attribution_pipeline.attribution.late_classes import (
+    KNOWN,
+    PLACE,
+    PRICED,
+    SAMPLED,
+    SUMS,
+    class_columns,
+    load_class_parts,
+)
 from attribution_pipeline.attribution.operations import operations_digest
-from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
-from attribution_pipeline.model.ledger import WHO
-from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
 
-PLACE = (
-    "caller_cluster", "caller_namespace", "caller_pod", "serving_cluster", "serving_namespace",
-    "serving_pod", "server_address", "model",
-)  # fmt: skip
-"""What decides on which pods an operation works."""
-
-LABELLED_BY = (
-    "caller_cluster", "caller_namespace", "caller_pod", "serving_cluster", "serving_namespace",
-    "serving_pod",
-)  # fmt: skip
-"""By what a workload's label is found for an operation that nobody named."""
-
-CLASS = (
-    *WHO, "unverified", "operation_name", "provider", "account", "region", "metered", "ends_today",
-    "model",
-)  # fmt: skip
-"""What rules look at, apart from pods."""
-
-SUMS = ("active_ms", *BUCKETS)
-"""What drivers weigh, beside ``calls``."""
-
-SAMPLED = ("counted", "of_sampled", "estimated")
-
-PRICED = (*dict.fromkeys((*CLASS, *PLACE)), *SUMS, *SAMPLED)
-"""Columns of an operation that can move a cost."""
-
-KNOWN = ("operation_key", "end_unix_nano", *PRICED)
-"""Columns that the phases, and the cut into files, read of a single operation."""
+ASKED = ", ".join((*KNOWN, "identity_source"))
+"""What is asked of an operation before its workload's label may name it."""
 
 SAFE_SUM = 2**62
 """Sums of a class stay under this, so that they are weighed as 64-bit integers."""
@@ -60,22 +39,6 @@ SAFE_SUM = 2**62
 
 class TooMuch(Exception):
     """What came late changes more than can be brought in by itself: the day is done whole."""
-
-
-def asks_for_pods(policy: Policy) -> bool:
-    """Whether a driver looks at pods that no late operation need touch: at all pods of a cluster, or
-    at whether some other pod of an operation has a GPU."""
-    return any(
-        pool.driver == "gpu_time"
-        or (
-            pool.idle is not None
-            and (
-                pool.idle.driver == "gpu_time"
-                or (pool.idle.driver in OPERATION_WEIGHTS and pool.idle.within == "cluster")
-            )
-        )
-        for pool in policy.pools
-    )
 
 
 def load_change(
@@ -113,7 +76,7 @@ def load_change(
     if add_digests(less, operations_digest(db, "come")) != digest_now:
         raise TooMuch("the planes do not follow each other")
     for name in ("come", "gone"):
-        if not db.one(f"select count(*) from {name}"):
+        if not db.one(f"select count(*) from {name} where {asks_pods(policy)}"):
             continue
         named = named_by_workload(db, policy, name)
         db.execute(
@@ -154,11 +117,13 @@ def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> 
     db.execute(f"create view {name} as select * from {name}_shape where false")
 
 
-def load_operations(db: Session, policy: Policy) -> None:
+def load_operations(db: Session, policy: Policy, kept: Sequence[str], calls: int) -> None:
     """``operations`` as the phases take them: classes of what is ``closed``, operations of
-    ``individuals`` and what came. TooMuch where sums are beyond 64 bits."""
-    columns = [name for name in CLASS if name != "model" or not asks_for_pods(policy)]
-    columns += PLACE if asks_for_pods(policy) else ()
+    ``individuals`` and what came. TooMuch where sums are beyond 64 bits.
+
+    ``kept``: files of the classes of all ``calls`` operations of the plane, if there are any.
+    """
+    columns = class_columns(policy)
     # a class without places stands on no pod, nor does a serving map find one for it
     nowhere = {
         name: f"{NULL} as {name}" if name == "serving_pod" else f"null as {name}"
@@ -166,17 +131,12 @@ def load_operations(db: Session, policy: Policy) -> None:
         if name not in columns
     }
     shape = ", ".join(nowhere.get(name, name) for name in PRICED if name not in (*SUMS, *SAMPLED))
-    # most were named by their own spans: of these a label is not asked, nor where they were
-    asked = ", ".join(
-        f"case when {asks_pods(policy)} then {name} end as {name}"
-        for name in (*LABELLED_BY, "identity_source")
-        if name not in columns
-    )
     sums = ", ".join(f"sum({name}) as {name}" for name in SUMS)
     db.execute(
-        f"create table class_parts as select {', '.join(columns)}, {asked}, count(*) as calls, {sums}, "
-        "counted <> of_sampled as is_sampled from closed group by all"
+        f"create view apart as select {ASKED} from open_calls union all select {ASKED} from come_files "
+        "where operation_key in (select operation_key from priced_come)"
     )
+    load_class_parts(db, policy, kept, calls, closed="closed", apart="apart")
     db.execute(
         f"""
         create table classes as

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution import publish as whole
 from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previous
-from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.engine import DuckDB, Session
 from attribution_pipeline.attribution.late_change import TooMuch
 from attribution_pipeline.attribution.late_files import files_without, rows_of_files
 from attribution_pipeline.attribution.late_meters import load_gone_costs
@@ -42,7 +42,7 @@ REST = "operation_key, weight, billed_cost, effective_cost"
 
 
 def publish(
-    db: Session,
+    db: DuckDB,
     policy: Policy,
     day: date,
     slices: Sequence[Slice],
@@ -78,13 +78,17 @@ def publish(
     )
     with db.beside() as beside, ThreadPoolExecutor(max_workers=1) as other:
         # the ledger is too small for DuckDB to share among threads, and it takes the longest
-        ledger = other.submit(whole.write_ledger, beside, "whole_ledger", out)
+        ledger = other.submit(
+            whole.write_ledger, beside, "whole_ledger", out,
+            known=previous.hashes, gone="recorded_changes", come="changed_ledger",
+        )  # fmt: skip
         whole.check(db, day)
         files, rows, adds_to = _write(db, previous, out)
-        path, rows["ledger"], digest = ledger.result()
+        written = ledger.result()
+        rows["ledger"] = written.rows
         return whole.outcome(
-            db, slices, findings, causes=causes, files={**files, "ledger": [path]}, rows=rows,
-            adds_to=adds_to, digest=digest,
+            db, slices, findings, causes=causes, files={**files, "ledger": [written.path]},
+            rows=rows, adds_to=adds_to, digest=written.digest, hashes=written.hashes,
         )  # fmt: skip
 
 

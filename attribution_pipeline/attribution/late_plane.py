@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.cluster import view_landed
 from attribution_pipeline.attribution.day import Compute, Landed, Plane
 from attribution_pipeline.attribution.engine import (
+    DuckDB,
     Session,
     add_digests,
     less_digest,
     session,
 )
+from attribution_pipeline.attribution.late_classes import keep_classes
 from attribution_pipeline.attribution.late_compute import late_compute
 from attribution_pipeline.attribution.late_files import files_without, rows_of_files
 from attribution_pipeline.attribution.late_spans import load_found, view_spans
@@ -86,20 +88,29 @@ def late_operation_plane(
         merge_calls(db, policy, day_us, keys, verified="tokens_here")
         for table in TABLES:
             db.view(f"{table}_kept", kept.files[table])
-            db.execute(
-                f"alter table {table} rename to {table}_after; "
-                f"create table {table}_before as select * from {table}_kept "
-                "where trace_id in (select trace_id from traces)"
-            )
+            db.execute(f"alter table {table} rename to {table}_after")
+        _load_before(db, "merged")
         counters = {"before": {**repeated, **merged_counts(db, "merged_before")}}
         counters["after"] = {**repeats(db), **merged_counts(db, "merged_after")}
         files: dict[str, Sequence[str]] = {"tokens": tokens}
         more: dict[str, int] = {}
+        is_marked = rows_of_files(kept.files.get("marks", ())) == kept.rows["operations"]
+        if is_marked:
+            _compare_marks(db, kept)
+        else:
+            _load_before(db, "operations")
+            _compare(db, "operations")
+        _compare(db, "merged")
         for table in TABLES:
             found = _changed_files(db, kept, table, out)
             if found is None:
                 return None
             files[table], more[table] = found
+        marks = _changed_marks(db, kept, out) if is_marked else []
+        if marks is None:
+            return None
+        classes = _changed_classes(db, policy, kept, out)
+        files |= {name: found for name, found in (("marks", marks), ("classes", classes)) if found}
         digest = less_digest(kept.digest, operations_digest(db, "gone_operations"))
         db.view("operations_now", files["operations"])
         return Plane(
@@ -114,15 +125,99 @@ def late_operation_plane(
         )
 
 
-def _changed_files(db: Session, kept: Plane, table: str, out: Path) -> tuple[list[str], int] | None:
+def _load_before(db: Session, table: str) -> None:
+    """``<table>_before``: what the plane had of the traces."""
+    db.execute(
+        f"create table {table}_before as select * from {table}_kept "
+        "where trace_id in (select trace_id from traces)"
+    )
+
+
+def _compare(db: Session, table: str) -> None:
     """``gone_<table>`` and ``come_<table>``: rows that the plane had and has no more, rows that it has
-    now. Its files, and how many rows more they have; None where ``kept`` lacks what it should have."""
-    named = TABLES[table]
+    now."""
     for name, one, other in (("gone", "before", "after"), ("come", "after", "before")):
         db.execute(
             f"create table {name}_{table} as "
             f"select * from {table}_{one} except select * from {table}_{other}"
         )
+
+
+def _compare_marks(db: DuckDB, kept: Plane) -> None:
+    """The same of operations, by their marks: an operation is looked at whole only where it is gone."""
+    db.view("marks_kept", kept.files["marks"])
+    db.mark("operations_after", "operation_key", "marks_after")
+    db.execute(
+        """
+        create table keys_before as
+        select operation_key from operations_kept where trace_id in (select trace_id from traces);
+        create table keys_same as
+        select operation_key from marks_after
+        where mark in (select mark from marks_kept where mark in (select mark from marks_after))
+            and operation_key in (select operation_key from keys_before);
+        create table come_operations as
+        select * from operations_after
+        where operation_key not in (select operation_key from keys_same);
+        delete from keys_before where operation_key in (select operation_key from keys_same)
+        """
+    )
+    some = db.one("select count(*) from keys_before")
+    db.execute(
+        "create table gone_operations as "
+        + (
+            "select * from operations_kept "
+            "where operation_key in (select operation_key from keys_before)"
+            if some
+            else "select * from operations_after where false"
+        )
+    )
+
+
+def _changed_marks(db: DuckDB, kept: Plane, out: Path) -> list[str] | None:
+    """The files of marks; None where ``kept`` lacks what it should have."""
+    standing = list(kept.files["marks"])
+    gone = db.one("select count(*) from gone_operations")
+    if gone:
+        db.mark("gone_operations", "operation_key", "marks_gone")
+        standing, found = files_without(
+            db,
+            standing,
+            "mark in (select mark from marks_gone)",
+            order="mark",
+            out=out,
+            name="marks",
+        )
+        if found != gone:
+            return None
+    if db.one("select count(*) from come_operations"):
+        path = out / "marks.parquet"
+        db.write(
+            "select mark from marks_after "
+            "where operation_key in (select operation_key from come_operations) order by mark", path,
+        )  # fmt: skip
+        standing.append(str(path))
+    return standing
+
+
+def _changed_classes(db: Session, policy: Policy, kept: Plane, out: Path) -> list[str]:
+    """The files of classes; none where ``kept`` has none of this policy."""
+    standing = list(kept.files.get("classes", ()))
+    if not standing or not db.one(
+        "select (select count(*) from gone_operations) + (select count(*) from come_operations)"
+    ):
+        return standing
+    db.view("classes_kept", standing)
+    changed = keep_classes(
+        db, policy, "come_operations", out / "classes.parquet",
+        less="gone_operations", kept="classes_kept",
+    )  # fmt: skip
+    return [*standing, *changed] if changed else []
+
+
+def _changed_files(db: Session, kept: Plane, table: str, out: Path) -> tuple[list[str], int] | None:
+    """The files of a table of which rows are ``gone_<table>`` and others ``come_<table>``, and how many rows
+    more they have; None where ``kept`` lacks what it should have."""
+    named = TABLES[table]
     gone, come = (int(db.one(f"select count(*) from {name}_{table}")) for name in ("gone", "come"))
     files, found = files_without(
         db, kept.files[table], f"({named}) in (select ({named}) from gone_{table})",

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution import nodes as cluster_nodes
 from attribution_pipeline.attribution.dedicated import named_by_workload
 from attribution_pipeline.attribution.engine import Session
-from attribution_pipeline.attribution.late_change import KNOWN, PLACE, TooMuch, asks_for_pods
+from attribution_pipeline.attribution.late_change import ASKED, TooMuch
+from attribution_pipeline.attribution.late_classes import KNOWN, PLACE, asks_for_pods
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS, Clusters
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "se
 
 
 def open_pods(db: Session, policy: Policy) -> None:
-    """``touched_pods``, ``needed_pods``; ``individuals``: operations of pods that must be divided
-    again, maybe more, with whoever a workload's label names; ``closed``: all the others of
-    ``kept_calls``."""
+    """``touched_pods``, ``needed_pods``; ``open_calls``: operations of pods that must be divided again,
+    maybe more; ``individuals``: they, with whoever a workload's label names; ``closed``: all the
+    others of ``kept_calls``."""
     places = ", ".join(PLACE)
     db.execute("create table touched_charges (charge_id varchar)")
     _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
@@ -38,6 +39,7 @@ def open_pods(db: Session, policy: Policy) -> None:
     if not db.one("select count(*) from needed_pods"):
         db.execute(
             "create view closed as select * from kept_calls; "
+            f"create view open_calls as select {ASKED} from closed where false; "
             f"create table individuals as select {', '.join(KNOWN)}, calls from priced_come where false"
         )
         return
@@ -65,7 +67,7 @@ def open_pods(db: Session, policy: Policy) -> None:
         f"or coalesce(serving_pod, '') in (select pod from open_names) or {mapped})"
     )
     db.execute(
-        f"create view open_calls as select * from kept_calls where {is_open}; "
+        f"create table open_calls as select {ASKED} from kept_calls where {is_open}; "
         f"create view closed as select * from kept_calls where not {is_open}"
     )
     db.execute(

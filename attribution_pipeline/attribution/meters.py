@@ -297,7 +297,7 @@ def count_billed_tokens(
         if quantity is None:
             continue
         meter = policy.meters[assignments[assignment_id].meter]
-        per_unit = meter.tokens_per_unit.get(unit)
+        per_unit = meter.tokens_in(unit)
         if per_unit is None:
             raise Refusal(
                 f"a charge of {sku or slices[slice_id].key.model} is billed by "

@@ -27,6 +27,7 @@ from attribution_pipeline.attribution.identity import (
     told_who,
     view_calls,
 )
+from attribution_pipeline.attribution.late_classes import keep_classes
 from attribution_pipeline.attribution.layout import by_time, files_for
 from attribution_pipeline.attribution.twins import (
     NOT_BILLED,
@@ -78,6 +79,10 @@ def operation_plane(
     Table ``tokens``. Grain: distinct envelope around the day, with the verdict on it under ``keys``
     (None: no key is known) and its claims where it was verified. Outside the digest too: what a
     verdict decides is in ``operations``.
+
+    Table ``classes``. Grain: class of operations (``late_classes``). Table ``marks``. Grain: operation,
+    in no order (``DuckDB.mark``). Both spare late work a look at all operations, and hold nothing that
+    those do not say: a plane may lack them.
     """
     day_us = microseconds(day)
     with day_session(compute) as db:
@@ -88,8 +93,15 @@ def operation_plane(
         files = files_for(rows)
         place = by_time(db, "billed", "end_unix_nano // 1000", files)
         paths = [out / f"operations-{number}.parquet" for number in range(files)]
-        digest = db.write_parts("billed", paths, part=place, order="operation_key")
+        marks = out / "marks.parquet"
+        digest = db.write_parts("billed", paths, part=place, order="operation_key", marks=marks)
         db.view("operations", [str(path) for path in paths])
+        # what Spark computes is kept without: late work reads the operations themselves then
+        classes = (
+            keep_classes(db, policy, "operations", out / "classes.parquet")
+            if compute.spark is None
+            else []
+        )
         removed = out / "merged.parquet"
         db.write(f"select * from merged order by {MERGED_ORDER}", removed, level=ZSTD_LEVEL)
         tokens = out / "tokens.parquet"
@@ -101,6 +113,8 @@ def operation_plane(
                 "operations": [str(path) for path in paths],
                 "merged": [str(removed)],
                 "tokens": [str(tokens)],
+                **({"classes": classes} if classes else {}),
+                **({"marks": [str(marks)]} if marks.exists() else {}),
             },
             digest,
             {"operations": rows, **repeats(db), **merged_counts(db)},

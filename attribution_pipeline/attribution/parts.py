@@ -12,7 +12,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -37,6 +37,16 @@ LANES = 4
 HASH_BYTES = 32
 """Of a sha256."""
 
+MARK_BYTES = 16
+"""Of a row's mark: as many of its sha256 as nobody finds two rows for."""
+
+
+def mark_type() -> pa.DataType:
+    """The Arrow type of marks."""
+    import pyarrow as pa
+
+    return pa.binary(MARK_BYTES)
+
 
 class Digest:
     """Lanes of the sha256 of rows, added up: see ``engine.Session.set_digest``."""
@@ -44,14 +54,19 @@ class Digest:
     def __init__(self) -> None:
         self.lanes = [0] * LANES
 
-    def add(self, texts: pa.Array) -> None:
-        """Rows by their canonical text, none of them null."""
+    def add(self, texts: pa.Array) -> pa.Array:
+        """Rows by their canonical text, none of them null. Returns their marks: half of each hash."""
         import numpy as np
+        import pyarrow as pa
 
         hashes = b"".join(_hashes(texts))
         found = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, LANES)
         for lane, total in enumerate(found.sum(axis=0, dtype=np.uint64).tolist()):
             self.lanes[lane] += total
+        halves = np.frombuffer(hashes, f"S{HASH_BYTES}").astype(f"S{MARK_BYTES}")
+        return pa.Array.from_buffers(
+            mark_type(), len(halves), [None, pa.py_buffer(halves.tobytes())]
+        )
 
 
 class SortedDigest:
@@ -64,17 +79,44 @@ class SortedDigest:
         """Rows by their canonical text; one without is left out."""
         self.hashes += b"".join(_hashes(texts.drop_null()))
 
+    def sorted(self) -> bytearray:
+        """The hashes of all rows so far, end to end, in order."""
+        _each(self.hashes).sort()
+        return self.hashes
+
     def hexdigest(self) -> str:
         """Of all rows so far."""
-        import numpy as np
+        return digest_of_hashes(self.sorted())
 
-        # all are of one length, so that numpy, which fills up with zeros, orders them as bytes are
-        np.frombuffer(self.hashes, f"S{HASH_BYTES}").sort()
-        digest = hashlib.sha256()
-        with memoryview(self.hashes) as hashes:
-            for start in range(0, len(hashes), HASH_BYTES * ROWS_A_BATCH):
-                digest.update(hashes[start : start + HASH_BYTES * ROWS_A_BATCH].hex().encode())
-        return digest.hexdigest()
+
+def digest_of_hashes(hashes: bytes | bytearray) -> str:
+    """The digest of rows by their hashes in order."""
+    digest = hashlib.sha256()
+    with memoryview(hashes) as view:
+        for start in range(0, len(view), HASH_BYTES * ROWS_A_BATCH):
+            digest.update(view[start : start + HASH_BYTES * ROWS_A_BATCH].hex().encode())
+    return digest.hexdigest()
+
+
+def changed_hashes(hashes: bytes, gone: bytes, come: bytes) -> bytes | None:
+    """Hashes in order without those that are ``gone``, with those that have ``come``, in order too. None
+    where some that are gone were never there."""
+    import numpy as np
+
+    there, less, more = _each(hashes), _each(gone), _each(come)
+    places = np.searchsorted(there, less)
+    if len(less) and (places[-1] >= len(there) or (there[places] != less).any()):
+        return None
+    left = np.delete(there, places)
+    return bytes(np.insert(left, np.searchsorted(left, more), more).tobytes())
+
+
+def _each(hashes: bytes | bytearray) -> Any:
+    """Hashes that are end to end, as an array on their bytes. All are of one length, so that numpy, which
+    fills up with zeros, orders them as bytes are."""
+    import numpy as np
+
+    return np.frombuffer(hashes, f"S{HASH_BYTES}")
 
 
 def _hashes(texts: pa.Array) -> list[bytes]:
@@ -91,25 +133,47 @@ def _hashes(texts: pa.Array) -> list[bytes]:
     return [sha256(text[start:end]).digest() for start, end in pairwise(ends)]
 
 
-def write_parts(rows: pa.RecordBatchReader, paths: Sequence[Path], part: str, text: str) -> Digest:
+def write_parts(
+    rows: pa.RecordBatchReader, paths: Sequence[Path], part: str, text: str, marks: Path | None
+) -> Digest:
     """A zstd Parquet file for each of ``paths``, of the rows whose column ``part`` is its number; rows
     come by part. Returns the digest of all of them by their column ``text``. Neither column is written.
+
+    ``marks``: a file of the rows' marks, column ``mark``, in their order.
     """
     digest = Digest()
     shape = _without(rows.schema, part, text)
 
-    def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
+    def digested(marked: Callable[[pa.Array], None]) -> Iterator[tuple[int, pa.RecordBatch]]:
         for batch in rows:
-            digest.add(batch.column(text))
+            marked(digest.add(batch.column(text)))
             yield from _by_part(batch.column(part), batch.select(shape.names))
 
-    _write(digested(), paths, shape)
+    with _marking(marks) as marked:
+        _write(digested(marked), paths, shape)
     return digest
 
 
-def write_rows(rows: pa.RecordBatchReader, path: Path, text: str) -> tuple[int, SortedDigest]:
+@contextlib.contextmanager
+def _marking(path: Path | None) -> Iterator[Callable[[pa.Array], None]]:
+    """A file of marks, written as they come. They are digits of digests: nothing makes them smaller."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path is None:
+        yield lambda marks: None
+        return
+    shape = pa.schema([("mark", mark_type())])
+    with pq.ParquetWriter(
+        path, shape, compression="none", store_schema=False, use_dictionary=False,
+        write_statistics=False,
+    ) as writer:  # fmt: skip
+        yield lambda marks: writer.write_batch(pa.record_batch([marks], schema=shape))
+
+
+def write_rows(rows: pa.RecordBatchReader, path: Path, text: str = "") -> tuple[int, SortedDigest]:
     """A zstd Parquet file of rows in their order. Returns how many they are, and the digest of those
-    that have a ``text``, which is not written."""
+    that have a ``text``, which is not written; without such a column, of none."""
     digest = SortedDigest()
     shape = _without(rows.schema, text)
     count = 0
@@ -117,7 +181,8 @@ def write_rows(rows: pa.RecordBatchReader, path: Path, text: str) -> tuple[int, 
     def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
         nonlocal count
         for batch in rows:
-            digest.add(batch.column(text))
+            if text:
+                digest.add(batch.column(text))
             count += batch.num_rows
             yield 0, batch.select(shape.names)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previous
-from attribution_pipeline.attribution.engine import Session, sql_text
+from attribution_pipeline.attribution.engine import DuckDB, Session, sql_text
 from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
+from attribution_pipeline.attribution.parts import changed_hashes, digest_of_hashes
 from attribution_pipeline.attribution.requests import first_number, named_by, operation_rows
 from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
 from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 CONTENT = tuple(name for name in COLUMNS if name not in NOT_CONTENT)
 HAS_CONTENT = "billed_cost <> 0 or effective_cost <> 0"
+
+MOST_HASHES = 2_000_000
+"""Rows of a ledger whose hashes are kept: 64 MB of them. A million spans have 50,000 rows."""
 
 SHOWN = 20
 """Breaches that an error names; the rest are counted."""
@@ -59,7 +63,13 @@ def publish(
     for name, (table, _, _) in TABLES.items():
         if name in ALWAYS or db.one(f"select count(*) from {table}"):
             files[name], rows[name] = write(db, name, out)
-    return outcome(db, slices, findings, causes=causes, files=files, rows=rows)
+    # they are held in memory, here and by whoever keeps them
+    few = rows["ledger"] <= MOST_HASHES
+    hashes = db.hashes("ledger", CONTENT, HAS_CONTENT) if few else None
+    return outcome(
+        db, slices, findings, causes=causes, files=files, rows=rows, hashes=hashes or b"",
+        digest="" if hashes is None else digest_of_hashes(hashes),
+    )  # fmt: skip
 
 
 def check(db: Session, day: date) -> None:
@@ -88,6 +98,7 @@ def outcome(
     rows: Mapping[str, int],
     adds_to: frozenset[str] = frozenset(),
     digest: str = "",
+    hashes: bytes = b"",
 ) -> Outcome:
     """Totals and digests (``digest``: of content, if it is known) of ``ledger``, beside ``files``."""
     digest = digest or content_digest(db, "ledger")
@@ -104,6 +115,7 @@ def outcome(
         findings=findings,
         stats={"lines": db.one("select count(*) from lines"), "integer": db.integer},
         adds_to=adds_to,
+        hashes=hashes,
     )
 
 
@@ -112,14 +124,36 @@ def content_digest(db: Session, table: str) -> str:
     return db.digest(table, CONTENT, HAS_CONTENT)
 
 
-def write_ledger(db: Session, ledger: str, out: Path) -> tuple[str, int, str]:
-    """The file of a relation in the shape of ``ledger``, its rows, and its content digest."""
+class WrittenLedger(NamedTuple):
+    """A file of ledger rows, how many they are, their content digest and, if at hand, its hashes."""
+
+    path: str
+    rows: int
+    digest: str
+    hashes: bytes
+
+
+def write_ledger(
+    db: DuckDB, ledger: str, out: Path, *, known: bytes, gone: str, come: str
+) -> WrittenLedger:
+    """The file of a relation in the shape of ``ledger``.
+
+    ``known``: hashes of the ledger before. Where there are any, no row's text is made but of those that
+    are ``gone`` and of those that have ``come``.
+    """
     path = out / "ledger-0.parquet"
+    order = TABLES["ledger"][2]
+    if known:
+        rows = db.write_sorted(ledger, path, columns=COLUMNS, order=order)
+        less, more = (db.hashes(name, CONTENT, HAS_CONTENT) for name in (gone, come))
+        hashes = changed_hashes(known, less or b"", more or b"")
+        if hashes is not None:
+            return WrittenLedger(str(path), rows, digest_of_hashes(hashes), hashes)
+        return WrittenLedger(str(path), rows, content_digest(db, ledger), b"")
     rows, digest = db.write_digested(
-        ledger, path, columns=COLUMNS, order=TABLES["ledger"][2],
-        digested=CONTENT, where=HAS_CONTENT,
-    )  # fmt: skip
-    return str(path), rows, digest
+        ledger, path, columns=COLUMNS, order=order, digested=CONTENT, where=HAS_CONTENT
+    )
+    return WrittenLedger(str(path), rows, digest, b"")
 
 
 def load_numbers(db: Session, day: date, previous: Previous | None, only: str | None = "") -> int:

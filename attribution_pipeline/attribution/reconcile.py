@@ -228,19 +228,21 @@ def _tagged(db: Session) -> None:
 
 
 def _built_in(db: Session, assignments: Sequence[Assignment]) -> None:
-    for number, found in enumerate(assignments):
-        if found.kind in BUILT_IN:
-            component, leg, reason = BUILT_IN[found.kind]
-            add_open_rows(
-                db,
-                [
-                    OpenRow(portion_id, component, leg, reason)
-                    for (portion_id,) in db.rows(
-                        "select portion_id from portions where assignment_id = ? order by 1",
-                        [number],
-                    )
-                ],
+    kinds = {
+        number: found.kind for number, found in enumerate(assignments) if found.kind in BUILT_IN
+    }
+    if not kinds:
+        return
+    add_open_rows(
+        db,
+        [
+            OpenRow(portion_id, *BUILT_IN[kinds[number]])
+            for number, portion_id in db.rows(
+                "select assignment_id, portion_id from portions "
+                f"where assignment_id in ({', '.join(map(str, kinds))}) order by all"
             )
+        ],
+    )
 
 
 def _without_bill(db: Session, day: date) -> list[Finding]:

@@ -16,6 +16,8 @@ from attribution_pipeline.commands.options import AsOf, Config, MaybeFrom, Maybe
 from attribution_pipeline.model.errors import Refusal
 
 SHAPES = ("focus",)
+ALL_VERSIONS = ["1.2,1.3,1.4"]
+ALL_FORMATS = ["parquet,csv"]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +44,9 @@ def export(
         typer.Option("--out", metavar="DIR", help="Required: the folder; each version gets one inside."),
     ] = None,
     version: Annotated[
-        str, typer.Option("--version", metavar="V,V", help="FOCUS versions: 1.2, 1.3, 1.4.")
-    ] = "1.2,1.3,1.4",
+        list[str],
+        typer.Option("--version", metavar="V,V", help="FOCUS versions: 1.2, 1.3, 1.4. May repeat."),
+    ] = ALL_VERSIONS,
     first: MaybeFrom = None,
     last: MaybeTo = None,
     period: Annotated[
@@ -56,8 +59,9 @@ def export(
     ] = None,
     as_of: AsOf = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="F,F", help="parquet, csv, or both.")
-    ] = "parquet,csv",
+        list[str],
+        typer.Option("--format", metavar="F,F", help="parquet, csv, or both. May repeat."),
+    ] = ALL_FORMATS,
     config: Config = None,
 ) -> None:  # fmt: skip
     """The ledger as FOCUS CostAndUsage: allocated rows that sum to their line of the bill in every cost
@@ -119,7 +123,9 @@ def _missing(days: list[date], first: date | None, last: date | None) -> list[da
     return [day for day in asked if day not in days]
 
 
-def _listed(text: str, known: tuple[str, ...], where: str) -> list[str]:
+def _listed(texts: list[str], known: tuple[str, ...], where: str) -> list[str]:
+    """Names of an option that may repeat, each time with one or several of them, each name once."""
+    text = ",".join(texts)
     named = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for name in named or [text]:
         if name not in known:

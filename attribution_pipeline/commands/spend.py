@@ -25,7 +25,7 @@ from attribution_pipeline.model.errors import Refusal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-HIGHLIGHTS = "highlights"
+HIGHLIGHTS, BACKLOG = "highlights", "backlog"
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def spend(
     from attribution_pipeline.views.spend import VIEWS, spend_view
     from attribution_pipeline.views.spend.anomalies import recorded_anomalies
     from attribution_pipeline.views.spend.highlights import READS, as_table, highlights
-    from attribution_pipeline.views.spend.table import table_lines
+    from attribution_pipeline.views.spend.table import earlier_days, earlier_said, table_lines
 
     if view not in (HIGHLIGHTS, *VIEWS):
         raise Refusal(
@@ -95,9 +95,13 @@ def spend(
             )
             computed |= {day for days in before.computed.values() for day in days}
             rows = as_table(highlights(db, metric, newest, unusual=unusual, scheduled=scheduled))
+        # whatever asks for labels leaves out what none mends, and says so
+        earlier = earlier_said(earlier_days(db, metric)) if view in (HIGHLIGHTS, BACKLOG) else ""
     output.write(rows, chosen, out, typer.echo, table_lines)
     if chosen == "table":
         typer.echo(f"\n{span.first} to {span.last}, {metric}", err=True)
+    if earlier:
+        typer.echo(earlier, err=True)
     if computed:
         typer.echo(
             f"computed from the ledger, for want of roll-ups: {day_ranges.counted(computed)}; "

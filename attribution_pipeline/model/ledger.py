@@ -38,6 +38,24 @@ REASONS = (
     "quarantined", "outside_range", "held",
 )  # fmt: skip
 
+EARLIER = "outside_range"
+"""The reason of charges from before the ledger's first day, which are booked on it (design page 10, "The
+charge-day"). Their money is in the ledger and in every sum of it. It is of other days: no part of a rate,
+a mean, a share, an anomaly or a forecast, which ask ``of_its_day`` or ``is_earlier``, and shown apart."""
+
+
+def is_earlier(reason: str | None) -> bool:
+    """Whether a row with this ``unallocated_reason`` is of a day before the one that it stands on."""
+    return reason == EARLIER
+
+
+def of_its_day(table: str = "") -> str:
+    """SQL: the rows that are of the day that they stand on, ``is_earlier`` turned round. ``table``: its
+    name in the query, where there are several."""
+    column = f"{table}.unallocated_reason" if table else "unallocated_reason"
+    return f"({column} is null or {column} <> '{EARLIER}')"
+
+
 IDENTITY: tuple[str, ...] = (
     "charge_date",
     "charge_id",

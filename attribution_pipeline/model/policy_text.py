@@ -130,7 +130,7 @@ def _pool_row(place: int, pool: Pool) -> Sequence[str]:
 
 def _idle(pool: Pool) -> str:
     if pool.idle is None or pool.idle.keep:
-        return "idle stays visible, nobody pays it"
+        return "idle stays visible: nobody pays it, it is unallocated as `no_driver`"
     return f"idle by {code(pool.idle.driver or '')} within the {pool.idle.within}"
 
 
@@ -154,7 +154,7 @@ def _asked(policy: Policy) -> dict[tuple[str, str], list[str]]:
     """(driver, phase) to the pools that ask it there; a driver that weighs alike everywhere has no phase."""
     asked: dict[tuple[str, str], list[str]] = {}
     for pool in policy.pools:
-        told = [(pool.driver, pool.component)]
+        told: list[tuple[str, str]] = [(pool.driver, pool.component)]
         if pool.idle and pool.idle.driver:
             told.append((pool.idle.driver, "idle"))
         for driver, phase in told:

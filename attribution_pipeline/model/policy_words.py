@@ -64,6 +64,22 @@ LATE_UNDER_A_METER = (
 )
 
 
+PHASES = {
+    "shared": "a shared pool (`component: shared`, the default)",
+    "idle": "idle",
+    "overhead": "`component: overhead`",
+}
+"""Where a driver may be asked, in words."""
+BEFORE = {
+    "shared": "meters alone (no pods, no pools, no idle)",
+    "idle": "meters, pods, shared pools, tags and what no rule takes (no idle)",
+    "overhead": "everything that is not overhead (meters, pods, shared pools, tags, idle, what no rule takes)",
+}
+"""Phase to what stands in the ledger before it, and is all that ``cost`` and ``even`` look at there:
+``attribution.reconcile.divide_the_rest`` freezes it before phases 2, 4 and 5."""
+BY_PHASE = ("cost", "even")
+"""Drivers that weigh by what stands before their phase."""
+
 IDENTITY_STEPS = {
     "attributes": "the call's own span: `attribution.*`, then `join.attributes`. A verified envelope needs no step",
     "ancestor": "the nearest span above it in the trace that says so",
@@ -99,8 +115,8 @@ def formulas() -> list[tuple[str, str, str]]:
     ]
 
 
-def driver(word: str) -> tuple[str, str]:
-    """(what weighs, worked line) of one driver."""
+def driver(word: str, phase: str = "shared") -> tuple[str, str]:
+    """(what weighs, worked line) of one driver, where ``phase`` asks it: see ``PHASES``."""
     if word.startswith("usage."):
         metric = word.removeprefix("usage.")
         return (
@@ -108,6 +124,8 @@ def driver(word: str) -> tuple[str, str]:
             _shares({"acme": 30, "globex": 10}, metric),
         )
     weighs, worked = _DRIVERS[word]
+    if word in BY_PHASE:
+        weighs = weighs.format(BEFORE[phase])
     return weighs, worked()
 
 
@@ -165,12 +183,12 @@ _DRIVERS: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: _shares({"acme": 45_000, "globex": 15_000}, "ms"),
     ),
     "cost": (
-        "the settlement metric of Usage rows before the overhead phase, corrections left out, "
-        "per tenant and per unallocated reason, floored at zero",
+        "the settlement metric of Usage rows of {}; corrections left out, per tenant and per "
+        "unallocated reason, floored at zero",
         lambda: _shares({"acme": 60, "globex": 30, "telemetry_gap": 10}, "of cost"),
     ),
     "even": (
-        "one for each tenant with a row before this phase",
+        "one for each tenant with a row of {}",
         lambda: _shares({"acme": 1, "globex": 1}, ""),
     ),
     "fixed": (

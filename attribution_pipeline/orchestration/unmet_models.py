@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.unmet_models import Unmet
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 def unmet_on(house: House, policy: Policy, day: date) -> list[Unmet]:
-    """Of one recorded day under ``policy``, published or not. Each file is hashed first. Under the version
-    that it is recorded under the calls are read only where a slice has none: they are the large plane."""
+    """Of one recorded day under ``policy``, published or not. Each file is hashed first. Calls are read only
+    where a model is billed that no slice of the recorded day saw."""
     from attribution_pipeline.attribution.engine import session
     from attribution_pipeline.attribution.unmet_models import unmet_models
 
-    manifest = house.lake.manifest(day)
-    head = house.lake.head(day)
-    is_recorded = head is not None and head.policy_digest == policy.digest
-    if not policy.meters or (is_recorded and not any(map(is_unseen, _coverage(manifest)))):
+    if not policy.meters:
         return []
-    files = {
-        table: [str(path) for path in house.lake.evidence.paths(manifest["inputs"][plane])[table]]
-        for plane, table in (("billing", "charges"), ("operations", "operations"))
+    manifest = house.lake.manifest(day)
+
+    def files(plane: str, table: str) -> list[str]:
+        paths = house.lake.evidence.paths(manifest["inputs"][plane])
+        return [str(path) for path in paths[table]]
+
+    seen = {
+        (row["provider"], row["model"])
+        for row in manifest["output"]["coverage"]
+        if Decimal(row["seen_tokens"])
     }
     with house.lake.staging(day) as out, session(house.compute(out)) as db:
-        return unmet_models(db, policy, **files)
-
-
-def is_unseen(coverage: dict[str, Any]) -> bool:
-    """Whether a recorded slice was billed, and no call of it seen."""
-    return coverage["coverage"] is not None and not Decimal(coverage["coverage"])
-
-
-def _coverage(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = manifest["output"]["coverage"]
-    return found
+        return unmet_models(
+            db,
+            policy,
+            charges=files("billing", "charges"),
+            operations=lambda: files("operations", "operations"),
+            seen=seen,
+        )

@@ -6,7 +6,8 @@ which stand on the same sums. Does not: how they are shown (``views.completeness
 
 Grain: a *record* is what one operation has of a ledger row, or a row that no operation stands behind.
 Open rows are records, so what nobody saw is in every denominator; by count such a row is one record,
-however many calls it hides, so read the cost beside it. Tokens are those of meter rows, corrections
+however many calls it hides, so read the cost beside it. Charges from before the ledger's first day, booked
+on it, are no records: no evidence of theirs could ever come. Tokens are those of meter rows, corrections
 left out. Published beside a total, never folded into it.
 
 Rule: design page 40, "Completeness, disclosed" and P3; FOCUS pull request 2360 asks for the same
@@ -21,6 +22,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from attribution_pipeline.model.ledger import of_its_day
 from attribution_pipeline.proof.passes import sql
 from attribution_pipeline.proof.ratio import Ratio
 from attribution_pipeline.proof.relations import (
@@ -122,7 +124,8 @@ class Completeness:
 
     @property
     def totals(self) -> list[SliceCompleteness]:
-        """All slices of a currency together: the ledger's own totals. Never a share over two."""
+        """All slices of a currency together: the ledger's own totals, but for charges of earlier days.
+        Never a share over two."""
         merged: dict[str, SliceCompleteness] = {}
         for found in self.slices:
             everything = Route(found.route.currency, "all", None, "all")
@@ -157,7 +160,7 @@ def completeness_of(
 
 def records_query(metric: str) -> str:
     """The query that makes ``records`` of recorded days."""
-    return sql("completeness/records").format(metric=metric)
+    return sql("completeness/records").format(metric=metric, of_its_day=of_its_day("l"))
 
 
 def slices_query() -> str:

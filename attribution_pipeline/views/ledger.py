@@ -65,7 +65,7 @@ def _instead(name: str, possible: list[str]) -> str:
 
     if name in OPERATIONS.names:
         return (
-            f"`{name}` is of `operations`, a row a call, and rows of the ledger are sums of calls: "
+            "it is of `operations`, a row a call, and rows of the ledger are sums of calls: "
             "`attribution call ID` shows one call's, a reader of Delta tables all, in the folder "
             "`operations` of the storage"
         )

@@ -29,6 +29,7 @@ from attribution_pipeline.attribution.day import (
     SourceFacts,
 )
 from attribution_pipeline.attribution.late import late_operation_plane, reconcile_late
+from attribution_pipeline.attribution.late_classes import SUMS
 from attribution_pipeline.attribution.operations import operation_plane
 from attribution_pipeline.attribution.reconcile import reconcile
 from attribution_pipeline.attribution.reports import kubernetes_plane, usage_plane
@@ -120,10 +121,17 @@ class Late:
 
 
 def deliver(
-    world: World, batches: Sequence[Spans], folder: Path, *, settled: bool = False
+    world: World,
+    batches: Sequence[Spans],
+    folder: Path,
+    *,
+    settled: bool = False,
+    without: Sequence[str] = (),
 ) -> list[Late]:
     """The late path against the whole day, after the first batch was recorded, and every one that
-    follows on the state before it."""
+    follows on the state before it.
+
+    ``without``: tables that the first plane lacks, as one of an older release does, and ``hashes``."""
     folder.mkdir(parents=True)
     files, objects = landed(world.evidence, folder)
     spans = [str(folder / f"batch-{number}.parquet") for number in range(len(batches))]
@@ -135,6 +143,7 @@ def deliver(
     kept = operation_plane(
         here, world.day, world.policy, out=_out(folder, "0"), compute=COMPUTE, keys=keys
     )
+    kept = replace(kept, files={k: v for k, v in kept.files.items() if k not in without})
     how: dict[str, Any] = {
         "policy_digest": world.policy.digest,
         "run_id": "run",
@@ -144,6 +153,7 @@ def deliver(
         still | {"operations": kept}, world.policy, world.day, out=_out(folder, "recorded"),
         recorded_at=RECORDED_AT, **how,
     )  # fmt: skip
+    state = _without_hashes(state) if "hashes" in without else state
     previous = _previous(world, still | {"operations": kept}, state, None)
     found = []
     for number in range(1, len(batches)):
@@ -171,11 +181,13 @@ def deliver(
             now, kept.files["operations"], world.policy, world.day,
             out=_out(folder, f"{number}-recorded-late"), **how,
         )  # fmt: skip
-        wrong = _planes_differ(plane, whole_plane)
+        wrong = _planes_differ(plane, whole_plane, without)
         if late is not None:
             wrong += _outcomes_differ(late, whole, previous)
         found.append(Late(now, previous, late, plane.digest != kept.digest, wrong))
-        previous = _previous(world, now, late or whole, previous)
+        state = late or whole
+        state = _without_hashes(state) if "hashes" in without else state
+        previous = _previous(world, now, state, previous)
         kept = plane
     return found
 
@@ -220,18 +232,41 @@ def _previous(
         inputs={name: plane.digest for name, plane in planes.items()},
         policy_digest=world.policy.digest,
         kernel=KERNEL,
+        hashes=state.hashes,
     )
 
 
-def _planes_differ(late: Plane, whole: Plane) -> list[str]:
+def _without_hashes(state: Outcome) -> Outcome:
+    return replace(state, hashes=b"")
+
+
+def _planes_differ(late: Plane, whole: Plane, without: Sequence[str]) -> list[str]:
     wrong = []
     for table in whole.files:
-        wrong += _rows_differ(f"plane {table}", late.files[table], whole.files[table])
+        if table in without:
+            wrong += [f"plane {table} of nothing"] if late.files[table] else []
+        elif table == "classes":
+            if classes(late) != classes(whole):
+                wrong.append("plane classes differ")
+        else:
+            wrong += _rows_differ(f"plane {table}", late.files[table], whole.files[table])
     for name in ("digest", "rows", "findings"):
         a, b = getattr(late, name), getattr(whole, name)
         if a != b:
             wrong.append(f"plane {name}: late {a}, whole {b}")
     return wrong
+
+
+def classes(plane: Plane) -> dict[str, dict[str, Any]]:
+    """A plane's classes by what makes them, added up over its files; those of no call left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in plane.files["classes"]:
+        for row in pq.ParquetFile(path).read().to_pylist():
+            sums = {name: row.pop(name) or 0 for name in ("calls", *SUMS)}
+            so_far = found.setdefault(str(sorted(row.items())), dict.fromkeys(sums, 0))
+            for name, value in sums.items():
+                so_far[name] += value
+    return {of: sums for of, sums in found.items() if sums["calls"]}
 
 
 def _outcomes_differ(late: Outcome, whole: Outcome, previous: Previous) -> list[str]:
@@ -244,6 +279,8 @@ def _outcomes_differ(late: Outcome, whole: Outcome, previous: Previous) -> list[
         a, b = getattr(late, name), getattr(whole, name)
         if a != b:
             wrong.append(f"{name}: late {a}, whole {b}")
+    if previous.hashes and late.hashes != whole.hashes:
+        wrong.append("hashes differ")
     for name in ("tie_out", "coverage"):
         if getattr(late, name).to_pylist() != getattr(whole, name).to_pylist():
             wrong.append(f"{name} differs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from attribution_pipeline.attribution import late_plane
+from attribution_pipeline.attribution import late_classes, late_plane
 from attribution_pipeline.attribution.day import Compute, Plane
 from attribution_pipeline.attribution.late import reconcile_late
 from attribution_pipeline.attribution.late_compute import SPANS_A_THREAD, late_compute
@@ -46,16 +47,21 @@ not done whole. Measured 0.6; the others join slices, or meet a bill without qua
 
 @pytest.fixture(autouse=True)
 def _worlds_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the bound that keeps the late path from being the slower one."""
+    """Without the bounds that keep the late path from being the slower one."""
     monkeypatch.setattr(late_plane, "MOST_LATE", 0)
+    monkeypatch.setattr(late_classes, "LEAST_CALLS", 0)
 
 
-def played(seed: int, folder: Path, late: int) -> list[Late]:
+KEPT_BESIDE = ("classes", "marks", "hashes")
+"""Tables of an operation plane, and hashes of a ledger, that spare late work a look at all rows."""
+
+
+def played(seed: int, folder: Path, late: int, without: Sequence[str] = ()) -> list[Late]:
     """A world and its late deliveries; two of three worlds are billed generously."""
     dice = random.Random(seed)
     made = world(seed) if seed % 3 == 0 else generously_billed(world(seed))
     batches = deliveries(dice, made.evidence.spans, late)
-    return deliver(made, batches, folder) if len(batches) > 1 else []
+    return deliver(made, batches, folder, without=without) if len(batches) > 1 else []
 
 
 @pytest.mark.parametrize("seed", FAST_WORLDS)
@@ -69,7 +75,8 @@ def test_late_deliveries_of_many_worlds_end_where_their_whole_days_end(tmp_path:
     taken = moved = 0
     for seed in HEAVY_WORLDS:
         print(f"seed {seed}")
-        found = played(seed, tmp_path / str(seed), late=2)
+        without = KEPT_BESIDE if seed % 4 == 0 else ()
+        found = played(seed, tmp_path / str(seed), late=2, without=without)
         assert [wrong for one in found for wrong in one.differences] == [], seed
         if seed % 3:
             moved += sum(one.has_moved for one in found)
@@ -150,6 +157,68 @@ def test_calls_that_a_label_names_are_added_up_under_its_tenant(tmp_path: Path):
     weights = {row["tenant_id"]: row["driver_quantity"] for row in rows if row["pool"] == "shared"}
     # ten seconds a call, and the sampled one stands for two
     assert weights == {"acme": 30_000, "bolt": 10_000, "zorg": 10_000, None: 10_000}
+
+
+@pytest.fixture
+def added_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of which relations late work makes classes."""
+    asked: list[str] = []
+    class_parts = late_classes.class_parts
+
+    def noted(policy: Any, operations: str) -> str:
+        asked.append(operations)
+        return class_parts(policy, operations)
+
+    monkeypatch.setattr(late_classes, "class_parts", noted)
+    return asked
+
+
+EARLY = [call(1, "acme", **TOKENS), call(2, "bolt", **TOKENS)]
+MORE = [call(3, "acme", **TOKENS)]
+
+
+def test_kept_classes_spare_a_look_at_all_operations(tmp_path: Path, added_up: list[str]):
+    (late,) = after(tmp_path, small(METERS, [BILLED]), EARLY, MORE)
+    assert late.outcome is not None
+    assert "apart" in added_up
+    assert "closed" not in added_up
+
+
+@pytest.mark.parametrize("missing", KEPT_BESIDE)
+def test_a_plane_of_an_older_release_lacks_what_is_kept_beside_it(
+    missing: str, tmp_path: Path, added_up: list[str]
+):
+    found = deliver(
+        small(METERS, [BILLED]), [EARLY, MORE, EARLY[:1]], tmp_path / "world", without=[missing]
+    )
+    assert [wrong for one in found for wrong in one.differences] == []
+    assert found[0].outcome is not None
+    assert ("closed" in added_up) == (missing == "classes")
+
+
+def test_classes_that_are_not_of_all_operations_are_not_believed(tmp_path: Path):
+    made = small(METERS, [BILLED])
+    (late,) = after(tmp_path, made, EARLY, MORE)
+    plane = operations(late)
+    twice = replace(plane, files={**plane.files, "classes": [*plane.files["classes"]] * 2})
+    outcome = reconcile_late(
+        {**late.planes, "operations": twice}, plane.files["operations"][:1], made.policy, DAY,
+        policy_digest=made.policy.digest, previous=late.earlier, compute=COMPUTE,
+        recorded_at=RECORDED_AT + timedelta(days=9), out=tmp_path,
+    )  # fmt: skip
+    assert outcome is not None
+    assert late.outcome is not None
+    assert outcome.content_digest == late.outcome.content_digest
+
+
+def test_the_mark_of_a_call_that_is_told_otherwise_goes_with_it(tmp_path: Path):
+    """Else the call would be taken for one that stands, should it be told as before once more."""
+    made = small(NODES % "{driver: active_time, within: node}", NODE_BILL, **TWO_NODES)
+    early = [call(1, "acme", **ON_WEB), call(2, "bolt", **ON_JOBS)]
+    served = call(1, None, kind=2, **ON_JOBS) | {"span_id": "5" * 16}
+    (late,) = after(tmp_path, made, early, [served])
+    marks = sum(pq.read_metadata(path).num_rows for path in operations(late).files["marks"])
+    assert marks == operations(late).rows["operations"] == 2
 
 
 def test_late_work_takes_no_more_threads_than_pay():

@@ -101,6 +101,12 @@ def test_a_unit_that_the_meter_does_not_convert_is_refused_by_name(tmp_path):
         )
 
 
+def test_a_unit_counts_without_regard_to_case_where_none_is_written_so(tmp_path):
+    lines = [token_line(1, "10", "m-uncached", 100, ConsumedUnit="tOKENS")]
+    found = day(tmp_path, METERS, lines=lines, spans=[call(1, "a", uncached_input=50)])
+    assert found.cost(tenant_id="a") == 5
+
+
 def test_a_slice_beyond_64_bits_is_refused_by_name(tmp_path):
     with pytest.raises(Refusal, match="too many for 64-bit division"):
         day(tmp_path, METERS, lines=[token_line(1, "1", "m-uncached", 10**18)],

@@ -12,6 +12,7 @@ import pytest
 from attribution_pipeline.attribution import parts
 from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.attribution.engine import Session, add_digests, session
+from attribution_pipeline.attribution.parts import changed_hashes, digest_of_hashes
 
 ROWS = 45_000
 """Two batches and a bit: rows of one part come in several."""
@@ -108,6 +109,27 @@ def test_a_file_and_its_digest_come_from_one_look_as_from_two(db, tmp_path):
     rows = [tuple(row.values()) for row in pq.read_table(here).to_pylist()]
     assert rows == db.rows("select n, id, tenant from calls order by id")
     assert pq.read_table(there).to_pylist() == pq.read_table(here).to_pylist()
+
+
+def test_hashes_are_what_a_digest_is_of_and_change_with_rows(db):
+    db.execute("create view early as select * from calls where n < 400 or n > 40000")
+    db.execute("create view gone as select * from calls where n < 400 and n % 3 = 0")
+    db.execute("create view come as select n + 50000 as n, id from calls where n < 300")
+    db.execute("create view none_at_all as select * from calls where n < 0")
+    db.execute(
+        "create view now as select n, id from come union all "
+        "select n, id from early where n not in (select n from gone)"
+    )
+    early, gone, come, now, nothing = (
+        db.hashes(rows, ["n", "id"]) for rows in ("early", "gone", "come", "now", "none_at_all")
+    )
+    assert digest_of_hashes(now) == db.digest("now", ["n", "id"])
+    assert digest_of_hashes(nothing) == db.digest("none_at_all", ["n", "id"])
+    assert changed_hashes(early, gone, come) == now
+    assert changed_hashes(early, nothing, nothing) == early
+    assert changed_hashes(early, early, come) == come
+    assert changed_hashes(early, come, gone) is None
+    assert changed_hashes(nothing, gone, come) is None
 
 
 def test_one_changed_value_is_another_digest(db, tmp_path):

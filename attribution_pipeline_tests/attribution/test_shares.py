@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
+from attribution_pipeline.model import policy_words as words
 from attribution_pipeline.model.ledger import WHO
 from attribution_pipeline_tests.attribution.days import DAY, METERS, call, day, line, token_line
 
@@ -71,6 +72,20 @@ def test_overhead_follows_cost_and_the_unallocated_carry_their_share(tmp_path):
     assert found.cost(pool="support", tenant_id="a") == Decimal(2)
     assert found.cost(pool="support", tenant_id="b") == Decimal(1)
     assert found.cost(pool="support", unallocated_reason="unmatched_charge") == Decimal(3)
+
+
+def test_cost_weighs_what_the_runbook_says_that_its_phase_weighs(tmp_path):
+    assert words.BEFORE["shared"].startswith("meters alone")
+    assert words.BEFORE["overhead"].startswith("everything that is not overhead")
+    policy = POOLS + "  - {name: fee, match: {ServiceName: Fee}, driver: cost}\n"
+    lines = [token_line(1, "10", "m-uncached", 10), line(2, "30", ServiceName="Vectors"),
+             line(3, "4", ServiceName="Fee"), line(4, "44", ServiceName="Support")]  # fmt: skip
+    found = day(tmp_path, policy, lines=lines, spans=[call(1, "a", uncached_input=10)],
+                usage=[usage("b", "1")])  # fmt: skip
+    # b has no metered call: nothing of a shared pool by cost, its part of overhead
+    assert (found.cost(pool="fee", tenant_id="a"), found.cost(pool="fee", tenant_id="b")) == (4, 0)
+    support = found.cost(pool="support", tenant_id="a"), found.cost(pool="support", tenant_id="b")
+    assert support == (14, 30)
 
 
 def test_corrections_are_no_base_of_overhead(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution_pipeline.views.dashboard import amounts, plots
+from attribution_pipeline.views.dashboard import amounts, falls, plots
 from attribution_pipeline.views.dashboard.sheets import Tail, merged_status
 
 MONEY = st.decimals(-(10**9), 10**9, places=12, allow_nan=False)
@@ -80,14 +80,43 @@ def test_days_that_are_not_recorded_have_their_room_and_say_so() -> None:
 @given(MONEY, st.lists(MONEY.filter(bool), min_size=1, max_size=8))
 def test_a_waterfall_leads_from_one_end_to_the_other(before: Decimal, moves: list[Decimal]) -> None:
     after = before + sum(moves, Decimal(0))
-    steps = plots.waterfall(
-        before, [plots.Move(str(move), move, str(move)) for move in moves], after
-    )
+    steps = falls.waterfall(
+        before, [falls.Move(str(move), move, str(move)) for move in moves], after
+    ).steps
     assert [step.kind for step in steps] == [
         "end", *("more" if move > 0 else "less" for move in moves), "end",
     ]  # fmt: skip
     assert all(step.x >= 0 and step.width >= 0 for step in steps)
-    assert all(step.x + step.width <= plots.FALL_WIDTH + plots.THINNEST + 0.01 for step in steps)
+    assert all(step.x + step.width <= falls.FALL_WIDTH + falls.THINNEST + 0.01 for step in steps)
+
+
+@given(MONEY.filter(bool), MONEY.filter(bool))
+def test_totals_are_as_long_as_their_amounts_or_the_axis_says_that_it_is_cut(
+    before: Decimal, after: Decimal
+) -> None:
+    fall = falls.waterfall(before, [falls.Move("all", after - before, "all")], after)
+    first, last = fall.steps[0], fall.steps[-1]
+    assert first.is_cut == last.is_cut == fall.is_cut
+    if not fall.is_cut:
+        whole = max(before, after, Decimal(0)) - min(before, after, Decimal(0))
+        for step, amount in ((first, before), (last, after)):
+            length = float(abs(amount) / whole) * falls.FALL_WIDTH
+            assert step.width == pytest.approx(length, abs=1e-6)
+
+
+def test_a_small_change_between_large_totals_is_seen_on_an_axis_that_is_cut() -> None:
+    fall = falls.waterfall(
+        Decimal("69.32"), [falls.Move("machines", Decimal("2.68"), "+2.68")], Decimal("72.00")
+    )
+    assert (fall.is_cut, fall.low, fall.high) == (True, "69.00", "72.00")
+    before, moved, after = fall.steps
+    assert before.x == after.x == 0.0, "a total begins at 0, to the left of the break"
+    assert moved.width > falls.FALL_WIDTH / 2
+    whole = falls.waterfall(
+        Decimal(40), [falls.Move("machines", Decimal(32), "+32.00")], Decimal(72)
+    )
+    assert not whole.is_cut
+    assert whole.low == "0.00"
 
 
 def _tail(status: str | None = "settled", **parts: str) -> Tail:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from attribution_pipeline.attribution.engine import session
 from attribution_pipeline.attribution.requests import operation_key, operation_rows
 from attribution_pipeline.views.dashboard import asked, sheets
 from attribution_pipeline.views.dashboard.books import Books, sql_text
-from attribution_pipeline.views.dashboard.pages import call, charge, views
+from attribution_pipeline.views.dashboard.pages import bill_lines, call, charge, views
 from attribution_pipeline.views.dashboard.place import Place
 from attribution_pipeline.views.dashboard.view import View
 from attribution_pipeline.views.spend import VIEWS
@@ -211,7 +211,7 @@ def test_a_place_is_settled_on_the_metric_of_its_own_last_day(
 
 def test_a_quantity_stands_with_its_own_unit() -> None:
     line = dict.fromkeys(
-        [*(column for column, _ in charge.LINE_FIELDS), "InvoiceId", "InvoiceIssuerName",
+        [*(column for column, _ in bill_lines.FIELDS), "InvoiceId", "InvoiceIssuerName",
          "ProviderName", "BillingAccountId", "BillingCurrency", "ChargePeriodStart",
          "ChargePeriodEnd", "position"], None,
     ) | {
@@ -219,10 +219,41 @@ def test_a_quantity_stands_with_its_own_unit() -> None:
         "pricing_quantity": None, "PricingUnit": "1M tokens", "ContractedUnitPrice": "2",
         "ListUnitPrice": None, "consumed_quantity": "3000000", "ConsumedUnit": "tokens",
     }  # fmt: skip
-    consumed = charge._line(line)
+    consumed = bill_lines.shown(line)
     assert (consumed["quantity"], consumed["unit"]) == (3000000, "tokens")
     assert consumed["rate"] is None
-    priced = charge._line({**line, "pricing_quantity": "3"})
+    priced = bill_lines.shown({**line, "pricing_quantity": "3"})
     assert (priced["quantity"], priced["unit"], priced["rate"]) == (3, "1M tokens", 2)
-    nothing = charge._line({**line, "pricing_quantity": "0"})
+    nothing = bill_lines.shown({**line, "pricing_quantity": "0"})
     assert (nothing["quantity"], nothing["unit"]) == (0, "1M tokens")
+
+
+def test_lines_alike_but_for_their_period_are_one_with_their_exact_sum() -> None:
+    columns = [
+        *(column for column, _ in bill_lines.FIELDS), "InvoiceId", "InvoiceIssuerName",
+        "ProviderName", "BillingAccountId", "ListUnitPrice", "consumed_quantity", "ConsumedUnit",
+    ]  # fmt: skip
+    hours = [
+        dict.fromkeys(columns) | {
+            "object_id": "x", "position": hour, "BillingCurrency": "USD", "pricing_quantity": "1",
+            "PricingUnit": "Hrs", "ContractedUnitPrice": "1.006",
+            "billed_cost": Decimal("1.006"), "effective_cost": Decimal("0.9001"),
+            "ChargePeriodStart": datetime(2026, 11, 19, hour), "ChargePeriodEnd":
+            datetime(2026, 11, 19, hour) + timedelta(hours=1),
+        }
+        for hour in reversed(range(24))
+    ]  # fmt: skip
+    hours[5] |= {"ContractedUnitPrice": "1.007", "billed_cost": Decimal("1.007")}
+    folds = bill_lines.folded(hours)
+    assert [one["count"] for one in folds] == [23, 1]
+    assert [one["billed_sum"] for one in folds] == [Decimal("23.138"), Decimal("1.007")]
+    assert sum(one["effective_sum"] for one in folds) == 24 * Decimal("0.9001")
+    first, last = folds[0]["from"], folds[0]["to"]
+    assert (first, last) == (datetime(2026, 11, 19), datetime(2026, 11, 20))
+    assert [one["from"].hour for one in folds[0]["each"]] == [h for h in range(24) if h != 18]
+
+
+def test_where_a_charge_went_stands_before_the_lines_of_the_bill(app, books: Books) -> None:
+    rows = asked.day_charges(books, Place(DAYS[0].replace(day=1), DAYS[0]), DAYS[0]).to_pylist()
+    text = ask(app, f"/charge?day={DAYS[0]}&charge={rows[0]['charge_id']}").text
+    assert 0 < text.index('id="charge_went_to"') < text.index("The bill's line")

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from attribution_pipeline.views.explain import Explanation, Period
-from attribution_pipeline.views.explain.parts import PARTS
-from attribution_pipeline.views.explain.told import lines
+from attribution_pipeline.views.explain.parts import PARTS, Sums
+from attribution_pipeline.views.explain.told import Scale, lines
 from attribution_pipeline_tests.attribution.days import (
     METERS,
     MIDNIGHT,
@@ -113,6 +113,20 @@ def test_charges_from_before_the_first_day_are_a_part_of_their_own(periods: Peri
     assert "charges from before the first recorded day -54.00" in headline
     assert headline.endswith("; without charges from before the first recorded day 15.00 USD less")
     assert any("booked on it: 54.00 -> 0.00" in text for text in told)
+
+
+def test_rounding_for_the_eye_leaves_what_is_booked_on_the_first_day_as_the_bill_has_it() -> None:
+    cents, unit = Scale(2), 10**12
+    parts = {
+        **Sums.none().parts,
+        "before_first_day": -54 * unit,
+        "unallocated": -unit * 166 // 10_000,
+    }
+    sums = Sums(54 * unit + unit * 1052 // 10_000, unit * 886 // 10_000, parts)
+    assert sum(parts.values()) == sums.change
+    before, after, shown = cents.rounded(sums)
+    assert (before, after) == (5411, 9)
+    assert (shown["before_first_day"], shown["unallocated"]) == (-5400, -2)
 
 
 def test_currencies_are_explained_apart(periods: Periods) -> None:

@@ -36,6 +36,14 @@ def test_the_command_writes_what_it_says(full_day: FullDay, tmp_path: Path):
     assert (tmp_path / name).read_bytes() == (full_day.out / name).read_bytes()
 
 
+def test_versions_may_be_named_one_by_one(full_day: FullDay, tmp_path: Path):
+    config = full_day.house.deployment.path
+    done = run("export", "focus", "--config", config, "--out", tmp_path, "--format", "csv",
+               "--version", "1.4", "--version", "1.2")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["focus-1.2", "focus-1.4"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

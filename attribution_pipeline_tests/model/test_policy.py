@@ -46,6 +46,24 @@ def test_the_policy_of_the_design_page_loads_whole() -> None:
     assert policy.join.dedicated[0].namespace == "tenant-*"
 
 
+def test_a_units_name_counts_as_written_and_else_without_regard_to_case() -> None:
+    meter = (
+        parse_policy(DESIGN)
+        .meters[0]
+        .model_copy(
+            update={
+                "tokens_per_unit": {"1K Tokens": Decimal(1000), "mt": Decimal(1), "MT": Decimal(2)}
+            }
+        )
+    )
+    assert meter.tokens_in("1K tokens") == 1000
+    assert (meter.tokens_in("mt"), meter.tokens_in("MT")) == (1, 2)
+    # two that differ in case alone and in what they say: neither is guessed
+    assert meter.tokens_in("Mt") is None
+    assert meter.tokens_in("Characters") is None
+    assert meter.tokens_in(None) is None
+
+
 def test_a_policy_of_three_keys_is_enough() -> None:
     policy = parse_policy(SMALL)
     assert policy.settlement.metric == "effective_cost"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from attribution_pipeline.model.policy import parse_policy
-from attribution_pipeline.model.policy_text import render, summary
+from attribution_pipeline.model.policy_text import render, summary, weighed
 from attribution_pipeline_tests.model.policies import DESIGN, SMALL
 
 
@@ -35,7 +35,45 @@ def test_every_driver_has_a_worked_line() -> None:
     for driver in ("tokens", "requests", "active_time", "gpu_time", "cost", "even", "usage.bytes"):
         pool = f"pools: [{{name: a, match: {{SkuId: '*'}}, driver: {driver}}}]\n"
         text = render(parse_policy(SMALL + pool))
-        assert re.search(rf"\| `{re.escape(driver)}` \| .+ \| 100 over .+: [0-9.]+, [0-9.]+", text)
+        assert re.search(
+            rf"\| `{re.escape(driver)}`[^|]* \| .+ \| 100 over .+: [0-9.]+, [0-9.]+", text
+        )
+
+
+WEIGHED_BY_COST = """pools:
+  - {name: control-plane, match: {ServiceName: EKS}, driver: cost}
+  - {name: nodes, match: {ServiceName: N}, split: opencost, driver: active_time, idle: {driver: cost}}
+  - {name: support, match: {ServiceName: S}, component: overhead, driver: cost}
+  - {name: vectors, match: {ServiceName: V}, driver: tokens}
+"""
+
+
+def test_what_a_cost_driver_weighs_is_said_by_the_phase_that_asks_it() -> None:
+    policy = parse_policy(SMALL + WEIGHED_BY_COST)
+    runbook = render(policy)
+    assert (
+        "| `cost` of a shared pool (`component: shared`, the default) | the settlement metric of "
+        in runbook
+    )
+    for phase, looked_at in (
+        ("a shared pool (`component: shared`, the default)", "meters alone"),
+        ("idle", "meters, pods, shared pools, tags and what no rule takes"),
+        ("`component: overhead`", "everything that is not overhead"),
+    ):
+        row = next(
+            line for line in runbook.splitlines() if line.startswith(f"| `cost` of {phase} |")
+        )
+        assert f"Usage rows of {looked_at}" in row
+
+
+def test_a_plain_line_says_for_each_pool_by_cost_what_it_looks_at() -> None:
+    assert weighed(parse_policy(SMALL + WEIGHED_BY_COST)) == [
+        "`cost` in nodes (idle) weighs costs of meters, pods, shared pools, tags and what no rule takes (no idle)",
+        "`cost` in support (overhead) weighs costs of everything that is not overhead (meters, pods, shared "
+        "pools, tags, idle, what no rule takes)",
+        "`cost` in control-plane (shared) weighs costs of meters alone (no pods, no pools, no idle)",
+    ]
+    assert weighed(parse_policy(SMALL)) == []
 
 
 def test_late_data_rule_follows_the_policy() -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution_pipeline.model.division import largest_remainder, open_rest
 from attribution_pipeline.model.money import to_text
+from attribution_pipeline.model.policy import Meter
 from attribution_pipeline.proof.packet.shares import decisive_ties
 from attribution_pipeline.proof.packet.trace import Member
 from attribution_pipeline.proof.packet.verify.arithmetic import amount, part, quanta, whole
 from attribution_pipeline.proof.packet.verify.failure import Failed
+from attribution_pipeline.proof.packet.verify.meters import tokens_in
 
 AMOUNTS = st.integers(-(10**20), 10**20) | st.integers(-50, 50)
 WEIGHTS = st.lists(st.integers(0, 6) | st.integers(0, 10**15), min_size=1, max_size=8).filter(any)
+
+
+@pytest.mark.parametrize("unit", ["1K Tokens", "1K tokens", "mt", "MT", "Mt", "Characters", None])
+def test_units_are_the_ledgers(unit: str | None) -> None:
+    given = {"1K Tokens": "1000", "mt": "1", "MT": "2.5"}
+    numbers = {name: Decimal(tokens) for name, tokens in given.items()}
+    meter = Meter.model_construct(tokens_per_unit=numbers)
+    assert tokens_in(given, unit) == meter.tokens_in(unit)
 
 
 @given(AMOUNTS, WEIGHTS)

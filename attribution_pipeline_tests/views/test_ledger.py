@@ -94,7 +94,7 @@ def test_currencies_are_never_added() -> None:
         ("billed_cost", "--by: `billed_cost` is what is summed; leave it out"),
         (
             "identity_source",
-            "--by: `identity_source` is no column to group by; `identity_source` is of `operations`, a "
+            "--by: `identity_source` is no column to group by; it is of `operations`, a "
             "row a call, and rows of the ledger are sums of calls: `attribution call ID`",
         ),
     ],

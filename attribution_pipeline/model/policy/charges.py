@@ -113,10 +113,24 @@ class Meter(Strict):
         "Tokens": Decimal(1), "1000 Tokens": Decimal(1000), "1M Tokens": Decimal(1_000_000),
     }  # fmt: skip
     """How many tokens one unit of the bill is, by the unit's name. Of a charge with a ``ConsumedQuantity`` that
-    is its ``ConsumedUnit``, of one without its ``PricingUnit``. Another unit is refused by name. What is
-    given here replaces the default whole."""
+    is its ``ConsumedUnit``, of one without its ``PricingUnit``. A name counts as it is written; where none is so
+    written, without regard to case. Another unit is refused by name. What is given here replaces the default
+    whole."""
     surface: Surface | None = None
     """Rows carry it. Left out, the charge's ServiceCategory says which."""
+
+    def tokens_in(self, unit: str | None) -> Decimal | None:
+        """How many tokens one unit of the bill is, None where no name says. A vendor's own files spell one
+        unit in two ways (AWS: ``1K tokens``), so case is folded where that leaves one answer."""
+        if unit is None:
+            return None
+        if unit in self.tokens_per_unit:
+            return self.tokens_per_unit[unit]
+        folded = unit.casefold()
+        alike = {
+            tokens for name, tokens in self.tokens_per_unit.items() if name.casefold() == folded
+        }
+        return alike.pop() if len(alike) == 1 else None
 
     def model_of(self, row: Mapping[str, str | None], tags: Mapping[str, str]) -> str | None:
         """The model that a matched charge bills, None where its column does not say."""
@@ -188,7 +202,8 @@ class Idle(Strict):
     within: Literal["node", "cluster"] = "node"
     """Over the operations of the node's pods, or of all of its cluster's."""
     keep: Literal["visible"] | None = None
-    """Instead of a driver: it stays in rows of its own that nobody pays."""
+    """Instead of a driver: it stays in rows of its own that nobody pays, component ``idle``, reason ``no_driver``,
+    and counts as unallocated."""
 
     def model_post_init(self, context: object, /) -> None:
         if (self.driver is None) == (self.keep is None):
@@ -208,7 +223,8 @@ class Pool(Strict):
     """``opencost``: a charge of a node is divided to its pods and to idle as OpenCost measured, then a pod's part
     by the driver over the operations that it worked for. Left out: the driver divides the charge itself."""
     component: Literal["shared", "overhead"] = "shared"
-    """When it is divided: with what many share, or after everything else. Rows carry it."""
+    """When it is divided: with what many share, or after everything else. Rows carry it. ``cost`` and ``even``
+    look at what was divided before: in a shared pool that is meters alone. A fee on all costs is overhead."""
     driver: Annotated[Driver, Field(examples=["cost"])]
     """By what. With a split: a driver of operations, or ``none``."""
     fixed: dict[str, Number] = {}

@@ -140,6 +140,10 @@ class Owner(Strict):
         if self.team is None and self.cost_center is None:
             raise refuse("names neither team nor cost_center", "add `team: ...`")
 
+    def matches(self, tenant: str | None, workflow: str | None) -> bool:
+        """Whether both patterns hold; unknown matches only ``*``."""
+        return fnmatchcase(tenant or "", self.tenant) and fnmatchcase(workflow or "", self.workflow)
+
 
 class Issuer(Strict):
     """Services that must sign the identity they carry, with which keys, for which tenants."""

@@ -24,6 +24,9 @@ TAG_PREFIXES = ("Tags.", "AllocatedTags.")
 VENDOR_PREFIX = "x_"
 """FOCUS: columns outside the specification begin with ``x_``."""
 
+_SPECIAL = frozenset("*?[")
+"""What makes a shell pattern more than a name."""
+
 _NOT_TEXT = frozenset({"BilledCost", "EffectiveCost", *FOCUS_INSTANT_COLUMNS})
 
 
@@ -69,9 +72,17 @@ def matches(
     """
     for column, pattern in conditions.items():
         value = value_of(column, row, tags)
-        if value is None or not fnmatchcase(value, pattern):
+        if value is None or not is_like(value, pattern):
             return False
     return True
+
+
+def is_like(value: str, pattern: str) -> bool:
+    """Whether a value fits a shell pattern. Most patterns of a policy are names: for one of those no
+    expression is compiled."""
+    if _SPECIAL.isdisjoint(pattern):
+        return value == pattern
+    return fnmatchcase(value, pattern)
 
 
 def value_of(column: str, row: Mapping[str, str | None], tags: Mapping[str, str]) -> str | None:

@@ -115,69 +115,6 @@ def daily(days: Sequence[Day], first: date, last: date, recorded: Container[date
     return Bars(bars, axis.ticks, axis.y(0.0))
 
 
-FALL_WIDTH = 420.0
-FOOT = 0.35
-"""Of the span that a waterfall moves in, what is shown of the amount below it."""
-
-THINNEST = 1.0
-"""Pixels of a bar that would not be seen."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A bar of a waterfall: from where to where, in pixels from the left."""
-
-    title: str
-    x: float
-    width: float
-    kind: str
-    amount: str
-    exact: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Move:
-    """A change that a waterfall shows: ``spelled`` as people read it."""
-
-    title: str
-    change: Decimal
-    spelled: str
-    note: str = ""
-
-
-def waterfall(before: Decimal, moves: Sequence[Move], after: Decimal) -> list[Step]:
-    """Bars that lead from one amount to another, over changes that sum to the difference or nearly."""
-    at, reached = before, [before, after]
-    for move in moves:
-        at += move.change
-        reached.append(at)
-    low, high = min(reached), max(reached)
-    # the foot is cut off where the change is small beside it: what moved is to be seen
-    span = float(high - low) or float(abs(high)) or 1.0
-    foot = max(0.0, float(low) - span * FOOT) if low > 0 else float(low)
-    scale = FALL_WIDTH / ((float(high) - foot) or 1.0)
-
-    def x(amount: Decimal) -> float:
-        return min(FALL_WIDTH, max(0.0, (float(amount) - foot) * scale))
-
-    def end(title: str, amount: Decimal) -> Step:
-        left, right = sorted((x(Decimal(0)), x(amount)))
-        return Step(title, left, right - left, "end", amounts.money(amount), amounts.exact(amount))
-
-    found = [end("before", before)]
-    at = before
-    for move in moves:
-        left, right = sorted((x(at), x(at + move.change)))
-        kind = "more" if move.change > 0 else "less"
-        found.append(
-            Step(move.title, left, max(right - left, THINNEST), kind, move.spelled,
-                 amounts.exact(move.change), move.note)
-        )  # fmt: skip
-        at += move.change
-    return [*found, end("after", after)]
-
-
 @dataclass(frozen=True)
 class _Axis:
     low: float

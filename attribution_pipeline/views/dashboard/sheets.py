@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.dashboard import amounts
 from attribution_pipeline.views.dashboard.place import word
+from attribution_pipeline.views.spend.table import COSTS, at_zero
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -210,6 +211,8 @@ class Sheet:
     shares: bool = False
     tails: bool = True
     total_rows: int = 0
+    at_zero: int = 0
+    """Rows of ``data`` that cost nothing and did nothing: the page leaves them out."""
 
     @property
     def is_wide(self) -> bool:
@@ -225,7 +228,7 @@ class Sheet:
     @property
     def hidden(self) -> int:
         """Rows that the page does not show."""
-        return max(0, self.total_rows - len(self.rows))
+        return max(0, self.total_rows - self.at_zero - len(self.rows))
 
 
 def sheet(
@@ -236,8 +239,12 @@ def sheet(
     """A sheet of a table's first rows. ``metric``: its cost column, where rows carry the tail;
     ``total``: what each row's share is of. ``scale``: an amount that says how many digits costs have, so
     that tables of one whole have the same; by default the total, and without one the rows' largest."""
-    records = data[:most].to_pylist()
+    import pyarrow.compute as pc
+
     with_tail = metric is not None and "policy_versions" in data.column_names
+    zero = at_zero(data) if with_tail else None
+    kept = data.filter(pc.invert(zero)) if zero is not None and zero.true_count else data
+    records = kept[:most].to_pylist()
     rows = [
         Row(
             record, href(record), Tail.of(record, metric) if with_tail and metric else None,
@@ -256,6 +263,7 @@ def sheet(
     ]  # fmt: skip
     return Sheet(
         name, title, columns, rows, data, note, empty, total is not None, with_tail, data.num_rows,
+        zero.true_count if zero is not None else 0,
     )  # fmt: skip
 
 
@@ -351,7 +359,8 @@ def merged_tail(records: Sequence[Record], metric: str) -> Tail:
     def total(name: str) -> Decimal:
         return sum((record[name] or zero for record in records), zero)
 
-    policies = sorted({record["policy_versions"] or "" for record in records} - {""})
+    costing = [record for record in records if any(record[name] for name in COSTS)]
+    policies = sorted({record["policy_versions"] or "" for record in costing or records} - {""})
     return Tail(
         total(metric), {name: total(name) for name in CONFIDENCES}, total("provisional"),
         total("restated"), ", ".join(policies),

@@ -96,7 +96,11 @@ class Scale:
         """Both costs and the parts in units; the parts sum to the difference of the costs."""
         against, now = self.units(sums.against), self.units(sums.now)
         exact = {part: Fraction(sums.parts[part], self.unit) for part in PARTS}
-        largest = max(PARTS, key=lambda part: abs(exact[part]))
+        # what is booked on the first day is an amount of the bill: its own cents stand
+        largest = max(
+            PARTS,
+            key=lambda part: (part != BEFORE_FIRST_DAY and bool(exact[part]), abs(exact[part])),
+        )
         exact[largest] += now - against - sum(exact.values())
         shown = apportioned(list(exact.values()), now - against)
         return against, now, dict(zip(PARTS, shown, strict=True))
@@ -210,11 +214,12 @@ def _groups(
     head = [*by, against.name, now.name, "change", "mostly"]
     rows = []
     for group, sums in list(groups.items())[:MOST_GROUPS]:
-        before, after, parts = scale.rounded(sums)
+        # each for itself, as on the dashboard: the difference of two rounded ends is not the change
+        change = scale.units(sums.change)
         rows.append(
             [
-                *_names(by, group), scale.spelled(before), scale.spelled(after),
-                scale.spelled(after - before, signed=True), _reasons(parts, scale, REASONS),
+                *_names(by, group), scale.money(sums.against), scale.money(sums.now),
+                scale.spelled(change, signed=True), mostly(sums, scale),
             ]
         )  # fmt: skip
     yield from text_table(head, rows, right=head[len(by) : -1]).splitlines()

@@ -183,7 +183,9 @@ def _first(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
 
 
 def _money(amount: Decimal) -> str:
-    return f"{amount.quantize(CENT):,}"
+    """To the cent, as the column beside the sentence has it."""
+    shown = amount.quantize(CENT)
+    return f"< {CENT}" if amount > 0 and not shown else f"{shown:,}"
 
 
 def as_table(found: list[Highlight]) -> pa.Table:

@@ -70,11 +70,18 @@ def tail(metric: str) -> str:
 
     ``status`` is told by the rows there are, not by amounts, which may be zero: ``provisional``,
     ``settled``, ``partly provisional``, ``restated`` where any row is, null without a row of cost.
+    ``policy_versions`` are those by which an amount stands: what a version no longer counts stays in the
+    ledger as a row at zero, and names its version only where there is no other.
     """
 
     def total(column: str, condition: str = "true") -> str:
         return f"cast(coalesce(sum(case when {condition} then {column} end), 0) as {MONEY})"
 
+    def policy(end: str) -> str:
+        costs = "case when billed_cost <> 0 or effective_cost <> 0 then policy_version end"
+        return f"coalesce({end}({costs}), {end}(policy_version))"
+
+    oldest, newest = policy("min"), policy("max")
     confidences = ",\n    ".join(
         total(metric, f"confidence = '{word}'") + f" as {word}" for word in CONFIDENCES
     )
@@ -86,9 +93,28 @@ def tail(metric: str) -> str:
     case when max(case when settlement = 'restated' then 1 else 0 end) = 1 then 'restated'
          when min(settlement) = max(settlement) then min(settlement)
          when min(settlement) is not null then 'partly provisional' end as status,
-    case when min(policy_version) is null then ''
-         when min(policy_version) = max(policy_version) then cast(min(policy_version) as varchar)
-         else concat(min(policy_version), ' to ', max(policy_version)) end as policy_versions"""
+    case when {oldest} is null then ''
+         when {oldest} = {newest} then cast({oldest} as varchar)
+         else concat({oldest}, ' to ', {newest}) end as policy_versions"""
+
+
+def at_zero(rows: pa.Table) -> pa.BooleanArray:
+    """Of rows with the common tail, whether each costs nothing and did nothing: what a policy no longer
+    counts stays in the ledger at zero. A table for people leaves such rows out and says how many. All of
+    them are false where no row costs anything, since then they are the answer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pa.array([True] * rows.num_rows, pa.bool_())
+    for name in (*COSTS, *CONFIDENCES, *ACTIVITY):
+        if name in rows.column_names:
+            column = rows[name].combine_chunks()
+            # a row without any cost is no row at zero
+            nothing = pc.fill_null(
+                pc.equal(column, pa.scalar(0, column.type)), name not in COSTS
+            )  # fmt: skip
+            found = pc.and_(found, nothing)
+    return found if found.false_count else pa.array([False] * rows.num_rows, pa.bool_())
 
 
 @cache
@@ -96,6 +122,13 @@ def sql_text(name: str) -> str:
     """The text of ``sql/<name>.sql``."""
     return (SQL / f"{name}.sql").read_text(encoding="utf-8")
 
+
+COSTS = ("billed_cost", "effective_cost")
+ACTIVITY = ("calls", "tokens", "outcomes", "input_tokens", "output_tokens")
+"""Columns of a row that is shown for what was done, though it cost nothing."""
+
+MACHINES, PODS = "kubernetes", "pods that call or serve it"
+"""The surface of a model's row that is no price of the model, and what people call it."""
 
 MOST_SHOWN = 50
 """Rows on a terminal: dearest first, so what follows is small."""
@@ -110,19 +143,38 @@ ONLY_IN_FILES = ("restated", "status")
 def table_lines(rows: pa.Table) -> Iterator[str]:
     """Aligned text; whole columns that are empty are left out."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     left_out = {*CONFIDENCES, *ONLY_IN_FILES} - set(ON_TERMINAL)
     names = [
         name for name in rows.column_names
         if name not in left_out and rows[name].null_count < rows.num_rows
     ]  # fmt: skip
-    shown = rows.select(names)[:MOST_SHOWN]
+    zero = at_zero(rows)
+    kept = rows.filter(pc.invert(zero))
+    shown = kept.select(names)[:MOST_SHOWN]
     right = [field.name for field in shown.schema
              if pa.types.is_decimal(field.type) or pa.types.is_integer(field.type)]  # fmt: skip
+    if {"model", "surface"} <= set(shown.column_names):
+        shown = _with_pods_said(shown)
     lines = [[_cell(value) for value in record] for record in output.records(shown)]
     yield from text_table(names, lines, right=right).splitlines()
-    if rows.num_rows > MOST_SHOWN:
-        yield f"{rows.num_rows:,} rows, of which the dearest {MOST_SHOWN} are shown"
+    if kept.num_rows > MOST_SHOWN:
+        yield f"{kept.num_rows:,} rows, of which the dearest {MOST_SHOWN} are shown"
+    if zero.true_count:
+        yield f"and {zero.true_count:,} at zero: --format csv has every row"
+
+
+def _with_pods_said(rows: pa.Table) -> pa.Table:
+    """What a model's machines cost beside what its provider takes for it, under a name that says so."""
+    import pyarrow as pa
+
+    said = [
+        PODS if row["surface"] == MACHINES and row["model"] is not None else row["surface"]
+        for row in rows.select(["model", "surface"]).to_pylist()
+    ]
+    at = rows.schema.get_field_index("surface")
+    return rows.set_column(at, pa.field("surface", pa.string()), pa.array(said, pa.string()))
 
 
 def _cell(value: Any) -> str:

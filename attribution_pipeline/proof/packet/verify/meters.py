@@ -86,12 +86,22 @@ def billed_tokens(day: Day, division: Record) -> int | None:
             for column, unit in (("consumed_quantity", "ConsumedUnit"),
                                  ("pricing_quantity", "PricingUnit")):  # fmt: skip
                 if line.get(column) is not None:
-                    per_unit = units.get(line.get(unit))
+                    per_unit = tokens_in(units, line.get(unit))
                     if per_unit is None:
                         raise Failed(RECOMPUTATION, f"{_name(day, division)}: a line has no unit")
-                    sums.append(Fraction(line[column]) * Fraction(per_unit))
+                    sums.append(Fraction(line[column]) * per_unit)
                     break
     return rounded(sum(sums, Fraction(0))) if sums else None
+
+
+def tokens_in(units: Record, unit: str | None) -> Fraction | None:
+    """Tokens of one unit: by its name as written, else without regard to case where that leaves one."""
+    if unit is None:
+        return None
+    if unit in units:
+        return Fraction(units[unit])
+    alike = {Fraction(said) for name, said in units.items() if name.casefold() == unit.casefold()}
+    return alike.pop() if len(alike) == 1 else None
 
 
 def _is_within(day: Day, seen: int, billed: int) -> bool:

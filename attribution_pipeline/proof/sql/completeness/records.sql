@@ -1,5 +1,6 @@
 -- The ledger at the finest grain that it has: what an operation has of a row, and every row that no
--- operation stands behind, open rows included. A row at zero that lost its support is no record.
+-- operation stands behind, open rows included. A row at zero that lost its support is no record, and
+-- charges of earlier days, which the ledger's first day holds, are none of its own.
 -- in:  ledger (grain: attribution_id), operation_costs (grain: attribution_id, operation),
 --      operations (grain: operation); all by charge_date
 -- out: records (grain: attribution_id, operation), cost in the metric {metric}, tokens of meter rows
@@ -24,3 +25,4 @@ select l.charge_date, l.attribution_id, l.billing_currency, l.provider, l.model,
             then coalesce(cast(l.driver_quantity as bigint), 0) else 0 end as tokens
 from ledger l
 where l.basis <> 'operations' and (l.billed_cost <> 0 or l.effective_cost <> 0)
+  and {of_its_day}

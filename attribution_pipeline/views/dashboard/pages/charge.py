@@ -1,16 +1,17 @@
-"""Back to the charge: the bill's lines, their rate and invoice, and where the charge went.
+"""Back to the charge: where it went, and the bill's lines with their rate and invoice.
 
-Belongs here: the page. Does not: how a charge is divided (``attribution``), packets.
+Belongs here: the page. Does not: a line's figures (``bill_lines``), how a charge is divided (``attribution``), packets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from attribution_pipeline.views.dashboard import asked
+from attribution_pipeline.views.dashboard.pages import bill_lines
 from attribution_pipeline.views.dashboard.place import Place
 from attribution_pipeline.views.dashboard.sheets import (
     Column,
@@ -21,23 +22,6 @@ from attribution_pipeline.views.dashboard.sheets import (
     with_word_tail,
 )
 from attribution_pipeline.views.dashboard.view import NotThere, Page, View
-from attribution_pipeline.views.spend.derived import ROUNDED
-
-RATES = (
-    ("ContractedUnitPrice", "contracted unit price"), ("ListUnitPrice", "list unit price"),
-)  # fmt: skip
-"""FOCUS columns that say a rate, the one that is paid first."""
-
-RATE_DIGITS = Decimal("1e-12")
-
-LINE_FIELDS = (
-    ("ChargeDescription", "description"), ("ServiceName", "service"), ("SkuId", "SKU"),
-    ("SkuMeter", "meter"), ("ResourceId", "resource"), ("RegionId", "region"),
-    ("ChargeCategory", "category"), ("ChargeClass", "class"), ("PricingCategory", "pricing"),
-    ("CommitmentDiscountId", "commitment"), ("CommitmentDiscountStatus", "commitment status"),
-    ("SubAccountId", "sub account"), ("source", "source"), ("delivery", "delivery"),
-)  # fmt: skip
-"""What a reader asks of a line, and what it is called."""
 
 
 def page(view: View) -> Page:
@@ -71,11 +55,14 @@ def page(view: View) -> Page:
         href=lambda row: bare.at("feature", row["feature"]).at("tenant_id", row["tenant_id"])
         .at("workflow_id", row["workflow_id"]).url("spend"),
     )  # fmt: skip
-    shown = [_line(line) for line in lines]
+    folds = bill_lines.folded(lines)
     data = _lines_table(lines)
     more: dict[str, Any] = {
         "charge": charge,
-        "lines": shown,
+        "lines": len(lines),
+        "folds": folds[: bill_lines.EACH_SHOWN],
+        "more_folds": max(0, len(folds) - bill_lines.EACH_SHOWN),
+        "open": bill_lines.OPEN,
         "cost": _sum(records, view.metric),
         "billed": billed[0],
         "effective": billed[1],
@@ -105,63 +92,6 @@ def _back(view: View, day: date) -> str | None:
 
 def _sum(records: Sequence[dict[str, Any]], cost: str) -> Decimal:
     return sum((record[cost] for record in records), Decimal(0))
-
-
-def _line(line: dict[str, Any]) -> dict[str, Any]:
-    """A line as a reader checks it against the invoice."""
-    quantity, unit = _decimal(line["pricing_quantity"]), line["PricingUnit"]
-    rate, said = _rate(line, quantity)
-    if quantity is None:  # what was consumed is told in its own unit: no rate is of that
-        quantity, unit = _decimal(line["consumed_quantity"]), line["ConsumedUnit"]
-    return {
-        "invoice": line["InvoiceId"] or asked.NOT_INVOICED,
-        "invoiced": line["InvoiceId"] is not None,
-        "issuer": line["InvoiceIssuerName"] or line["ProviderName"],
-        "account": line["BillingAccountId"],
-        "quantity": quantity,
-        "unit": unit or "",
-        "rate": rate,
-        "rate_said": said,
-        "billed": line["billed_cost"],
-        "effective": line["effective_cost"],
-        "currency": line["BillingCurrency"],
-        "from": line["ChargePeriodStart"],
-        "to": line["ChargePeriodEnd"],
-        "fields": [
-            (name, line[column])
-            for column, name in LINE_FIELDS
-            if line[column] not in (None, "", ".")
-        ],
-        "place": f"{line['source']}, record {line['position']} of object {line['object_id'][:16]}",
-    }
-
-
-def _rate(line: dict[str, Any], quantity: Decimal | None) -> tuple[Decimal | None, str]:
-    """What a priced unit costs: as the bill says it, else the cost over the quantity. Nothing without
-    a priced quantity."""
-    if quantity is None:
-        return None, ""
-    for column, name in RATES:
-        said = _decimal(line[column])
-        if said is not None:
-            return _plain(said), name
-    if not quantity:
-        return None, ""
-    each = ROUNDED.divide(line["billed_cost"], quantity).quantize(RATE_DIGITS, ROUND_HALF_EVEN)
-    return _plain(each), "a unit, from cost and quantity"
-
-
-def _plain(amount: Decimal) -> Decimal:
-    """Without zeros behind the point that say nothing."""
-    whole = amount.to_integral_value()
-    return whole if amount == whole else amount.normalize()
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    try:
-        return Decimal(text) if text else None
-    except InvalidOperation:
-        return None
 
 
 def _lines_table(lines: Sequence[dict[str, Any]]) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.money import to_decimal
-from attribution_pipeline.views.dashboard import asked, plots
+from attribution_pipeline.views.dashboard import asked, falls
 from attribution_pipeline.views.dashboard.place import day_of, month_before, month_end
 from attribution_pipeline.views.dashboard.sheets import Column, in_currency, sheet
 from attribution_pipeline.views.dashboard.view import NotThere, Page, View
@@ -158,7 +158,7 @@ def _explained(
     _, _, rounded = scale.rounded(total)
     moved = sorted((p for p in PARTS if rounded[p]), key=lambda p: -abs(total.parts[p]))
     moves = [
-        plots.Move(
+        falls.Move(
             name_of_part(part), to_decimal(total.parts[part]),
             scale.spelled(rounded[part], signed=True), seen.get(part, ""),
         )
@@ -180,7 +180,7 @@ def _explained(
     return [groups], {
         "told": sentence(total, scale, currency, then, this, tenant=tenant, metric=metric),
         "notes": _notes(then, this),
-        "steps": plots.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
+        "fall": falls.waterfall(to_decimal(total.against), moves, to_decimal(total.now)),
         "small": small,
     }
 

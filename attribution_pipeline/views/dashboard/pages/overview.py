@@ -29,6 +29,9 @@ REASONS_SHOWN = 6
 
 HIGHLIGHTS_SHOWN = 8
 
+TO_THE_CENT = Decimal(1)
+"""Scale of what stands out: the sentences beside the amounts have cents."""
+
 FURTHER = {
     "idle": "platform", "anomaly": "explain", "unused_job": "workflow", "outrun": "business",
 }  # fmt: skip
@@ -119,7 +122,7 @@ def standing_out(view: View) -> Sheet | None:
     return sheet(
         "highlights", "What stands out", mine,
         [Column("says"), Column("cost", "cost", "money")],
-        href=lambda row: _further(view, row), most=HIGHLIGHTS_SHOWN,
+        href=lambda row: _further(view, row), most=HIGHLIGHTS_SHOWN, scale=TO_THE_CENT,
         empty="Nothing stands out.",
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.dashboard import amounts, asked, plots
@@ -15,6 +15,10 @@ from attribution_pipeline.views.dashboard.pages import gaps
 from attribution_pipeline.views.dashboard.place import LEVELS, Place, word
 from attribution_pipeline.views.dashboard.sheets import Column, Sheet, Tail, sheet
 from attribution_pipeline.views.dashboard.view import Page, View, packet_command
+from attribution_pipeline.views.spend.table import MACHINES, PODS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BESIDE_THE_LEVEL = ("component", "model", "service", "confidence")
 """What else a place may be cut by: small tables beside the step down."""
@@ -122,22 +126,43 @@ def by_level(view: View, level: str, total: Decimal) -> Sheet:
 
 def small(view: View, column: str, total: Decimal) -> Sheet | None:
     """A place cut by one column, the dearest few; None where there is nothing to tell apart. By component
-    it says what of each is on nobody's account: the tie-out has that apart."""
+    it says what of each is on nobody's account: the tie-out has that apart. By model, what of each are
+    pods: the rest is what its provider takes for it."""
     data = asked.spend_by(view.books, view.place, [column, "billing_currency"])
     if data.num_rows < 2:
         return None
     nobodys = sum(data["unallocated"].to_pylist(), Decimal(0))
-    told = column == "component" and nobodys not in (0, total)
+    apart: list[Column] = []
+    note = ""
+    if column == "component" and nobodys not in (0, total):
+        apart = [Column("unallocated", "of it unallocated", "money")]
+    if column == "model" and (pods := _pods(view)):
+        apart, note = [Column("pods", "of it pods", "money")], f"Pods of a model: {PODS}."
+        data = _with_pods(data, pods)
     return sheet(
         f"by_{column}", f"By {word(column)}", data,
-        [
-            Column(column),
-            *([Column("unallocated", "of it unallocated", "money")] if told else []),
-            Column(view.metric, "cost", "money"),
-        ],
-        metric=view.metric, total=total,
+        [Column(column), *apart, Column(view.metric, "cost", "money")],
+        metric=view.metric, total=total, note=note,
         href=lambda record: view.place.at(column, record[column]).url("spend"), most=FEW,
     )  # fmt: skip
+
+
+def _pods(view: View) -> dict[str, Decimal]:
+    """Model -> what of its cost are pods; nothing of models that have none."""
+    rows = asked.spend_by(view.books, view.place, ["model", "surface", "billing_currency"])
+    return {
+        row["model"]: row[view.metric]
+        for row in rows.to_pylist()
+        if row["model"] is not None and row["surface"] == MACHINES and row[view.metric]
+    }
+
+
+def _with_pods(data: pa.Table, pods: dict[str, Decimal]) -> pa.Table:
+    import pyarrow as pa
+
+    zero, shape = Decimal(0), pa.decimal128(38, 12)
+    values = [pods.get(model, zero) for model in data["model"].to_pylist()]
+    return data.append_column(pa.field("pods", shape), pa.array(values, shape))
 
 
 def call_day(view: View) -> date | None:

@@ -24,7 +24,7 @@ from attribution_pipeline.views.dashboard.view import Page, View, step_down
 from attribution_pipeline.views.spend import VIEWS, spend_view
 from attribution_pipeline.views.spend import View as SpendView
 from attribution_pipeline.views.spend.derived import QUANTUM, quotient
-from attribution_pipeline.views.spend.table import earlier_days, earlier_said, tail
+from attribution_pipeline.views.spend.table import MACHINES, PODS, earlier_days, earlier_said, tail
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +72,9 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Keys that name a bar, where all of them would be too many."""
 
+SAID: Mapping[str, Mapping[str, Mapping[str, str]]] = {"model": {"surface": {MACHINES: PODS}}}
+"""View -> column -> value -> what people say for it."""
+
 BELOW: Mapping[str, Mapping[str, str]] = {"backlog": {"service": "model"}}
 """View -> column -> the one that stands below its cells, where there is no room for all beside each other."""
 
@@ -105,7 +108,12 @@ def page(view: View) -> Page:
         "total": total if adds_up else None,
         "overlaps": OVERLAPPING.get(view.page, ""),
         "is_part": view.page in ("platform", "backlog", "model"),
-        "bars": _bars(view, spec, rows.to_pylist()[:WIDTHS], _stack(view.page, rows.column_names)),
+        "bars": _bars(
+            view,
+            spec,
+            [row.record for row in table.rows][:WIDTHS],
+            _stack(view.page, rows.column_names),
+        ),
         "stack": _stack(view.page, rows.column_names),
         "empty": table.empty if not rows.num_rows else "",
     }
@@ -159,9 +167,11 @@ def _kinds(view: View) -> Sheet:
 
 
 def _columns(name: str, spec: SpendView, metric: str, there: Sequence[str]) -> list[Column]:
-    below = BELOW.get(name, {})
+    below, said = BELOW.get(name, {}), SAID.get(name, {})
     keys = [
-        Column(name, hints=below.get(name, "")) for name in spec.keys if name not in below.values()
+        Column(name, hints=below.get(name, ""), words=said.get(name, {}))
+        for name in spec.keys
+        if name not in below.values()
     ]
     measures = [
         Column(name, TITLES.get(name, ""), KINDS.get(name, "money"))
@@ -180,7 +190,7 @@ def _href(place: Place, spec: SpendView, record: Record) -> str | None:
 
 
 def _bars(
-    view: View, spec: SpendView, records: list[dict[str, Any]], stack: Sequence[str]
+    view: View, spec: SpendView, records: Sequence[Record], stack: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The dearest rows as bars, each stacked by what it consists of."""
     costs = [record[view.metric] or Decimal(0) for record in records]
@@ -192,6 +202,8 @@ def _bars(
     for record, cost in zip(records, costs, strict=True):
         keys = NAMED_BY.get(view.page, spec.keys)
         names = [str(record[name]) for name in keys if record[name] is not None]
+        if view.page == "model" and record["surface"] == MACHINES:
+            names.append(PODS)
         if record[keys[0]] is None and view.page not in NAMED_BY:
             names = [NOBODY.get(keys[0], ""), *names]
         found.append(
