@@ -6,9 +6,7 @@ Does not: Dagster (``assets``), formulas (``attribution``), how a commit is made
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.attribution import KERNEL
 from attribution_pipeline.lake import CommitReceipt
 from attribution_pipeline.lake.crash import crash_point
+from attribution_pipeline.orchestration.garbage import seldom_collected
 from attribution_pipeline.orchestration.governing import Governing, governing
 from attribution_pipeline.orchestration.planes import (
     ASSET_OF_PLANE,
@@ -33,11 +32,6 @@ if TYPE_CHECKING:
     from attribution_pipeline.lake.states import Published
     from attribution_pipeline.orchestration.house import House
 
-GARBAGE_AFTER = 50_000
-"""New Python objects after which cycles among them are looked for, while a day is recorded. A day makes
-few objects and hardly a cycle; at Python's own 700, to look at them, and in turn at all that the
-libraries keep, is a fortieth of what a late day costs (measured)."""
-
 
 def record_day(house: House, day: date, *, force: bool = False, run_id: str = "") -> CommitReceipt:
     """Reconcile the day under the policy that governs it, and commit it as its next state.
@@ -47,19 +41,8 @@ def record_day(house: House, day: date, *, force: bool = False, run_id: str = ""
     Raises Refusal for evidence or a policy that can't be used, Broken where an invariant fails,
     ``lake.DayMoved`` where another run recorded the day meanwhile. Nothing is published then.
     """
-    with _seldom_collected():
+    with seldom_collected():
         return _recorded(house, day, force, run_id)
-
-
-@contextlib.contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Python looks for garbage in cycles seldom meanwhile, wherever somebody has set it to look less."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], GARBAGE_AFTER) if before[0] else 0, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _recorded(house: House, day: date, force: bool, run_id: str) -> CommitReceipt:

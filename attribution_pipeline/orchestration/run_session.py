@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.orchestration.garbage import seldom_collected
 from attribution_pipeline.orchestration.run_report import CheckOutcome, DayOutcome
 
 if TYPE_CHECKING:
@@ -154,14 +155,15 @@ class RunSession:
         from attribution_pipeline.orchestration.assets.policies import policy_versions
 
         job = self._landing if day is None else self._day
-        return job.execute_in_process(
-            partition_key=None if day is None else day.isoformat(),
-            asset_selection=[landed_objects.key, policy_versions.key] if day is None else None,
-            instance=self._instance,
-            tags=self._tags,
-            run_config=_QUIETLY,
-            raise_on_error=False,
-        )
+        with seldom_collected():
+            return job.execute_in_process(
+                partition_key=None if day is None else day.isoformat(),
+                asset_selection=[landed_objects.key, policy_versions.key] if day is None else None,
+                instance=self._instance,
+                tags=self._tags,
+                run_config=_QUIETLY,
+                raise_on_error=False,
+            )
 
 
 def _kept_or_asked(day: dg.JobDefinition) -> dg.JobDefinition:
