@@ -27,7 +27,7 @@ from attribution_pipeline.lake.files import sha256_of
 from attribution_pipeline.lake.log import FOLDER as SEALS
 from attribution_pipeline.lake.log import seal_name, versions_in
 from attribution_pipeline.lake.places import Place, passing_store
-from attribution_pipeline.lake.receipts import pruned_on
+from attribution_pipeline.lake.receipts import pruned
 from attribution_pipeline.lake.shapes import LEDGER, MANIFESTS, SIDE_TABLES
 from attribution_pipeline.lake.store import LOG, Store, log_entry
 from attribution_pipeline.model.errors import Refusal
@@ -84,19 +84,20 @@ def _copied(
 
 
 def verify_lake(place: Place) -> None:
-    """Hash all that readers and replays of newest states open, and everything landed but what a receipt
-    says was pruned. Raises Refusal naming the first file that is damaged or missing."""
+    """Hash all that readers and replays of newest states open, and everything landed but what was
+    pruned: what a receipt names, and what no state reads that is readable for ever, which may be missing
+    without one. Raises Refusal naming the first file that is damaged or missing."""
     from attribution_pipeline.lake.landed import LandedStore, index
+    from attribution_pipeline.lake.pruning import read_by_nobody
     from attribution_pipeline.lake.tables import Lake
 
     with passing_store(place) as store:
-        Lake(place, store=store).verify(date.min, date.max)
+        lake = Lake(place, store=store)
+        lake.verify(date.min, date.max)
         landed = LandedStore(place, store=store)
-        gone = {
-            path
-            for path in {one.file.path for one in landed.replaced()}
-            if not store.exists(path) and pruned_on(store, path)
-        }
+        replaced = {one.file.path for one in landed.replaced()}
+        may_go = replaced & (pruned(store).keys() | read_by_nobody(lake, landed))
+        gone = {path for path in may_go if not store.exists(path)}
         every = (file for one in index.load(store, []) for file in one.files)
         landed.verify([file for file in every if file.path not in gone])
 

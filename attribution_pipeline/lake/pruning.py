@@ -1,17 +1,20 @@
-"""What of a lake may go: files of tables that only superseded states name, files that none does, and copies
-of landed spans that were read again.
+"""What of a lake may go: files of tables that only superseded states name, files that none does, and
+copies of landed spans that were read again.
 
 Belongs here: which files those are. Does not: removing them (``custody``), who asks.
 
 What stays, whatever its age: all evidence of days, policies, every manifest, log entry and seal, and
-everything landed as it stands. Of spans that were read again (docs/decisions/0023) the file that stood before
-stays, too, while it was replaced less than ``keep`` ago, and while a state whose tables stay was recorded when
-it stood, of a day that looks at it: replays under another policy derive calls from it. So every state can be told of for ever, and computed again. Of tables a day keeps the
-files of
+everything landed as it stands. Of spans that were read again (docs/decisions/0023) the file that stood
+before stays, too, while it was replaced less than ``keep`` ago, or while a state whose tables stay is of a
+day near its own and stood, or was computed, when the file stood: replays under another policy derive calls
+from it, and ``attribution outcomes --as-of`` a time looks for ids in what was landed by then. So every
+state can be told of for ever, and computed again.
+
+Of tables a day keeps the files of
 
 - its newest state, which readers see, and the state that this one followed: replay reads both;
-- its first state and the first settled one, which ``attribution explain --late-since`` compares with, and
-  the state that the settled one followed;
+- its first state and the first settled one, which ``attribution explain --late-since`` compares with,
+  and the state that the settled one followed;
 - every state that was superseded less than ``keep`` ago, and the one that it followed.
 
 Of the others nothing is left to read: ``--as-of`` a time at which such a state stood, and replaying it,
@@ -21,9 +24,11 @@ changed in ``ledger_revisions``, whose files every later state names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.lake.adoption import DAY_FILE
@@ -33,19 +38,23 @@ from attribution_pipeline.lake.soundness import files_named
 
 if TYPE_CHECKING:
     from attribution_pipeline.lake.landed import LandedStore
+    from attribution_pipeline.lake.landed.replaced import Replaced
     from attribution_pipeline.lake.states import Published
     from attribution_pipeline.lake.tables import Lake
 
 TABLES = (LEDGER, *SIDE_TABLES)
 
-LOOKED_AT = timedelta(days=1)
-"""How far around a day the engine looks at landed spans: ``attribution.operations.LOOKBACK_DAYS``, which a
-test holds this against."""
+LOOKED_AT = timedelta(days=8)
+"""How far around the day of a state landed spans are read with it. The engine looks a day around
+(``attribution.operations.LOOKBACK_DAYS``). Outcomes of a day are looked for among the states and the
+spans from 7 days before it to 1 after (``views.outcomes.LOOKBACK_DAYS``), so the same question reads a
+state and spans that are 8 days apart. A test holds this against both."""
 
 RUNS_TAKE = timedelta(days=7)
 """A file that nothing readable names may be one that a run under way has just placed, new or again,
 and is about to commit. No run takes this long."""
 
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 READ_AGAIN = "read_again"
 """Reason of a landed file of spans in whose stead another one stands."""
@@ -90,11 +99,12 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
     # other engines read what the logs' heads name, committed to the ledger or not
     kept = lake.active_files()
     dropped: dict[tuple[date, int], set[str]] = {}
-    recorded: list[tuple[date, int]] = []
+    readable: list[_Readable] = []
     for day in lake.days():
         states = lake.states(day)
-        standing = {state.state for state in states_kept(states, now, keep)}
-        recorded += [(day, state.landed) for state in states if state.state in standing]
+        found = list(_with_ends(states, now, keep))
+        readable += found
+        standing = {one.state.state for one in found}
         for state in states:
             names = {stored.path for _, stored in files_named(lake.document(state))}
             if state.state in standing:
@@ -104,7 +114,7 @@ def plan(lake: Lake, now: datetime, keep: timedelta) -> Plan:
                 kept |= {name for name in names if not _of_a_table(name)}
                 dropped[day, state.state] = {name for name in names if _of_a_table(name)}
     superseded = set().union(*dropped.values()) - kept if dropped else set()
-    read_again = _copies(lake, recorded, now, keep)
+    read_again = _unread(_landed(lake), readable, now - max(keep, RUNS_TAKE))
     files: list[Prunable] = []
     kept_files = kept_bytes = 0
     for held in listed:
@@ -137,23 +147,57 @@ def _landed(lake: Lake) -> LandedStore:
     return LandedStore(lake.storage, store=lake.store)
 
 
-def _copies(
-    lake: Lake, recorded: Sequence[tuple[date, int]], now: datetime, keep: timedelta
-) -> set[str]:
-    """Landed files in whose stead others stand, and that nothing reads. ``recorded``: day and newest
-    landing of each state that stays."""
-    wanted: set[str] = set()
-    replaced = _landed(lake).replaced()
-    for one in replaced:
-        first, last = one.file.day_from, one.file.day_to
-        near = [
-            landing
-            for day, landing in recorded
-            if first is None or last is None or first - LOOKED_AT <= day <= last + LOOKED_AT
-        ]
-        if now - one.replaced_at < max(keep, RUNS_TAKE) or any(one.since <= at < one.until for at in near):
-            wanted.add(one.file.path)
+def read_by_nobody(lake: Lake, landed: LandedStore) -> set[str]:
+    """Landed files in whose stead others stand and that no state reads which is readable for ever, however
+    short ago: where they are missing, a bucket's own tools may have removed them, without a receipt."""
+    readable = [
+        one for day in lake.days() for one in _with_ends(lake.states(day), FOR_EVER, timedelta(0))
+    ]
+    return _unread(landed, readable, FOR_EVER)
+
+
+@dataclass(frozen=True)
+class _Readable:
+    """A state whose tables stay. ``until``: when the next one of its day was published; None: it stands."""
+
+    state: Published
+    until: datetime | None
+
+
+def _with_ends(states: Sequence[Published], now: datetime, keep: timedelta) -> Iterator[_Readable]:
+    until = {one.state: after.published_at for one, after in pairwise(states)}
+    for state in states_kept(states, now, keep):
+        yield _Readable(state, until.get(state.state))
+
+
+def _unread(landed: LandedStore, readable: Iterable[_Readable], before: datetime) -> set[str]:
+    """Landed files in whose stead others stand since before then, and that no readable state reads."""
+    times = landed.times()
+    asked: dict[date, list[tuple[int, int]]] = {}
+    for one in readable:
+        # `--as-of` a time while it stood reads whatever was landed by then, replay what it was computed from
+        first = one.state.landed
+        last = bisect_right(times, one.until) if one.until else len(times)
+        asked.setdefault(one.state.day, []).append((first, max(first, last)))
+    replaced = landed.replaced()
+    wanted = {
+        one.file.path for one in replaced if one.replaced_at > before or _is_asked_for(one, asked)
+    }
     return {one.file.path for one in replaced} - wanted
+
+
+def _is_asked_for(one: Replaced, asked: Mapping[date, Sequence[tuple[int, int]]]) -> bool:
+    """Whether it stood at a landing that is asked for, of a day near one of its own."""
+    begin, end = one.file.day_from, one.file.day_to
+    near: Iterable[date] = asked
+    if begin is not None and end is not None:
+        begin, many = begin - LOOKED_AT, (end - begin + 2 * LOOKED_AT).days + 1
+        near = (begin + timedelta(days=offset) for offset in range(many))
+    return any(
+        one.since <= last and first < one.until
+        for day in near
+        for first, last in asked.get(day, ())
+    )
 
 
 def states_kept(states: Sequence[Published], now: datetime, keep: timedelta) -> Iterable[Published]:

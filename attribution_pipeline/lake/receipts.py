@@ -1,6 +1,6 @@
 """What was removed on purpose, as the receipts in ``pruned/`` tell it.
 
-Belongs here: where receipts lie, what they say, whether a file is named by one. Does not: removing
+Belongs here: where receipts lie, what they say, which files they name. Does not: removing
 (``pruned``), the choice (``pruning``).
 """
 
@@ -37,20 +37,27 @@ def write(
     create_once(store, name, with_digest(said))
 
 
-def pruned_on(store: Store, name: str) -> str:
-    """The day (ISO) of the newest receipt that names a file; empty where none does.
+def pruned(store: Store) -> dict[str, str]:
+    """Every file that a receipt names -> the day (ISO) of the newest one. Reads each receipt once: who
+    asks of many files asks this once.
 
     A receipt that cannot be read says nothing: whoever asks has a missing file to tell of already.
     """
+    found: dict[str, str] = {}
     try:
-        receipts = store.names(FOLDER)
+        names = sorted(store.names(FOLDER))
     except OSError:
-        return ""
-    for receipt in reversed(receipts):
+        return found
+    for name in names:
         try:
-            said = said_by(store.read(f"{FOLDER}/{receipt}"))
-            if any(file["path"] == name for file in said["files"]):
-                return str(said["pruned_at"])[:10]
+            said = said_by(store.read(f"{FOLDER}/{name}"))
+            day = str(said["pruned_at"])[:10]
+            found.update({file["path"]: day for file in said["files"]})
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return ""
+    return found
+
+
+def pruned_on(store: Store, name: str) -> str:
+    """The day of one file; empty where no receipt names it."""
+    return pruned(store).get(name, "")

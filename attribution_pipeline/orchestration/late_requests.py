@@ -6,11 +6,10 @@ became of earlier runs (``attempts``), when it is asked (``sensors``).
 
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
-from types import MappingProxyType
 
 import dagster as dg
 
@@ -30,6 +29,10 @@ TARGET_TAG = "attribution/target"
 STATE_TAG = "attribution/state"
 KEY_DIGITS = 16
 """Hex digits of a digest in keys and tags: Postgres indexes tags, and wants them short."""
+
+LANDING_TAKES = timedelta(hours=6)
+"""How long days wait for landing to read their spans again, at most: where landing fails or is never run,
+they are run from what there is, and once more after it."""
 
 REASONS_TOLD = 3
 """Days whose reason is told: looking one up costs a read of its run's events."""
@@ -61,11 +64,15 @@ class LateRequests:
         self,
         stale: Sequence[StaleDay],
         runs: Sequence[dg.DagsterRun],
-        unread: Mapping[date, datetime] = MappingProxyType({}),
+        unread: Collection[date] = (),
+        unread_since: datetime | None = None,
     ) -> None:
         """Go through ``stale``, oldest first. ``runs``: what was in flight before it was found.
-        ``unread``: days that are to wait for landing, each with until when at most."""
+        ``unread``: days that landing is to read spans again for first; they have waited for it since
+        ``unread_since``."""
         busy = attempts.days_of(runs, dg.AssetKey(LEDGER), but=[REPLAY])
+        until = (unread_since or self.now) + LANDING_TAKES
+        waits = unread if self.now < until else ()
         room = REQUESTED_PER_TICK - sum(run.job_name == LATE_DAYS for run in runs)
         for day in stale:
             if day.day in busy:
@@ -76,8 +83,8 @@ class LateRequests:
                 self.waiting[day.day] = day.waits_until
             elif not day.is_due:
                 self.needs_force.append(day.day)
-            elif day.day in unread:
-                self.unread[day.day] = unread[day.day]
+            elif day.day in waits:
+                self.unread[day.day] = until
             elif len(self.requests) >= room:
                 self.later.append(day.day)
             else:

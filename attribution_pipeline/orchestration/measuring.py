@@ -97,26 +97,36 @@ def _landing(house: House) -> Iterator[Figure]:
 
 
 def _awaiting(house: House) -> Iterator[Figure]:
+    from attribution_pipeline.sources.attributes import READ_BEFORE
     from attribution_pipeline.sources.awaiting import from_document
 
     files: dict[tuple[str, ...], int] = {}
     sizes: dict[tuple[str, ...], int] = {}
-    overdue = 0
+    overdue = again = 0
     waiting = from_document(house.landed.waiting())
     for one in waiting or []:
         key = (one.kind, one.source, one.reason)
         files[key] = files.get(key, 0) + one.objects
         sizes[key] = sizes.get(key, 0) + one.bytes
-        overdue += one.objects if one.is_overdue(house.now()) else 0
+        if one.reason in READ_BEFORE:
+            again += one.objects
+        elif one.is_overdue(house.now()):
+            overdue += one.objects
     labels = ("kind", "source", "reason")
-    yield Figure("awaiting_objects", "Files in the sources that the last landing left unread.", labels,
-                 _sorted(files.items()))  # fmt: skip
+    yield Figure("awaiting_objects", "Files that the last landing left unread, or could not read again.",
+                 labels, _sorted(files.items()))  # fmt: skip
     yield Figure("awaiting_bytes", "Their size.", labels, _sorted(sizes.items()))
     yield _figure(
         "overdue_objects",
-        "Of these, files whose delivery nobody has been writing for a while: evidence is missing. Left out "
-        "where it is not known what the last landing left.",
+        "Of these, unread files whose delivery nobody has been writing for a while: evidence is missing. "
+        "Left out where it is not known what the last landing left.",
         None if waiting is None else overdue,
+    )
+    yield _figure(
+        "not_read_again_objects",
+        "Of these, files of spans that were read before and lack attributes that a policy version names: "
+        "tolerance.not_read_again accepts so many. Left out likewise.",
+        None if waiting is None else again,
     )
 
 

@@ -3,9 +3,10 @@
 Belongs here: the two sensors. Does not: what is new (``arrivals``), what is stale (``staleness``),
 which stale days go first (``late_requests``), what became of earlier runs (``attempts``).
 
-Neither keeps a cursor. What is new is read from listings and the landed index, what is stale from
-the last committed manifests, and what was tried from runs: a sensor that was off, or lost its
-memory, comes to the same answer.
+What is new is read from listings and the landed index, what is stale from the last committed
+manifests, and what was tried from runs: a sensor that was off, or lost its memory, comes to the same
+answer. One cursor there is: since when ``late_evidence`` has waited for landing without a break. No
+clock of a file or of a policy's author can make that wait longer; where it is lost, it begins again.
 """
 
 # no `from __future__ import annotations`: Dagster reads these annotations at run time
@@ -120,8 +121,10 @@ def late_evidence_sensor(job: Job) -> dg.SensorDefinition:
             stale = stale_days(house)
             unseen = "" if last_digests(house) else NEVER_LOOKED_AT
             unread = unread_days(house, stale)
+        waits_since = _waits_since(context, now) if unread else None
+        _keep_waiting_since(context, waits_since)
         chosen = LateRequests(context.instance, now)
-        chosen.choose(stale, runs, unread)
+        chosen.choose(stale, runs, unread, waits_since)
         found = f"stale: {count_of(stale)}" if stale else "no recorded day is stale"
         said = "; ".join(part for part in (found, chosen.message(), unseen) if part)
         if not chosen.requests:
@@ -130,6 +133,25 @@ def late_evidence_sensor(job: Job) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=chosen.requests)
 
     return late_evidence
+
+
+WAITS_FOR_NOTHING = "waits for nothing"
+"""A cursor in words: Dagster keeps the last one where the new one is empty."""
+
+
+def _waits_since(context: dg.SensorEvaluationContext, now: datetime) -> datetime:
+    """When the first tick since the last that waited for nothing was."""
+    try:
+        # a clock that was ahead then is ahead no more
+        return min(datetime.fromisoformat(context.cursor or ""), now)
+    except (ValueError, TypeError):
+        return now
+
+
+def _keep_waiting_since(context: dg.SensorEvaluationContext, since: datetime | None) -> None:
+    said = since.isoformat() if since else WAITS_FOR_NOTHING
+    if said != (context.cursor or WAITS_FOR_NOTHING):
+        context.update_cursor(said)
 
 
 NEVER_LOOKED_AT = "evidence was never looked at: launch the job landing, or turn on new_objects"

@@ -42,31 +42,34 @@ def land(house: House) -> LandingReport:
 def was_tried(house: House) -> bool:
     """Whether a landing read spans again for what policies name by now, or could not: what lacks names
     after that stays so until its file is back."""
-    from attribution_pipeline.sources.gone import looked_for
+    from attribution_pipeline.sources.looked_for import looked_for
 
     return looked_for(house.landed.looked()).asked == _asked(house)
 
 
-def days_to_read(house: House, days: Collection[date]) -> dict[date, frozenset[str]]:
-    """Of these days, those that look for names that landed spans around them were not read for, with the
-    names, as long as no landing has tried to read them."""
+def days_to_read(house: House, days: Collection[date]) -> set[date]:
+    """Of these days, those that look for names that landed spans around them were not read for, as long
+    as no landing has tried to read them."""
     from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
     from attribution_pipeline.sources.attributes import lacking
 
     names = names_of_days(house, house.policies)
     if names is None or not days or was_tried(house):
-        return {}
-    around = timedelta(days=LOOKBACK_DAYS)
-    found: dict[date, frozenset[str]] = {}
+        return set()
+    # asked each minute, of a year perhaps: objects are many, and the days that they touch are few
+    lacks: dict[tuple[date, date], set[str]] = {}
     for source in sorted({record.source for record in house.landed.objects("spans")}):
         for one in lacking(house.landed, source, names).values():
             first, last = one.record.day_from, one.record.day_to
-            for day in days:
-                if first is None or last is None or not first - around <= day <= last + around:
-                    continue
-                lacks = one.names & house.policies.attributes_between(day, day)
-                if lacks:
-                    found[day] = found.get(day, frozenset()) | lacks
+            if first is not None and last is not None:
+                lacks.setdefault((first, last), set()).update(one.names)
+    around = timedelta(days=LOOKBACK_DAYS)
+    found = set()
+    for day in days:
+        asked = house.policies.attributes_between(day, day)
+        near = (of for (a, b), of in lacks.items() if a - around <= day <= b + around)
+        if any(asked & of for of in near):
+            found.add(day)
     return found
 
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.lake.manifest import canonical
@@ -42,11 +41,6 @@ FIRST_DAY = "first_day"
 RESENT_WAITS = timedelta(hours=24)
 """Some charges (tax to date, for one) are sent with another amount every day of a month. Their days
 are reconciled again once a day at most, and at close."""
-
-
-LANDING_TAKES = timedelta(hours=6)
-"""How long after a policy version was published its days wait for landing to read spans again, at most:
-where landing fails or is never run, they are run from what there is, and once more after it."""
 
 
 @dataclass(frozen=True)
@@ -88,33 +82,14 @@ def stale_days(house: House) -> list[StaleDay]:
     return [day for day in found if day is not None]
 
 
-def unread_days(house: House, stale: Iterable[StaleDay]) -> dict[date, datetime]:
+def unread_days(house: House, stale: Iterable[StaleDay]) -> set[date]:
     """Days that are due by their policy and would be run without attributes that it names, because no
-    landing has read their spans for them yet, each with until when that is waited for. Where a landing has
-    tried, what lacks attributes is gone, and holds nothing."""
+    landing has read their spans for them yet. Where a landing has tried, what lacks attributes is gone,
+    and holds nothing."""
     from attribution_pipeline.orchestration.span_attributes import days_to_read
 
     days = {one.day for one in stale if one.is_due and POLICY in one.moved and not one.needs_force}
-    waits: dict[date, datetime] = {}
-    for day in sorted(days_to_read(house, days)):
-        published = _published_at(house, day)
-        # a time far ahead is a clock's fault, and says nothing
-        if published is not None and abs(house.now() - published) < LANDING_TAKES:
-            waits[day] = published + LANDING_TAKES
-    return waits
-
-
-def _published_at(house: House, day: date) -> datetime | None:
-    """When the file of the version in force on a day was last written."""
-    digest = house.policies.in_force(day)[1]
-    for entry in house.policies.published:
-        if entry.policy.digest == digest:
-            try:
-                written = Path(entry.where.rpartition(":")[0]).stat().st_mtime
-                return datetime.fromtimestamp(int(written), UTC)
-            except (OSError, ValueError, OverflowError):
-                return None
-    return None
+    return days_to_read(house, days)
 
 
 def _compared(

@@ -42,7 +42,7 @@ class Wanted:
     """What days miss where it can't be read again: of a closed day that keeps an older version, that
     version's. None: ``names``."""
     asked: str = ""
-    """Digest of what ``names`` follows from: kept with what was looked for in vain, so that others know
+    """Digest of what ``names`` follows from: kept with what was not found, so that others know
     whether a landing has tried."""
 
 
@@ -129,7 +129,7 @@ class ReadAgain:
 
     ``gone``: those of them that lie in the source no more, as far as is known before objects are opened:
     one of these may turn up under another path, or as the beginning of a file that has grown since.
-    ``looked_for``: ids of those that an earlier landing looked for in vain among all that lay there.
+    ``looked_for``: ids of those that an earlier landing did not find in anything that lay there.
     """
 
     def __init__(
@@ -160,8 +160,8 @@ class ReadAgain:
 
     def grown_into(self, obj: SourceObject) -> list[str]:
         """Ids of gone objects that this one begins with: a collector wrote on in their file, and may
-        have renamed it within its folder. All that they hold is read with this one. What was looked for
-        in vain before is looked for again under its own path alone."""
+        have renamed it within its folder. All that they hold is read with this one. What was not
+        found before is looked for again under its own path alone."""
         folder = obj.path.rpartition("/")[0]
         shorter = {
             one: what.record.size

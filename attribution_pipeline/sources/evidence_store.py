@@ -5,7 +5,7 @@ Belongs here: the methods that landing calls. Does not: how they are done (``lak
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-Objects = Mapping[str, Collection[str]]
+Objects = Mapping[str, Set[str]]
 """Source -> object ids."""
 
 
@@ -122,11 +122,11 @@ class EvidenceStore(Protocol):
     def met_since(self, ordinal: int) -> Sequence[Record]: ...
 
     def spans_alone(
-        self, objects: Objects, others: Objects, first: date, last: date
+        self, objects: Objects, others: Objects, day: date
     ) -> Mapping[tuple[str, str], int]: ...
 
     def objects_sharing(
-        self, objects: Objects, others: Objects, first: date, last: date
+        self, objects: Objects, others: Objects, day: date
     ) -> Collection[tuple[str, str]]: ...
 
     def newest(self, kind: str, source: str) -> Mapping[str, Record]: ...

@@ -22,8 +22,9 @@ from attribution_pipeline.sources.awaiting import as_document
 from attribution_pipeline.sources.bucket_objects import is_empty
 from attribution_pipeline.sources.evidence_store import EvidenceStore
 from attribution_pipeline.sources.landing_run import VENDOR_FORMATS, Reader, Run
+from attribution_pipeline.sources.looked_for import LookedFor, last_looked
 from attribution_pipeline.sources.objects import Listing, folder_of, list_objects
-from attribution_pipeline.sources.renamed import refuse_renamed
+from attribution_pipeline.sources.renamed import Elsewhere
 from attribution_pipeline.sources.report import LandingProgress, LandingReport, SourceReport
 
 __all__ = ["KINDS", "LandingProgress", "LandingReport", "Source", "SourceReport", "land"]
@@ -70,8 +71,10 @@ def land(
 
     Every source is listed before anything is written: a folder that is missing is a Refusal and
     changes nothing, but for close records, which nobody may have written yet; so is a source that was
-    renamed and whose files would count twice. An object that cannot
-    be used is one rejected record and stops no other; it is tried again when its content changes.
+    renamed and lists the files that it had, which would count twice. Where only their content tells it
+    (they lie elsewhere, or were merged), the Refusal comes while that source is read, and lands nothing
+    of it. An object that cannot be used is one rejected record and stops no other; it is tried again
+    when its content changes.
     Objects that are half-written, without manifest, changing or out of reach are left for the next
     run, and counted; what is left is kept in ``landed``, for who asks before the next run.
 
@@ -84,11 +87,22 @@ def land(
     report = LandingReport()
     reader_of = partial(_reader, keep_attributes=wanted.keep)
     with landed.exclusive():
-        refuse_renamed(listings, landed)
-        before = gone.last_looked(landed) if wanted.names else gone.LookedFor()
+        elsewhere = Elsewhere(landed, deployment_sources)
         for source, listing in listings:
-            vain = before.of(source.name) if source.kind == "spans" else frozenset()
-            run_of = partial(Run, source, landed, reader_of(source), progress, wanted, vain)
+            elsewhere.refuse_listed(source, listing)
+        before = last_looked(landed) if wanted.names else LookedFor()
+        for source, listing in listings:
+            not_found = before.of(source.name) if source.kind == "spans" else frozenset()
+            run_of = partial(
+                Run,
+                source,
+                landed,
+                reader_of(source),
+                progress,
+                wanted,
+                not_found,
+                elsewhere.refuse,
+            )
             report.sources.append(_land(run_of, listing, landed))
         if wanted.names is not None:
             gone.tell(landed, wanted, report.sources, before)

@@ -80,8 +80,10 @@ class Run:
         progress: Progress | None,
         wanted: Wanted = NOTHING,
         looked_for: Collection[str] = (),
+        require_new: Callable[[Source, SourceObject, str], None] | None = None,
     ) -> None:
         self.source = source
+        self.require_new = require_new
         self.looked_for = looked_for
         self.wanted = wanted if source.kind == "spans" else NOTHING
         self.reader = reader
@@ -289,6 +291,8 @@ class Run:
             self._reject(obj, object_id, [(0, *refused)], writer)
             self.report.refused += 1
             self.report.notes.append(refused.detail)
+        if self.require_new and not (seen.refused if seen is not None else refused):
+            self.require_new(self.source, obj, object_id)
         earlier = self.again.grown_into(obj) if seen is None and refused is None else []
         record = writer.add_object(
             kind=self.source.kind,

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
 from attribution_pipeline.lake.checked import said_by, with_digest
 from attribution_pipeline.lake.copying import verify_lake
 from attribution_pipeline.lake.landed import LandedView
 from attribution_pipeline.lake.pruned import apply_plan
-from attribution_pipeline.lake.pruning import LOOKED_AT, plan
+from attribution_pipeline.lake.pruning import plan
 from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.model.policy import Policy, PolicyBook
 from attribution_pipeline.orchestration.checks.awaiting import awaiting_objects
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.replaying import replay
+from attribution_pipeline.orchestration.span_attributes import was_tried
 from attribution_pipeline.orchestration.staleness import stale_days
 from attribution_pipeline.sources.awaiting import NOT_KNOWN
 from attribution_pipeline.sources.objects import OpenedObject
@@ -82,7 +82,7 @@ def test_of_a_file_that_was_written_over_what_the_longer_one_lacks_is_missed(fol
     assert landed(folder).awaiting == 0
 
 
-def test_what_was_looked_for_in_vain_is_looked_for_again_where_one_of_its_spans_landed(
+def test_what_was_not_found_is_looked_for_again_where_one_of_its_spans_landed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(folder, "a.jsonl", *SPANS[:3])
@@ -150,6 +150,11 @@ def test_a_tolerance_of_its_own_ends_the_alert_until_another_file_is_gone(folder
         awaiting_objects(opened(folder)).description
     )
     assert stale_days(opened(folder)) == []  # it may take effect tomorrow, and moves no day
+    figures = attribution(folder, "metrics")
+    assert "\nattribution_overdue_objects 0.0" in figures  # nothing is left unread
+    assert "\nattribution_not_read_again_objects 1.0" in figures
+    said = attribution(folder, "rejected").splitlines()[-1]
+    assert said.endswith("and stand so; accepted by `tolerance.not_read_again`")
     (folder / "spans" / "b.jsonl").unlink()
     publish(folder, 4, "{task: [gen_ai.response.id], tenant_id: [app.tenant]}")
     accepting(folder, 1, 5)
@@ -163,6 +168,61 @@ def accepting(folder: Path, files: int, version: int = 3) -> House:
     path = folder / "policies" / f"policy-{version}.yaml"
     rewrite(path, "tolerance: {", f"tolerance: {{not_read_again: {files}, ")
     return opened(folder)
+
+
+# -- landed files that are damaged --------------------------------------------------------------------
+
+
+def test_a_damaged_landed_file_stops_no_landing(folder: Path) -> None:
+    """What it alone can tell is not known, and known as soon as it is whole again."""
+    deliver(folder, "a.jsonl", SPANS[0])
+    landed(folder)
+    (damaged,) = (folder / "lake" / path.path for path in opened(folder).landed.files("spans"))
+    deliver(folder, "b.jsonl", *SPANS[3:])
+    landed(folder)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-1] + b"?")
+    for name in ("a", "b"):
+        (folder / "spans" / f"{name}.jsonl").unlink()
+    publish(folder)
+    deliver(folder, "c.jsonl", *SPANS[4:], SPANS[3])
+    for _ in range(2):
+        report = landed(folder)
+        assert report.awaiting == 2
+        (note,) = report.notes
+        assert note.startswith(
+            "spans traces: not known whether others have the spans of 2 objects that are gone: "
+            f"{damaged}: a file of landed evidence is missing or was changed; restore it"
+        )
+        assert was_tried(opened(folder))  # no day waits for it
+        assert "2 files were not read again" in awaiting_objects(opened(folder)).description
+    damaged.write_bytes(whole)
+    report = landed(folder)
+    assert (report.awaiting, report.notes) == (1, [])
+    assert "1 span of it was landed without" in awaiting_objects(opened(folder)).description
+
+
+def test_spans_are_read_again_although_the_landed_file_that_has_them_is_damaged(
+    folder: Path,
+) -> None:
+    """It stands beside them: days need it, as far as anybody knows, and say so until it is restored."""
+    deliver(folder, "a.jsonl", *SPANS[:3])
+    deliver(folder, "b.jsonl", *SPANS[3:])
+    landed(folder)
+    (damaged,) = (folder / "lake" / path.path for path in opened(folder).landed.files("spans"))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-1] + b"?")
+    publish(folder)
+    assert landed(folder).again == 2
+    assert was_tried(opened(folder))
+    with pytest.raises(Refusal, match="missing or was changed; restore it"):
+        calls(folder)
+    damaged.write_bytes(whole)
+    assert landed(folder).again == 0
+    found = calls(folder)[0]
+    shutil.rmtree(folder / "lake")
+    landed(folder)
+    assert calls(folder)[0] == found
 
 
 # -- sources that the deployment file does not name any more ------------------------------------------
@@ -307,7 +367,3 @@ def test_the_copy_that_was_read_for_less_goes_where_no_state_was_recorded_from_i
         Refusal, match=f"was pruned on {later:%Y-%m-%d}: what was read again stands"
     ):
         kept(folder, opened(folder).landed.replaced()[0].since)
-
-
-def test_pruning_looks_as_far_around_a_day_as_the_engine_does() -> None:
-    assert timedelta(days=LOOKBACK_DAYS) == LOOKED_AT

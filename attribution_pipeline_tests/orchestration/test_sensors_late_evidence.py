@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import os
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from attribution_pipeline.orchestration import sensors
 from attribution_pipeline.orchestration.attempts import ATTEMPTS, BACKOFF
 from attribution_pipeline.orchestration.checks.staleness import stale_partitions
 from attribution_pipeline.orchestration.digests import bring_up_to_date
 from attribution_pipeline.orchestration.jobs import DAILY, LATE_DAYS
-from attribution_pipeline.orchestration.late_requests import REQUESTED_PER_TICK
+from attribution_pipeline.orchestration.late_requests import LANDING_TAKES, REQUESTED_PER_TICK
 from attribution_pipeline.orchestration.span_attributes import land
-from attribution_pipeline.orchestration.staleness import LANDING_TAKES, stale_days
+from attribution_pipeline.orchestration.staleness import stale_days
 from attribution_pipeline_tests.orchestration.deployments import DAY, record_otherwise
-from attribution_pipeline_tests.orchestration.ticks import Driven
+from attribution_pipeline_tests.orchestration.ticks import Clock, Driven
 
 NEW, LATE = "new_objects", "late_evidence"
 
@@ -136,12 +138,30 @@ def test_a_source_that_is_gone_holds_no_day_once_landing_has_looked(settled: Dri
 
 def test_days_wait_for_landing_for_hours_and_not_for_ever(settled: Driven) -> None:
     """It fails, or nobody runs it: then a day is run from what there is."""
-    naming(settled, 2)
+    path = naming(settled, 2)
     assert "First launch the job landing" in stale_partitions(settled.house).description
-    settled.later(hours=LANDING_TAKES.total_seconds() / 3600 - 0.1)
-    assert "wait until landing" in settled.tick(LATE).skipped
+    hours = LANDING_TAKES.total_seconds() / 3600
+    for ahead in (0, hours - 0.1):
+        settled.later(hours=ahead)
+        # copied anew by whoever delivers the folder, and by a clock that is ahead
+        written = (Clock.now() + timedelta(hours=hours * 0.9)).timestamp()
+        os.utime(path, (written, written))
+        assert "wait until landing" in settled.tick(LATE).skipped
     settled.later(hours=0.2)
-    assert settled.tick(LATE).days == ["2026-10-05"]
+    request = settled.tick(LATE).only
+    settled.take_in(request)
+    assert settled.tick(LATE).skipped == "no recorded day is stale"
+    naming(settled, 3)  # the next version has its own hours
+    assert "wait until landing" in settled.tick(LATE).skipped
+
+
+@pytest.mark.parametrize(
+    "cursor", [None, "waits for nothing", "2026-10-05T12:00:00", "2126-10-05T12:00Z"]
+)
+def test_a_wait_of_which_no_time_is_known_begins_now(cursor: str | None) -> None:
+    """The memory is new, another release's, or of a clock that was a century ahead."""
+    now = datetime(2026, 10, 6, tzinfo=UTC)
+    assert sensors._waits_since(dg.build_sensor_context(cursor=cursor), now) == now
 
 
 def test_a_failed_day_is_tried_again_later_and_later_and_then_given_up(settled: Driven) -> None:

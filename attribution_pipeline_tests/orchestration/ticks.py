@@ -75,6 +75,7 @@ class Driven:
     file: Path
     instance: dg.DagsterInstance
     launched: list[str] = field(default_factory=list)
+    cursors: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         resource = ClockedFile(path=str(self.file))
@@ -99,9 +100,12 @@ class Driven:
             repository_def=self.repository,
             resources=self.repository.get_top_level_resources(),
             sensor_name=sensor,
+            cursor=self.cursors.get(sensor),
         )
         found = self.repository.get_sensor_def(sensor).evaluate_tick(context)
         assert bool(found.run_requests) != bool(found.skip_message)
+        if found.cursor:  # an empty one is not kept: so the daemon does
+            self.cursors[sensor] = found.cursor
         return Tick(found.run_requests or [], found.skip_message or "")
 
     def launch(self, sensor: str, request: dg.RunRequest) -> bool:

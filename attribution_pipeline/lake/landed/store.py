@@ -7,8 +7,9 @@ Belongs here: answers from the index, and the one who may add to it. Does not: w
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,11 @@ from attribution_pipeline.lake.landed import index
 from attribution_pipeline.lake.landed.index import Landing
 from attribution_pipeline.lake.landed.periods import BilledPeriod, billed_periods
 from attribution_pipeline.lake.landed.records import REJECTED_TABLE, LandedFile, ObjectRecord
-from attribution_pipeline.lake.landed.replaced import Replaced, replaced_files
+from attribution_pipeline.lake.landed.replaced import (
+    Replaced,
+    no_longer_whole,
+    replaced_files,
+)
 from attribution_pipeline.lake.landed.standing import Standing, standing_files
 from attribution_pipeline.lake.landed.waiting import (
     keep_looked,
@@ -28,13 +33,12 @@ from attribution_pipeline.lake.landed.waiting import (
 )
 from attribution_pipeline.lake.landed.writer import LandingWriter
 from attribution_pipeline.lake.places import Place, open_store
-from attribution_pipeline.lake.receipts import pruned_on
 from attribution_pipeline.lake.store import Look, Store
 from attribution_pipeline.model.errors import Overtaken, Refusal
 
 FOLDER = "landed"
 
-Objects = Mapping[str, Collection[str]]
+Objects = Mapping[str, Set[str]]
 """Source -> object ids."""
 
 
@@ -186,7 +190,7 @@ class LandedView:
         return kept_waiting(self.store)
 
     def looked(self) -> dict[str, Any] | None:
-        """What the last landing looked for and did not find; None: not known. See ``sources.gone``."""
+        """What the last landing looked for and did not find; None: not known. See ``sources.looked_for``."""
         return kept_looked(self.store)
 
     def met_since(self, ordinal: int) -> list[ObjectRecord]:
@@ -194,20 +198,18 @@ class LandedView:
         return [record for landing in self._landings[ordinal:] for record in landing.objects]
 
     def spans_alone(
-        self, objects: Objects, others: Objects, first: date, last: date
+        self, objects: Objects, others: Objects, day: date
     ) -> dict[tuple[str, str], int]:
-        """Spans that these objects hold and none of the others has alike: see ``alone``."""
+        """Spans of a day that these objects hold and none of the others has alike: see ``alone``."""
         from attribution_pipeline.lake.landed.alone import spans_alone
 
-        return spans_alone(self, objects, others, first, last)
+        return spans_alone(self, objects, others, day)
 
-    def objects_sharing(
-        self, objects: Objects, others: Objects, first: date, last: date
-    ) -> set[tuple[str, str]]:
-        """Those that have a span which one of the others has: see ``alone``."""
+    def objects_sharing(self, objects: Objects, others: Objects, day: date) -> set[tuple[str, str]]:
+        """Those that have a span of a day which one of the others has: see ``alone``."""
         from attribution_pipeline.lake.landed.alone import objects_sharing
 
-        return objects_sharing(self, objects, others, first, last)
+        return objects_sharing(self, objects, others, day)
 
     def replaced(self) -> list[Replaced]:
         """Files in whose stead later ones stand."""
@@ -245,18 +247,7 @@ class LandedView:
         return path, (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
     def _damaged(self, file: LandedFile) -> Refusal:
-        pruned = "" if self.store.exists(file.path) else pruned_on(self.store, file.path)
-        if pruned:
-            return Refusal(
-                f"a file of landed evidence was pruned on {pruned}: what was read again stands instead",
-                where=self.store.where(file.path),
-                remedy="read what stood before from a copy of the lake that was made before",
-            )
-        return Refusal(
-            "a file of landed evidence is missing or was changed",
-            where=self.store.where(file.path),
-            remedy="restore it from a copy: a file that is whole is not read a second time",
-        )
+        return no_longer_whole(self.store, self._landings, file)
 
     def _stands(self, table: str) -> Standing:
         found = self._standing.get(table)
@@ -295,9 +286,11 @@ class LandedStore(LandedView):
 
     def by(self, instant: datetime) -> LandedView:
         """What was landed by then."""
-        return self.as_of(
-            sum(datetime.fromisoformat(one.landed_at) <= instant for one in self._landings)
-        )
+        return self.as_of(bisect_right(self.times(), instant))
+
+    def times(self) -> list[datetime]:
+        """When something was landed, sorted: as many as there are landings."""
+        return sorted(datetime.fromisoformat(one.landed_at) for one in self._landings)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """What the last landing found in the sources and did not read, kept beside what it landed.
 
-Belongs here: its two files. Does not: what they say of whom (``sources.awaiting``, ``sources.gone``), who
+Belongs here: its two files. Does not: what they say of whom (``sources.awaiting``, ``sources.looked_for``), who
 is told. They decide nothing and may be lost at any time: the next landing writes them again. Until then
 nothing is known, which is not the same as nothing that waits.
 """

@@ -39,6 +39,7 @@ def awaiting_objects(house: "House") -> Answer:
         from_document,
         size_said,
     )
+    from attribution_pipeline.sources.gone import with_accepted
 
     tolerance = house.policies.newest.tolerance
     thresholds: shown.Metadata = {
@@ -48,6 +49,7 @@ def awaiting_objects(house: "House") -> Answer:
     waiting = from_document(house.landed.waiting())
     if waiting is None:
         return Answer(False, NOT_KNOWN, thresholds)
+    waiting = with_accepted(waiting, tolerance.not_read_again)
     overdue = [one for one in waiting if one.is_overdue(house.now())]
     before, unread = _apart(overdue)
     again, never = sum(one.objects for one in before), sum(one.objects for one in unread)
