@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution_pipeline.model.ledger import CONFIDENCES
 from attribution_pipeline.views.dashboard import amounts, falls, plots
-from attribution_pipeline.views.dashboard.sheets import Tail, merged_status
+from attribution_pipeline.views.dashboard.sheets import Tail, merged_status, merged_tail
 
 MONEY = st.decimals(-(10**9), 10**9, places=12, allow_nan=False)
 DAY = date(2026, 10, 5)
@@ -145,3 +146,16 @@ def test_rows_together_have_the_status_that_none_of_them_denies() -> None:
     assert merged_status(["settled", "provisional"]) == "partly provisional"
     assert merged_status(["settled", "partly provisional"]) == "partly provisional"
     assert merged_status(["provisional", "restated"]) == "restated"
+
+
+def test_rows_at_zero_name_no_policy_version() -> None:
+    def row(cost: str, version: str) -> dict[str, object]:
+        amount = Decimal(cost)
+        sums = {"billed_cost": amount, "effective_cost": amount, "provisional": amount}
+        return {
+            **sums, **dict.fromkeys((*CONFIDENCES, "restated"), Decimal(0)),
+            "policy_versions": version, "status": "provisional",
+        }  # fmt: skip
+
+    assert merged_tail([row("0", "2"), row("7", "3")], "billed_cost").policy == "3"
+    assert merged_tail([row("0", "2")], "billed_cost").policy == "2"

@@ -26,7 +26,7 @@ from attribution_pipeline.views.spend.anomalies import (
     stands_out,
 )
 from attribution_pipeline.views.spend.highlights import highlights
-from attribution_pipeline.views.spend.table import earlier_days, earlier_said
+from attribution_pipeline.views.spend.table import at_zero, earlier_days, earlier_said, tail
 from attribution_pipeline_tests.orchestration.deployments import DAY, place_of, with_value
 from attribution_pipeline_tests.proof.replays import History
 from attribution_pipeline_tests.views.from_the_ledger import VIEWS as OF_LEDGER
@@ -296,3 +296,44 @@ def _made_up(db: Session) -> None:
         "as effective_cost, cast(null as varchar) as unallocated_reason from range(10) days(n), "
         "(values ('agent', 'big-model'), ('form', 'small-model')) w(workflow_id, model)"
     )
+
+
+def test_a_version_under_which_nothing_stands_any_more_is_not_named():
+    with session(Compute()) as db:
+        db.execute(
+            "create table rows_of as select g, cast(cost as decimal(38, 12)) as billed_cost, "
+            "cast(cost as decimal(38, 12)) as effective_cost, v as policy_version, "
+            "'metered' as confidence, 'provisional' as settlement "
+            "from (values ('moved', 0, 2), ('moved', 7, 3), ('gone', 0, 2), ('both', 1, 2), ('both', 1, 3)"
+            ") t(g, cost, v)"
+        )
+        found = dict(
+            db.rows(
+                f"select g, policy_versions from (select g, {tail(METRIC)} from rows_of group by g)"
+            )
+        )
+    assert found == {"moved": "3", "gone": "2", "both": "2 to 3"}
+
+
+def test_a_row_at_zero_is_one_that_costs_nothing_and_did_nothing():
+    zero, one = Decimal(0), Decimal("0.000000000001")
+
+    def told(costs: list[Decimal | None], calls: list[int]) -> list[bool]:
+        amounts = pa.array(costs, pa.decimal128(38, 12))
+        rows = pa.table(
+            {
+                "billed_cost": amounts,
+                "effective_cost": amounts,
+                "calls": pa.array(calls, pa.int64()),
+            }
+        )
+        return at_zero(rows).to_pylist()
+
+    assert told([zero, one, zero, None], [0, 0, 5, 0]) == [True, False, False, False]
+    assert told([zero, zero], [0, 0]) == [False, False], "then they are the answer"
+    assert told([], []) == []
+
+
+def test_what_stands_out_is_said_in_cents():
+    said = [highlighting._money(Decimal(text)) for text in ("54", "54.0049", "-0.5", "0.004")]
+    assert said == ["54.00", "54.00", "-0.50", "< 0.01"]
