@@ -244,7 +244,7 @@ def _planes_differ(late: Plane, whole: Plane, without: Sequence[str]) -> list[st
     wrong = []
     for table in whole.files:
         if table in without:
-            wrong += [f"plane {table} of nothing"] if late.files[table] else []
+            wrong += [f"plane {table} of nothing"] if late.files.get(table) else []
         elif table == "classes":
             if classes(late) != classes(whole):
                 wrong.append("plane classes differ")
