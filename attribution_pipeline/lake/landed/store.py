@@ -49,19 +49,29 @@ class LandedView:
         self.storage = storage
         self.store = store
         self._landings = list(landings)
-        self._standing: dict[str, Standing] = {}
+        self._forget()
         self._verified: dict[str, tuple[int, int, int]] = {}
+
+    def _forget(self) -> None:
+        """What was worked out of the landings that there were. A month has tens of thousands of objects, and a
+        day's checks ask for them a dozen times."""
+        self._standing: dict[str, Standing] = {}
+        self._objects: dict[tuple[str | None, str | None], list[ObjectRecord]] = {}
+        self._rejected: list[ObjectRecord] | None = None
 
     # -- what was met ------------------------------------------------------------------------------
 
     def objects(self, kind: str | None = None, source: str | None = None) -> list[ObjectRecord]:
         """Every record of every object, oldest landing first."""
-        return [
-            record
-            for landing in self._landings
-            for record in landing.objects
-            if kind in (None, record.kind) and source in (None, record.source)
-        ]
+        found = self._objects.get((kind, source))
+        if found is None:
+            found = self._objects[kind, source] = [
+                record
+                for landing in self._landings
+                for record in landing.objects
+                if kind in (None, record.kind) and source in (None, record.source)
+            ]
+        return list(found)
 
     def newest(self, kind: str, source: str) -> dict[str, ObjectRecord]:
         """The newest record of each path."""
@@ -165,15 +175,16 @@ class LandedView:
         self, day_from: date | None = None, day_to: date | None = None
     ) -> list[ObjectRecord]:
         """The same object by object, as it was read last."""
+        if self._rejected is None:
+            self._rejected = self._rejected_now()
+        return [record for record in self._rejected if _touches(record, day_from, day_to)]
+
+    def _rejected_now(self) -> list[ObjectRecord]:
         newest = {(r.kind, r.source, r.path): r.object_id for r in self.objects()}
         held = {(kind, source, object_id) for (kind, source, _), object_id in newest.items()}
         # an object that was read twice is counted as it was read last
         read = {(r.kind, r.source, r.object_id): r for r in self.objects() if r.read}
-        return [
-            record
-            for key, record in read.items()
-            if record.rejected and key in held and _touches(record, day_from, day_to)
-        ]
+        return [record for key, record in read.items() if record.rejected and key in held]
 
     def rejected_paths(self) -> list[str]:
         """Absolute local paths of the rejected rows: kind, source, object_id, uri, position, reason,
@@ -366,7 +377,7 @@ class LandedStore(LandedView):
         if landings:
             # lists that were handed on stay as they were
             self._landings = [*self._landings, *landings]
-            self._standing = {}
+            self._forget()
 
 
 def _touches(record: ObjectRecord, day_from: date | None, day_to: date | None) -> bool:
