@@ -24,6 +24,7 @@ from attribution_pipeline.attribution.parts import (
     Digest,
     SortedDigest,
     mark_type,
+    marks_of,
     write_parts,
     write_rows,
 )
@@ -254,7 +255,7 @@ class DuckDB(Session):
         shape = pa.schema([(key, pa.string()), ("mark", mark_type())])
         marked = [
             pa.record_batch(
-                [batch.column(key), Digest().add(batch.column("row_text"))], schema=shape
+                [batch.column(key), marks_of(Digest().add(batch.column("row_text")))], schema=shape
             )
             for batch in self.batches(query, ROWS_A_BATCH)
         ]

@@ -19,6 +19,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from attribution_pipeline.model.row_hashes import HASH_BYTES, digest_of_hashes
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -34,9 +36,6 @@ SAMPLE = 1_000
 LANES = 4
 """64 bits each: together a sha256."""
 
-HASH_BYTES = 32
-"""Of a sha256."""
-
 MARK_BYTES = 16
 """Of a row's mark: as many of its sha256 as nobody finds two rows for."""
 
@@ -48,25 +47,30 @@ def mark_type() -> pa.DataType:
     return pa.binary(MARK_BYTES)
 
 
+def marks_of(hashes: bytes) -> pa.Array:
+    """The marks of rows by their hashes, end to end."""
+    import numpy as np
+    import pyarrow as pa
+
+    marks = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)[:, :MARK_BYTES]
+    return pa.Array.from_buffers(mark_type(), len(marks), [None, pa.py_buffer(marks.tobytes())])
+
+
 class Digest:
     """Lanes of the sha256 of rows, added up: see ``engine.Session.set_digest``."""
 
     def __init__(self) -> None:
         self.lanes = [0] * LANES
 
-    def add(self, texts: pa.Array) -> pa.Array:
-        """Rows by their canonical text, none of them null. Returns their marks: half of each hash."""
+    def add(self, texts: pa.Array) -> bytes:
+        """Rows by their canonical text, none of them null. Returns their hashes, end to end."""
         import numpy as np
-        import pyarrow as pa
 
         hashes = b"".join(_hashes(texts))
         found = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, LANES)
         for lane, total in enumerate(found.sum(axis=0, dtype=np.uint64).tolist()):
             self.lanes[lane] += total
-        halves = np.frombuffer(hashes, f"S{HASH_BYTES}").astype(f"S{MARK_BYTES}")
-        return pa.Array.from_buffers(
-            mark_type(), len(halves), [None, pa.py_buffer(halves.tobytes())]
-        )
+        return hashes
 
 
 class SortedDigest:
@@ -87,15 +91,6 @@ class SortedDigest:
     def hexdigest(self) -> str:
         """Of all rows so far."""
         return digest_of_hashes(self.sorted())
-
-
-def digest_of_hashes(hashes: bytes | bytearray) -> str:
-    """The digest of rows by their hashes in order."""
-    digest = hashlib.sha256()
-    with memoryview(hashes) as view:
-        for start in range(0, len(view), HASH_BYTES * ROWS_A_BATCH):
-            digest.update(view[start : start + HASH_BYTES * ROWS_A_BATCH].hex().encode())
-    return digest.hexdigest()
 
 
 def changed_hashes(hashes: bytes, gone: bytes, come: bytes) -> bytes | None:
@@ -144,31 +139,31 @@ def write_parts(
     digest = Digest()
     shape = _without(rows.schema, part, text)
 
-    def digested(marked: Callable[[pa.Array], None]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def digested(mark: Callable[[bytes], None]) -> Iterator[tuple[int, pa.RecordBatch]]:
         for batch in rows:
-            marked(digest.add(batch.column(text)))
+            mark(digest.add(batch.column(text)))
             yield from _by_part(batch.column(part), batch.select(shape.names))
 
-    with _marking(marks) as marked:
-        _write(digested(marked), paths, shape)
+    with _marking(marks) as mark:
+        _write(digested(mark), paths, shape)
     return digest
 
 
 @contextlib.contextmanager
-def _marking(path: Path | None) -> Iterator[Callable[[pa.Array], None]]:
+def _marking(path: Path | None) -> Iterator[Callable[[bytes], None]]:
     """A file of marks, written as they come. They are digits of digests: nothing makes them smaller."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if path is None:
-        yield lambda marks: None
+        yield lambda hashes: None
         return
     shape = pa.schema([("mark", mark_type())])
     with pq.ParquetWriter(
         path, shape, compression="none", store_schema=False, use_dictionary=False,
         write_statistics=False,
     ) as writer:  # fmt: skip
-        yield lambda marks: writer.write_batch(pa.record_batch([marks], schema=shape))
+        yield lambda hashes: writer.write_batch(pa.record_batch([marks_of(hashes)], schema=shape))
 
 
 def write_rows(rows: pa.RecordBatchReader, path: Path, text: str = "") -> tuple[int, SortedDigest]:

@@ -17,12 +17,13 @@ from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
 from attribution_pipeline.attribution.meters import Slice
-from attribution_pipeline.attribution.parts import changed_hashes, digest_of_hashes
+from attribution_pipeline.attribution.parts import changed_hashes
 from attribution_pipeline.attribution.requests import first_number, named_by, operation_rows
 from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
 from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
 from attribution_pipeline.model.errors import Broken
 from attribution_pipeline.model.ledger import NOT_CONTENT, WHO
+from attribution_pipeline.model.row_hashes import digest_of_hashes
 from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:

@@ -9,14 +9,10 @@ its manifest says. Any others are as good as lost, and none are missed.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 
 from attribution_pipeline.lake.store import Store
-
-HASH_BYTES = 32
-AT_A_TIME = 32_768 * HASH_BYTES
-"""Bytes that are written out as digits at once."""
+from attribution_pipeline.model.row_hashes import HASH_BYTES, digest_of_hashes
 
 
 class DayContent:
@@ -35,11 +31,7 @@ class DayContent:
             hashes = self._store.read(_name(day))
         except FileNotFoundError:
             return b""
-        digest = hashlib.sha256()
-        with memoryview(hashes) as view:
-            for start in range(0, len(view), AT_A_TIME):
-                digest.update(view[start : start + AT_A_TIME].hex().encode())
-        is_it = len(hashes) % HASH_BYTES == 0 and digest.hexdigest() == content_digest
+        is_it = len(hashes) % HASH_BYTES == 0 and digest_of_hashes(hashes) == content_digest
         return hashes if is_it else b""
 
 

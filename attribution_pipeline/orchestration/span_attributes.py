@@ -51,14 +51,14 @@ def days_to_read(house: House, days: Collection[date]) -> set[date]:
     """Of these days, those that look for names that landed spans around them were not read for, as long
     as no landing has tried to read them."""
     from attribution_pipeline.attribution.operations import LOOKBACK_DAYS
-    from attribution_pipeline.sources.attributes import lacking
+    from attribution_pipeline.sources.attributes import lacking, span_sources
 
     names = names_of_days(house, house.policies)
     if names is None or not days or was_tried(house):
         return set()
     # asked each minute, of a year perhaps: objects are many, and the days that they touch are few
     lacks: dict[tuple[date, date], set[str]] = {}
-    for source in sorted({record.source for record in house.landed.objects("spans")}):
+    for source in span_sources(house.landed):
         for one in lacking(house.landed, source, names).values():
             first, last = one.record.day_from, one.record.day_to
             if first is not None and last is not None:

@@ -100,6 +100,12 @@ def lacking(landed: LandedSpans, source: str, names: Names | None) -> dict[str, 
     return found
 
 
+def span_sources(landed: LandedSpans) -> list[str]:
+    """Sources that spans were landed of, in the order of their names, whether or not the deployment file
+    names them."""
+    return sorted({record.source for record in landed.objects("spans")})
+
+
 @dataclass(frozen=True)
 class Unread:
     """Landed objects of spans that were not read for all of some names."""
@@ -111,8 +117,9 @@ class Unread:
 def unread(landed: LandedSpans, names: Names | None) -> Unread:
     """Landed objects, of all sources, that were not read for what ``names`` asks of them. Whether their
     files are there still is not looked at."""
-    sources = sorted({record.source for record in landed.objects("spans")})
-    found = [one for source in sources for one in lacking(landed, source, names).values()]
+    found = [
+        one for source in span_sources(landed) for one in lacking(landed, source, names).values()
+    ]
     return Unread(len(found), frozenset(name for one in found for name in one.names))
 
 

@@ -29,6 +29,7 @@ from attribution_pipeline.sources.attributes import (
     Wanted,
     lacking,
     named,
+    span_sources,
 )
 from attribution_pipeline.sources.awaiting import HeldObject, Waiting, one_line
 from attribution_pipeline.sources.evidence_store import EvidenceStore
@@ -102,7 +103,7 @@ def _find(landed: EvidenceStore, wanted: Wanted, reports: Iterable[SourceReport]
     """What lies in the sources no more, and all that is lacking of sources that are named no more."""
     spans = [one for one in reports if one.kind == "spans"]
     found = {one.name: one.gone for one in spans}
-    for source in _sources(landed):
+    for source in span_sources(landed):
         if source not in found:
             found[source] = lacking(landed, source, wanted.names)
     missed = cache(wanted.missed) if wanted.missed else None
@@ -114,10 +115,6 @@ def _find(landed: EvidenceStore, wanted: Wanted, reports: Iterable[SourceReport]
                 names = what.names & frozenset(missed(first, last)) if missed else what.names
                 gone.append(Gone(source, what, first, last, names))
     return gone
-
-
-def _sources(landed: EvidenceStore) -> list[str]:
-    return sorted({record.source for record in landed.objects("spans")})
 
 
 # -- judge --------------------------------------------------------------------------------------------
@@ -174,7 +171,7 @@ def _compare(landed: EvidenceStore, asked: Collection[Gone], gone: Collection[Ke
     the landed days for each set of names, of which there are as many as policy versions at most."""
     if not asked:
         return
-    read_for = {source: landed.attributes_read(source) for source in _sources(landed)}
+    read_for = {source: landed.attributes_read(source) for source in span_sources(landed)}
     for names in sorted({one.names for one in asked}, key=sorted):
         ours = [one for one in asked if one.names == names]
         others = {

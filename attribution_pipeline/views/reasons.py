@@ -35,25 +35,21 @@ REMEDIES: Mapping[str, str] = {
 """Reason -> what to do."""
 
 REMEDIES_OF_PART: Mapping[tuple[str, str], str] = {
-    (
-        "no_operation_evidence",
-        "direct",
-    ): "Deliver the spans of these calls. Where the bill only spells a model "
-    "otherwise than calls do, give it a meter with `model: NAME`: attribution policy check names both sides.",
-    (
-        "no_driver",
-        "shared",
-    ): "Deliver the usage report that the pool's driver names, or give the pool another.",
-    (
-        "no_driver",
-        "idle",
-    ): "It is idle that the policy keeps visible (`idle: {keep: visible}`), or whose driver "
-    "had nothing to weigh: make the capacity smaller, or give the pool's `idle` another driver.",
-    (
-        "no_driver",
-        "workload",
-    ): "OpenCost has no node, or no cost of one, for these charges: deliver its day, or "
-    "mend `nodes` of the policy; what is no machine's wants a pool without `split`.",
+    ("no_operation_evidence", "direct"): (
+        "Deliver the spans of these calls. Where the bill only spells a model otherwise than calls do, give it "
+        "a meter with `model: NAME`: attribution policy check names both sides."
+    ),
+    ("no_driver", "shared"): (
+        "Deliver the usage report that the pool's driver names, or give the pool another."
+    ),
+    ("no_driver", "idle"): (
+        "It is idle that the policy keeps visible (`idle: {keep: visible}`), or whose driver had nothing to "
+        "weigh: make the capacity smaller, or give the pool's `idle` another driver."
+    ),
+    ("no_driver", "workload"): (
+        "OpenCost has no node, or no cost of one, for these charges: deliver its day, or mend `nodes` of the "
+        "policy; what is no machine's wants a pool without `split`."
+    ),
 }
 """(reason, component) -> what to do, where the component says more than the reason alone."""
 

@@ -93,3 +93,22 @@ def test_who_waits_is_told_of_what_failed_and_the_next_one_tries_again(answers: 
     with pytest.raises(ValueError, match="broken"):
         answers.later(("failing",), fail, None)
     assert answers.later(("failing",), lambda: 7, None) == 7
+
+
+@pytest.mark.parametrize("patience_s", [None, 5.0])
+def test_what_was_asked_for_last_goes_last_however_it_was_asked_for(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, patience_s: float | None
+) -> None:
+    monkeypatch.setattr(keeping, "ANSWERS", 2)
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(name)
+        return name
+
+    for name in ("a", "b"):
+        answers.kept((name,), lambda name=name: make(name))
+    assert answers.later(("a",), lambda: make("a"), patience_s) == "a"
+    answers.kept(("c",), lambda: make("c"))
+    assert answers.kept(("a",), lambda: make("a")) == "a"
+    assert made == ["a", "b", "c"]

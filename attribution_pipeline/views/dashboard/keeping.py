@@ -45,8 +45,7 @@ class Answers:
         """An answer that was made before, or made now. Keys name all that it depends on."""
         with self._lock:
             if key in self._made:
-                self._made.move_to_end(key)
-                found: T = self._made[key][0]
+                found: T = self._asked_for(key)
                 return found
         made = make()
         size = int(getattr(made, "nbytes", 0))
@@ -66,7 +65,7 @@ class Answers:
             return self._waited_for(key, make)
         with self._lock:
             if key in self._made:
-                found: T = self._made[key][0]
+                found: T = self._asked_for(key)
                 return found
             if key not in self._pending:
                 self._pending[key] = self._workers.submit(self._behind, key, make)
@@ -78,6 +77,11 @@ class Answers:
         finally:
             self._forget(key, pending)
         return found
+
+    def _asked_for(self, key: Key) -> Any:
+        """What is kept under a key, which goes last now. The lock is held."""
+        self._made.move_to_end(key)
+        return self._made[key][0]
 
     def is_pending(self, key: Key) -> bool:
         """Whether it is being made behind a page."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attribution_pipeline.views.outcomes import LOOKBACK_DAYS
 from attribution_pipeline.views.reasons import remedy
 from attribution_pipeline.views.spend.anomalies import Anomaly, first_of_each
-from attribution_pipeline.views.spend.table import spend_view
+from attribution_pipeline.views.spend.table import CENT, spend_view
 from attribution_pipeline.views.spend.use import Outrun, Unused, outrun_features, unused_jobs
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ MOST_OF_A_KIND = 3
 """And of a currency."""
 
 PERCENT = 100
-CENT = Decimal("0.01")
 
 OF: Mapping[str, Sequence[str]] = {
     "unallocated": ("unallocated_reason", "service", "resource_id", "model"),
