@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_UNITS = {
+    **{"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40},
+    **{"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12},
+}
+"""Of a limit of memory, without the final B."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,13 @@ class Compute:
     temp_directory: str = ""
     spark: Spark | None = None
     """Planes and whole days go there. DuckDB reads, proves, and follows late evidence either way."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """``memory_limit``, which is written as DuckDB spells it: ``4GB``, ``512MiB``, ``1.5 GiB``."""
+        text = self.memory_limit.replace(" ", "").removesuffix("B")
+        unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
+        return int(Decimal(text.removesuffix(unit)) * _UNITS.get(unit, 1))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.dedicated import asks_pods, named_by_workload
-from attribution_pipeline.attribution.engine import NULL, Session, add_digests, less_digest
+from attribution_pipeline.attribution.engine import NULL, Session
 from attribution_pipeline.attribution.kernel import actor_key, who_key
 from attribution_pipeline.attribution.late_classes import (
     KNOWN,
@@ -28,7 +28,8 @@ from attribution_pipeline.attribution.late_classes import (
 from attribution_pipeline.attribution.operations import operations_digest
 
 if TYPE_CHECKING:
-    from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.attribution.set_digests import add_digests, less_digest
+from attribution_pipeline.model.policy import Policy
 
 ASKED = ", ".join((*KNOWN, "identity_source"))
 """What is asked of an operation before its workload's label may name it."""

@@ -16,8 +16,6 @@ from attribution_pipeline.attribution.day import Compute, Landed, Plane
 from attribution_pipeline.attribution.engine import (
     DuckDB,
     Session,
-    add_digests,
-    less_digest,
     session,
 )
 from attribution_pipeline.attribution.late_classes import keep_classes
@@ -32,6 +30,7 @@ from attribution_pipeline.attribution.operations import (
     operations_digest,
     repeats,
 )
+from attribution_pipeline.attribution.set_digests import add_digests, less_digest
 from attribution_pipeline.attribution.verdicts import unverified_calls
 from attribution_pipeline.model.cutting import microseconds
 

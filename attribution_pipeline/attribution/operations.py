@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 from attribution_pipeline.attribution.cluster import load_landed
 from attribution_pipeline.attribution.day import Compute, Finding, Landed, Plane
 from attribution_pipeline.attribution.engine import (
-    LANES,
     NULL,
     Session,
     day_session,
-    lanes_text,
 )
 from attribution_pipeline.attribution.identity import (
     answers_itself,
@@ -29,6 +27,7 @@ from attribution_pipeline.attribution.identity import (
 )
 from attribution_pipeline.attribution.late_classes import keep_classes
 from attribution_pipeline.attribution.layout import by_time, files_for
+from attribution_pipeline.attribution.set_digests import LANES, lanes_text
 from attribution_pipeline.attribution.twins import (
     NOT_BILLED,
     OLLAMA_ID_LENGTH,

@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from attribution_pipeline.attribution.set_digests import LANES
 from attribution_pipeline.model.row_hashes import HASH_BYTES, digest_of_hashes
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ ROWS_A_GROUP = 122_880
 
 SAMPLE = 1_000
 """Rows that tell a column of names from one of ids."""
-
-LANES = 4
-"""64 bits each: together a sha256."""
 
 MARK_BYTES = 16
 """Of a row's mark: as many of its sha256 as nobody finds two rows for."""

@@ -11,8 +11,9 @@ import pytest
 
 from attribution_pipeline.attribution import parts
 from attribution_pipeline.attribution.day import Compute
-from attribution_pipeline.attribution.engine import Session, add_digests, session
+from attribution_pipeline.attribution.engine import Session, session
 from attribution_pipeline.attribution.parts import changed_hashes, digest_of_hashes
+from attribution_pipeline.attribution.set_digests import add_digests
 
 ROWS = 45_000
 """Two batches and a bit: rows of one part come in several."""

@@ -101,7 +101,7 @@ def test_reading_and_proving_stay_with_duckdb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "megabytes"), [("4GB", 3814), ("512MiB", 512), ("1.5 GiB", 1536), ("2TB", 1907348)]
+    ("limit", "mebibytes"), [("4GB", 3814), ("512MiB", 512), ("1.5 GiB", 1536), ("2TB", 1907348)]
 )
-def test_a_limit_is_java_s_in_whole_mebibytes(limit: str, megabytes: int) -> None:
-    assert cluster.megabytes(limit) == megabytes
+def test_a_limit_is_bytes_as_duckdb_spells_it(limit: str, mebibytes: int) -> None:
+    assert Compute(memory_limit=limit).memory_bytes // 2**20 == mebibytes

@@ -56,9 +56,6 @@ MIB = 2**20
 SHOWN = 200
 """Characters of what Spark says, in a refusal."""
 
-_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
 _started: dict[Spark, Any] = {}
 _starting = threading.Lock()
 
@@ -167,7 +164,7 @@ def _builder(spark: Spark, compute: Compute) -> Any:
     settings = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": f"{megabytes(compute.memory_limit)}m",
+        "spark.driver.memory": f"{max(1, compute.memory_bytes // MIB)}m",
         **_loopback(master),
         **dict(spark.conf),
     }
@@ -211,11 +208,3 @@ def _require_java() -> None:
             remedy="install a Java 17 runtime (Debian: openjdk-17-jre-headless), or name a Spark "
             "Connect server by `remote`",
         )
-
-
-def megabytes(limit: str) -> int:
-    """A limit as DuckDB spells it (``4GB``, ``512MiB``) in MiB, as Java wants it."""
-    text = limit.replace(" ", "").removesuffix("B")
-    unit = next((u for u in (*_BINARY, *_UNITS) if text.endswith(u)), "")
-    factor = {**_BINARY, **_UNITS}.get(unit, 1)
-    return max(1, int(float(text.removesuffix(unit)) * factor) // MIB)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from attribution_pipeline.attribution.engine import LANE_DIGITS, LANES, Session, lanes_text
+from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.set_digests import LANE_DIGITS, LANES, lanes_text
 from attribution_pipeline.attribution.spark import cluster, files
 from attribution_pipeline.attribution.spark.canonical import row_hash
 from attribution_pipeline.attribution.spark.dialect import (
