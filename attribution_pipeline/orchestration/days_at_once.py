@@ -33,8 +33,16 @@ LAST = -100
 """Of what is done at a process's end."""
 
 
+def started(at_once: int) -> ProcessPoolExecutor:
+    """Processes for ``beside_each_other``, which import what a day needs: best while evidence is landed."""
+    processes = _processes(at_once)
+    for _ in range(at_once):
+        processes.submit(_get_ready)
+    return processes
+
+
 def beside_each_other(
-    path: Path, days: Sequence[date], force: bool, at_once: int
+    processes: ProcessPoolExecutor, path: Path, days: Sequence[date], force: bool, at_once: int
 ) -> Iterator[DayOutcome]:
     """Outcomes in the order of the days, each as soon as those before it are there.
 
@@ -48,13 +56,19 @@ def beside_each_other(
     flying: dict[Future[DayOutcome], date] = {}
     done: dict[date, DayOutcome] = {}
     with contextlib.ExitStack() as open_now:
-        processes = open_now.enter_context(_processes(at_once))
+        open_now.enter_context(processes)
         for day in days:
             while day not in done:
                 source, limit = (alone, 1) if alone else (waiting, at_once)
                 while source and len(flying) < limit:
                     one = source.popleft()
-                    flying[processes.submit(_make, str(path), force, one)] = one
+                    try:
+                        future = processes.submit(_make, str(path), force, one)
+                    except BrokenProcessPool:  # one was ended before it had a day
+                        open_now.close()
+                        processes = open_now.enter_context(_processes(at_once))
+                        future = processes.submit(_make, str(path), force, one)
+                    flying[future] = one
                 was_alone = len(flying) == 1
                 broken: list[date] = []
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
@@ -110,6 +124,15 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _get_ready() -> None:
+    """Imports alone: nothing of the deployment is read before evidence has landed."""
+    import deltalake  # noqa: F401
+    import duckdb  # noqa: F401
+
+    import attribution_pipeline.orchestration.composition
+    import attribution_pipeline.orchestration.recording  # noqa: F401
+
+
 def _make(path: str, force: bool, day: date) -> DayOutcome:
     try:
         if not _sessions:
@@ -120,10 +143,9 @@ def _make(path: str, force: bool, day: date) -> DayOutcome:
 
 
 def _session(path: str, force: bool) -> RunSession:
-    from attribution_pipeline.config import load_deployment
-    from attribution_pipeline.orchestration.house import House
     from attribution_pipeline.orchestration.instance import headless_instance
+    from attribution_pipeline.orchestration.resources import open_house
     from attribution_pipeline.orchestration.run_session import RunSession
 
     instance = _open_till_it_ends.enter_context(headless_instance())
-    return RunSession(House(load_deployment(Path(path))), instance, force=force)
+    return RunSession(open_house(Path(path)), instance, force=force)

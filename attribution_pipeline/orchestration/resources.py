@@ -31,13 +31,18 @@ class DeploymentFile(dg.ConfigurableResource):  # type: ignore[type-arg]
         not read again, only what came since. Policies are read once a run.
         """
         if self._opened is None:
-            path = Path(self.path)
-            content = path.read_bytes() if path.is_file() else b""
-            self._opened = _opened(self.path, content)
-            self._opened.reopen()
+            self._opened = open_house(Path(self.path))
         else:
             self._opened.refresh()
         return self._opened
+
+
+def open_house(path: Path) -> House:
+    """The one object through which this process's runs see a deployment, as it stands now. Raises Refusal."""
+    content = path.read_bytes() if path.is_file() else b""
+    house = _opened(str(path.absolute()), content)
+    house.reopen()
+    return house
 
 
 @lru_cache(maxsize=MOST_OPEN)

@@ -15,14 +15,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.model.errors import Refusal
-from attribution_pipeline.orchestration.days_at_once import beside_each_other
-from attribution_pipeline.orchestration.house import House
+from attribution_pipeline.orchestration.days_at_once import beside_each_other, started
 from attribution_pipeline.orchestration.instance import headless_instance
 from attribution_pipeline.orchestration.run_report import DayOutcome, RunReport
 from attribution_pipeline.orchestration.run_session import RunSession
 
 if TYPE_CHECKING:
     from attribution_pipeline.config import Deployment
+    from attribution_pipeline.orchestration.house import House
 
 
 def run_days(
@@ -41,13 +41,20 @@ def run_days(
     days that cannot be asked for, for sources or policies that cannot be used or are not what recorded
     days used, and where every day was refused.
     """
-    house = House(deployment)
+    from attribution_pipeline.orchestration.resources import open_house
+
+    with _os_refusals():
+        house = open_house(deployment.path)
     require_days(house, first, last)
     tell = progress or (lambda _: None)
     report = RunReport()
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    with headless_instance() as instance, _os_refusals():
+    side_by_side = days_at_once > 1 and len(days) > 1
+    with contextlib.ExitStack() as held:
+        instance = held.enter_context(headless_instance())
+        held.enter_context(_os_refusals())
         house.require_policy_history()  # before anything is landed
+        processes = held.enter_context(started(days_at_once)) if side_by_side else None
         session = RunSession(house, instance, force=force)
         report.landing = session.land()
         report.awaiting, report.on_the_way = session.awaiting, session.on_the_way
@@ -55,8 +62,8 @@ def run_days(
         for line in report.landing:
             tell(line)
         made: Iterator[DayOutcome] = map(session.make, days)
-        if days_at_once > 1 and len(days) > 1:
-            made = beside_each_other(deployment.path, days, force, days_at_once)
+        if processes is not None:
+            made = beside_each_other(processes, deployment.path, days, force, days_at_once)
         for outcome in made:
             report.days.append(outcome)
             for line in outcome.lines():

@@ -148,15 +148,15 @@ def list_objects(source: str, uri: str | Path | Bucket) -> Listing:
     skipped: Counter[str] = Counter()
     try:
         if root.is_file():
-            found.append(_listed(source, root, root.name))
+            found.append(_listed(source, str(root), root.name, root.stat()))
         else:
             top = root.resolve(strict=True)
-            for entry, path in _walk(root, "", skipped):
+            for entry, path in _walk(str(root), "", skipped):
                 try:
                     if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(top):
                         skipped["link_out_of_folder"] += 1
                         continue
-                    found.append(_listed(source, Path(entry.path), path))
+                    found.append(_listed(source, entry.path, path, entry.stat()))
                 except FileNotFoundError:
                     skipped["gone_while_listing"] += 1
     except FileNotFoundError:
@@ -191,7 +191,7 @@ def _in_bucket(source: str, place: Bucket) -> Listing:
 
 
 def _walk(
-    folder: Path, prefix: str, skipped: Counter[str]
+    folder: str, prefix: str, skipped: Counter[str]
 ) -> Iterator[tuple[os.DirEntry[str], str]]:
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -200,7 +200,7 @@ def _walk(
             if reason:
                 skipped[reason] += 1
             elif entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), path + "/", skipped)
+                yield from _walk(entry.path, path + "/", skipped)
             elif entry.is_file():
                 yield entry, path
             else:
@@ -214,18 +214,18 @@ def _not_an_object(name: str) -> str | None:
         return "temporary"
     if name in MARKER_NAMES or name.startswith(MARKER_PREFIXES):
         return "marker"
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "name_not_utf8"
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return "name_not_utf8"
     return None
 
 
-def _listed(source: str, file: Path, path: str) -> SourceObject:
-    status = file.stat()
+def _listed(source: str, uri: str, path: str, status: os.stat_result) -> SourceObject:
     return SourceObject(
         source=source,
-        uri=str(file),
+        uri=uri,
         path=path,
         size=status.st_size,
         fingerprint=_fingerprint(status),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from attribution_pipeline.config import load_deployment
 from attribution_pipeline.lake.crash import VARIABLE
-from attribution_pipeline.orchestration.days_at_once import ENDED
+from attribution_pipeline.orchestration.days_at_once import ENDED, beside_each_other, started
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.orchestration.run import run_days
 from attribution_pipeline_tests.orchestration.deployments import DAY
@@ -47,4 +48,11 @@ def test_days_beside_each_other_have_the_content_of_days_one_by_one(
     assert [outcome.day for outcome in report.days] == [DAY, DAY + timedelta(days=1), LAST]
     assert [line[:10] for line in told if line[:2] == "20"] == [str(o.day) for o in report.days]
     assert contents(deployment_file) == contents(three_days_once / "attribution.yaml")
+
+    # processes that are ended before they have a day are started again
+    processes = started(2)
+    for process in multiprocessing.active_children():
+        process.kill()
+    again = list(beside_each_other(processes, deployment_file, [DAY, LAST], False, 2))
+    assert [outcome.status for outcome in again] == ["unchanged"] * 2
     assert capfd.readouterr().err == "", "a process says nothing of its end"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 KIND_OF_TABLE = {
@@ -131,5 +132,6 @@ def _iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
+@lru_cache(maxsize=4096)  # an index says few days, a hundred thousand times
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
