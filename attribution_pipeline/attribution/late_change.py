@@ -26,10 +26,10 @@ from attribution_pipeline.attribution.late_classes import (
     load_class_parts,
 )
 from attribution_pipeline.attribution.operations import operations_digest
+from attribution_pipeline.attribution.set_digests import add_digests, less_digest
 
 if TYPE_CHECKING:
-    from attribution_pipeline.attribution.set_digests import add_digests, less_digest
-from attribution_pipeline.model.policy import Policy
+    from attribution_pipeline.model.policy import Policy
 
 ASKED = ", ".join((*KNOWN, "identity_source"))
 """What is asked of an operation before its workload's label may name it."""
