@@ -23,12 +23,13 @@ from attribution_pipeline.attribution.parts import (
     ROWS_A_BATCH,
     Digest,
     SortedDigest,
+    by_part,
     mark_type,
     marks_of,
     write_parts,
-    write_rows,
 )
 from attribution_pipeline.attribution.set_digests import lanes_text
+from attribution_pipeline.model.row_hashes import HASH_BYTES
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,15 +148,6 @@ class Session(ABC):
         self.execute("drop table parted")
         return digest
 
-    def write_digested(
-        self, rows: str, path: Path, *, columns: Sequence[str], order: str,
-        digested: Sequence[str], where: str,
-    ) -> tuple[int, str]:  # fmt: skip
-        """``write`` of these ``columns`` of a table or view, and ``digest`` of its columns
-        ``digested`` where ``where``, of which rows are looked at once."""
-        written = self.write(f"select {', '.join(columns)} from {rows} order by {order}", path)
-        return written, self.digest(rows, digested, where)
-
     def hashes(self, rows: str, columns: Sequence[str], where: str = "true") -> bytes | None:
         """The hashes that ``digest`` is of, end to end, in order; None of whoever does not have them
         here."""
@@ -193,9 +185,9 @@ class DuckDB(Session):
             yield from reader
 
     def load(self, name: str, table: pa.Table) -> None:
-        self.connection.register("incoming", table)
-        self.execute(f"create table {name} as select * from incoming")
-        self.connection.unregister("incoming")
+        # DuckDB finds it by the variable's name, at half of what it costs to register it (measured)
+        incoming = table  # noqa: F841
+        self.connection.execute(f"create table {name} as select * from incoming").fetchall()
         _give_back()
 
     def view(
@@ -250,47 +242,42 @@ class DuckDB(Session):
         return lanes_text(digest.lanes)
 
     def mark(self, rows: str, key: str, name: str) -> None:
-        """Table ``name``: ``key`` of a table's rows, and each one's ``mark``: half of the sha256 that the set
-        digest of all columns sums. Equal marks are equal rows."""
+        """Table ``name``: ``key`` of a table's rows, and each one's ``mark``: half of ``row_hash``, the sha256 that
+        the set digest of all columns sums. Equal marks are equal rows."""
         import pyarrow as pa
 
         query = f"select {key}, {_row_text(self.columns(rows))} as row_text from {rows}"
-        shape = pa.schema([(key, pa.string()), ("mark", mark_type())])
-        marked = [
-            pa.record_batch(
-                [batch.column(key), marks_of(Digest().add(batch.column("row_text")))], schema=shape
+        shape = pa.schema(
+            [(key, pa.string()), ("mark", mark_type()), ("row_hash", pa.binary(HASH_BYTES))]
+        )
+        marked = []
+        for batch in self.batches(query, ROWS_A_BATCH):
+            hashes = Digest().add(batch.column("row_text"))
+            whole = pa.Array.from_buffers(
+                pa.binary(HASH_BYTES), batch.num_rows, [None, pa.py_buffer(hashes)]
             )
-            for batch in self.batches(query, ROWS_A_BATCH)
-        ]
+            columns = [batch.column(key), marks_of(hashes), whole]
+            marked.append(pa.record_batch(columns, schema=shape))
         self.load(name, pa.Table.from_batches(marked, schema=shape))
 
-    def write_digested(
-        self, rows: str, path: Path, *, columns: Sequence[str], order: str,
-        digested: Sequence[str], where: str,
-    ) -> tuple[int, str]:  # fmt: skip
-        query = (
-            f"select *, case when {where} then {_row_text(digested)} end as row_text "
-            f"from (select {', '.join(columns)} from {rows} order by {order})"
-        )
-        with self.connection.sql(query).to_arrow_reader(ROWS_A_BATCH) as reader:
-            count, digest = write_rows(reader, path, "row_text")
-        _give_back()
-        return count, digest.hexdigest()
-
-    def write_sorted(self, rows: str, path: Path, *, columns: Sequence[str], order: str) -> int:
-        """``write_digested``, with nothing digested."""
-        query = f"select {', '.join(columns)} from {rows} order by {order}"
-        with self.connection.sql(query).to_arrow_reader(ROWS_A_BATCH) as reader:
-            count, _ = write_rows(reader, path)
-        _give_back()
-        return count
-
     def hashes(self, rows: str, columns: Sequence[str], where: str = "true") -> bytes | None:
-        digest = SortedDigest()
-        query = f"select {_row_text(columns)} as text from {rows} where {where}"
+        return self.hashes_of((rows,), columns, where)[0]
+
+    def hashes_of(
+        self, many: Sequence[str], columns: Sequence[str], where: str = "true"
+    ) -> list[bytes]:
+        """``hashes`` of each of several relations: of few rows, to plan their text takes the longest."""
+        digests = [SortedDigest() for _ in many]
+        named = ", ".join(columns)
+        either = " union all ".join(
+            f"select {number} as number, {named} from {rows} where {where}"
+            for number, rows in enumerate(many)
+        )
+        query = f"select number, {_row_text(columns)} as text from ({either})"
         for batch in self.batches(query, ROWS_A_BATCH):
-            digest.add(batch.column(0))
-        return bytes(digest.sorted())
+            for number, part in by_part(batch.column(0), batch):
+                digests[number].add(part.column(1))
+        return [bytes(digest.sorted()) for digest in digests]
 
 
 def _give_back() -> None:

@@ -52,7 +52,6 @@ def name_callers(db: Session, policy: Policy) -> None:
     """``identities`` (grain: call whose one span does not say by itself who caused it) of ``calls``,
     ``ranked`` and ``picks``, from ``around``, ``tokens`` and what else ``verdicts.load_verdicts``
     leaves."""
-    _say(db, policy, "span_says", "around", SPAN)
     ladder = [rung for rung in policy.join.identity if rung in RUNGS]
     db.run(
         "planes/identity_own",
@@ -75,6 +74,7 @@ def name_callers(db: Session, policy: Policy) -> None:
     )
     _climb(db, "path", "kin", "starts")
     if db.one("select count(*) from path"):
+        _say(db, policy, "span_says", "around", SPAN)
         for rung in ladder:
             RUNGS[rung](db, policy)
     db.run(

@@ -20,10 +20,10 @@ from attribution_pipeline.attribution.charges import load_portions
 from attribution_pipeline.attribution.day import Compute, Outcome, Plane, Previous
 from attribution_pipeline.attribution.dedicated import load_dedicated
 from attribution_pipeline.attribution.engine import DuckDB, Session, session
-from attribution_pipeline.attribution.kernel import quanta
 from attribution_pipeline.attribution.late_change import TooMuch
 from attribution_pipeline.attribution.late_compute import late_compute
-from attribution_pipeline.attribution.late_meters import divide_late_meters, form_slices_before
+from attribution_pipeline.attribution.late_files import place_in
+from attribution_pipeline.attribution.late_meters import divide_late_meters
 from attribution_pipeline.attribution.late_plane import late_operation_plane
 from attribution_pipeline.attribution.late_pods import (
     LateClusters,
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["late_operation_plane", "reconcile_late"]
 
 ASKED = (
-    *late_outcome.CHECKED, "leg", "operation_name", "model", "token_kind", "driver_quantity",
+    "attribution_id", *late_outcome.TOLD, "billed_cost", "effective_cost", "leg", "operation_name", "model", "token_kind",
+    "driver_quantity",
 )  # fmt: skip
 """Columns that are looked at of every row of a ledger, be it carried. All are of few."""
 
@@ -96,8 +97,7 @@ def _follows(
         and moved_planes(planes, previous) == {"operations"}
         and not previous.files.get("variances")
         and all(len(files) < MOST_FILES for files in previous.files.values())
-        and len(previous.files.get("ledger", ()))
-        == 1  # rows are carried by their place in the file
+        and bool(previous.files.get("ledger"))
     )
 
 
@@ -117,19 +117,19 @@ def _reconcile(
     load_cluster(db, planes)
     load_dedicated(db, policy)
     node_slices = load_node_slices(db, policy)
-    late_change.load_change(
+    view_kept = late_change.load_change(
         db, policy, operations_before, operations.files["operations"],
         digest_before=previous.inputs["operations"], digest_now=operations.digest,
     )  # fmt: skip
-    open_pods(db, policy)
+    opened = open_pods(db, policy, view_kept)
     late_change.load_operations(
-        db, policy, operations.files.get("classes", ()), operations.rows["operations"]
-    )
-    slices_before = form_slices_before(db, policy, assignments)
+        db, policy, operations.files.get("classes", ()), operations.rows["operations"],
+        has_open=opened.has_open, view_closed=opened.view_closed,
+    )  # fmt: skip
     load_people(db, planes, policy, assignments)
     _load_recorded(db, previous)
     db.run("phases/staged", int=db.integer)
-    slices = divide_late_meters(db, policy, day, assignments, slices_before)
+    slices = divide_late_meters(db, policy, day, assignments)
     shares = Shares(db, policy, day)
     if policy.evidence_gap == "spread":
         shares.spread_gaps()
@@ -143,21 +143,21 @@ def _reconcile(
 
 
 def _load_recorded(db: Session, previous: Previous) -> None:
-    """``recorded_rows``: the ledger as it stands; ``recorded``: what is asked of all of its rows, with
-    amounts in quanta and who they are of; ``carried``, empty yet: those of them that stand, by their
-    place in the file, since ids take twice as long to join."""
-    db.view("recorded_rows", previous.files["ledger"], located=True)
+    """``recorded_rows``: the ledger as it stands; ``recorded``: what is asked of all of its rows, with who
+    they are of (amounts as they are: to make quanta of all takes as long as to read them); ``carried``,
+    empty yet: those that stand, by their place in the files, since ids take twice as long to join."""
+    files = previous.files["ledger"]
+    db.view("recorded_rows", files, located=True)
     asked = ", ".join(f"r.{column}" for column in ASKED)
     # columns as they are at rest take half as long to join as the text of all of them
     who = " and ".join(f"a.{column} is not distinct from r.{column}" for column in WHO)
     db.execute(
         f"""
         create table recorded as
-        select r.file_row_number as row_no, {asked}, {quanta("r.billed_cost")} as billed,
-            {quanta("r.effective_cost")} as effective, a.who_id
+        select {place_in(files, files)} as row_no, {asked}, a.who_id
         from recorded_rows r
         left join actors a on {who}
             and a.unverified = (coalesce(r.unallocated_reason, '') = 'identity_unverified');
-        create table carried (row_no bigint, portion_id bigint, is_staged boolean)
+        create table carried (row_no bigint, portion_id bigint, batch integer)
         """
     )

@@ -10,7 +10,8 @@ operations is not for classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.dedicated import asks_pods, named_by_workload
@@ -50,10 +51,10 @@ def load_change(
     *,
     digest_before: str,
     digest_now: str,
-) -> None:
+) -> Callable[[], None]:
     """``come`` and ``gone``: rows that only the one or the other of two planes has. ``priced_come``,
-    ``priced_gone``: those that can move a cost, with whoever a workload's label names. ``kept_calls``:
-    all the other rows of the plane ``now``, as they are in it.
+    ``priced_gone``: those that can move a cost, with whoever a workload's label names. Returns what makes
+    ``kept_calls``: all the other rows of the plane ``now``, as they are in it.
 
     The digests are what the planes say of themselves; TooMuch where the rows do not bear them out.
     """
@@ -77,7 +78,11 @@ def load_change(
     if add_digests(less, operations_digest(db, "come")) != digest_now:
         raise TooMuch("the planes do not follow each other")
     for name in ("come", "gone"):
-        if not db.one(f"select count(*) from {name} where {asks_pods(policy)}"):
+        # no label is found for one that says no pod
+        if not db.one(
+            f"select count(*) from {name} where {asks_pods(policy)} "
+            "and (caller_pod is not null or serving_pod is not null)"
+        ):
             continue
         named = named_by_workload(db, policy, name)
         db.execute(
@@ -95,18 +100,23 @@ def load_change(
             f"create table priced_{name} as select {', '.join(KNOWN)}, 1 as calls "
             f"from {name} where operation_key in (select operation_key from moved)"
         )
-    _view(db, "still_files", standing, now[:1])
-    db.execute(
-        f"create view kept_calls as select {said} from still_files union all "
-        f"select {said} from come_files "
-        "where operation_key not in (select operation_key from priced_come)"
-    )
     db.execute(
         "create table gone_ops as select row_number() over (order by operation_key) as op_id, "
         f"{who_key()} as who_key, {actor_key('unverified')} as actor_key, "
         "case when tenant_id is not null then null when unverified then 'identity_unverified' "
         "else 'identity_missing' end as reason, * from priced_gone"
     )
+
+    @cache
+    def view_kept() -> None:
+        _view(db, "still_files", standing, now[:1])
+        db.execute(
+            f"create view kept_calls as select {said} from still_files union all "
+            f"select {said} from come_files "
+            "where operation_key not in (select operation_key from priced_come)"
+        )
+
+    return view_kept
 
 
 def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> None:
@@ -118,11 +128,21 @@ def _view(db: Session, name: str, files: Sequence[str], like: Sequence[str]) -> 
     db.execute(f"create view {name} as select * from {name}_shape where false")
 
 
-def load_operations(db: Session, policy: Policy, kept: Sequence[str], calls: int) -> None:
+def load_operations(
+    db: Session,
+    policy: Policy,
+    kept: Sequence[str],
+    calls: int,
+    *,
+    has_open: bool,
+    view_closed: Callable[[], None],
+) -> None:
     """``operations`` as the phases take them: classes of what is ``closed``, operations of
     ``individuals`` and what came. TooMuch where sums are beyond 64 bits.
 
     ``kept``: files of the classes of all ``calls`` operations of the plane, if there are any.
+    ``has_open``: whether there are ``open_calls``. ``view_closed`` makes ``closed``, which is asked where
+    ``kept`` will not do.
     """
     columns = class_columns(policy)
     # a class without places stands on no pod, nor does a serving map find one for it
@@ -133,11 +153,12 @@ def load_operations(db: Session, policy: Policy, kept: Sequence[str], calls: int
     }
     shape = ", ".join(nowhere.get(name, name) for name in PRICED if name not in (*SUMS, *SAMPLED))
     sums = ", ".join(f"sum({name}) as {name}" for name in SUMS)
+    open_calls = f"select {ASKED} from open_calls union all " if has_open else ""
     db.execute(
-        f"create view apart as select {ASKED} from open_calls union all select {ASKED} from come_files "
+        f"create view apart as {open_calls}select {ASKED} from come_files "
         "where operation_key in (select operation_key from priced_come)"
     )
-    load_class_parts(db, policy, kept, calls, closed="closed", apart="apart")
+    load_class_parts(db, policy, kept, calls, view_closed=view_closed, apart="apart")
     db.execute(
         f"""
         create table classes as
@@ -148,6 +169,7 @@ def load_operations(db: Session, policy: Policy, kept: Sequence[str], calls: int
         """
     )
     if db.one("select count(*) from class_parts where is_sampled"):
+        view_closed()
         db.execute("create view sampled as select * from closed where counted <> of_sampled")
         db.execute(
             f"insert into classes select {shape}, 1 as calls, {', '.join(SUMS)}, counted, of_sampled, "

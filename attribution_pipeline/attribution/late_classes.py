@@ -11,7 +11,7 @@ it were one operation with so many ``calls``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,9 +127,15 @@ def keep_classes(
 
 
 def load_class_parts(
-    db: Session, policy: Policy, kept: Sequence[str], calls: int, *, closed: str, apart: str
+    db: Session,
+    policy: Policy,
+    kept: Sequence[str],
+    calls: int,
+    *,
+    view_closed: Callable[[], None],
+    apart: str,
 ) -> None:
-    """``class_parts``: the view ``closed`` by class.
+    """``class_parts``: the view ``closed``, which ``view_closed`` makes, by class.
 
     From ``kept``, files of the classes of all ``calls`` operations, without the view ``apart`` of those
     that ``closed`` lacks. Where they are not of this policy, or not of so many calls: from ``closed``.
@@ -147,7 +153,8 @@ def load_class_parts(
                 f"group by {names} having sum(calls) <> 0"
             )
             return
-    db.execute(f"create table class_parts as {class_parts(policy, closed)}")
+    view_closed()
+    db.execute(f"create table class_parts as {class_parts(policy, 'closed')}")
 
 
 def _names(policy: Policy) -> str:

@@ -12,12 +12,49 @@ from pathlib import Path
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.layout import ZSTD_LEVEL
 
+ROWS_A_FILE = 2**40
+"""More rows than a file has: places of rows in one file, and in the next one."""
+
+
+def place_in(files: Sequence[str], among: Sequence[str]) -> str:
+    """SQL: the place of a row of ``files``, some of ``among``, in all of these; of a ``located`` view."""
+    if list(among) == list(files[:1]):
+        return "file_row_number"
+    named = " ".join(
+        f"when {_quoted(path)} then {among.index(path) * ROWS_A_FILE}" for path in files
+    )
+    return f"(case filename {named} end + file_row_number)"
+
+
+def _quoted(path: str) -> str:
+    return "'" + path.replace("'", "''") + "'"
+
 
 def rows_of_files(files: Sequence[str]) -> int:
     """Rows of Parquet files, from their footers."""
     import pyarrow.parquet as pq
 
     return sum(int(pq.read_metadata(path).num_rows) for path in files)
+
+
+def largest(files: Sequence[str], column: str) -> int | None:
+    """The largest whole number in a column of Parquet files; None where there is none. From their footers,
+    where these say it of every row group."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found: list[int] = []
+    for path in files:
+        metadata = pq.read_metadata(path)
+        place = metadata.schema.names.index(column)
+        for group in range(metadata.num_row_groups):
+            said = metadata.row_group(group).column(place).statistics
+            if said is not None and said.has_min_max:
+                found.append(said.max)
+            elif said is None or said.null_count != metadata.row_group(group).num_rows:
+                numbers = pq.ParquetFile(path).read_row_group(group, [column]).column(0)
+                found.append(pc.max(numbers).as_py())
+    return max((number for number in found if number is not None), default=None)
 
 
 def files_without(

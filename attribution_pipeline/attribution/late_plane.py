@@ -30,7 +30,8 @@ from attribution_pipeline.attribution.operations import (
     operations_digest,
     repeats,
 )
-from attribution_pipeline.attribution.set_digests import add_digests, less_digest
+from attribution_pipeline.attribution.parts import Digest
+from attribution_pipeline.attribution.set_digests import add_digests, lanes_text, less_digest
 from attribution_pipeline.attribution.verdicts import unverified_calls
 from attribution_pipeline.model.cutting import microseconds
 
@@ -110,12 +111,13 @@ def late_operation_plane(
             return None
         classes = _changed_classes(db, policy, kept, out)
         files |= {name: found for name, found in (("marks", marks), ("classes", classes)) if found}
-        digest = less_digest(kept.digest, operations_digest(db, "gone_operations"))
+        less = less_digest(kept.digest, operations_digest(db, "gone_operations"))
+        come = _digest_of_marked(db) if is_marked else operations_digest(db, "come_operations")
         db.view("operations_now", files["operations"])
         return Plane(
             "operations",
             files,
-            add_digests(digest, operations_digest(db, "come_operations")),
+            add_digests(less, come),
             {
                 "operations": kept.rows["operations"] + more["operations"],
                 **_counters(kept.rows, counters),
@@ -172,6 +174,21 @@ def _compare_marks(db: DuckDB, kept: Plane) -> None:
     )
 
 
+def _digest_of_marked(db: DuckDB) -> str:
+    """The set digest of ``come_operations``, from the hashes that their marks are the first half of."""
+    digest = Digest()
+    digest.add_hashes(
+        b"".join(
+            found
+            for (found,) in db.rows(
+                "select row_hash from marks_after "
+                "where operation_key in (select operation_key from come_operations)"
+            )
+        )
+    )
+    return lanes_text(digest.lanes)
+
+
 def _changed_marks(db: DuckDB, kept: Plane, out: Path) -> list[str] | None:
     """The files of marks; None where ``kept`` lacks what it should have."""
     standing = list(kept.files["marks"])
@@ -218,12 +235,14 @@ def _changed_files(db: Session, kept: Plane, table: str, out: Path) -> tuple[lis
     more they have; None where ``kept`` lacks what it should have."""
     named = TABLES[table]
     gone, come = (int(db.one(f"select count(*) from {name}_{table}")) for name in ("gone", "come"))
-    files, found = files_without(
-        db, kept.files[table], f"({named}) in (select ({named}) from gone_{table})",
-        order=named, out=out, name=table,
-    )  # fmt: skip
-    if found != gone:
-        return None
+    files = list(kept.files[table])
+    if gone:
+        files, found = files_without(
+            db, files, f"({named}) in (select ({named}) from gone_{table})",
+            order=named, out=out, name=table,
+        )  # fmt: skip
+        if found != gone:
+            return None
     if come or not files:
         path = out / f"{table}.parquet"
         db.write(f"select * from come_{table} order by {named}", path)

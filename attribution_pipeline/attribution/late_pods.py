@@ -9,11 +9,14 @@ over all operations of all its pods, or not at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from attribution_pipeline.attribution import nodes as cluster_nodes
 from attribution_pipeline.attribution.dedicated import named_by_workload
 from attribution_pipeline.attribution.engine import Session
+from attribution_pipeline.attribution.kernel import quanta
 from attribution_pipeline.attribution.late_change import ASKED, TooMuch
 from attribution_pipeline.attribution.late_classes import KNOWN, PLACE, asks_for_pods
 from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS, Clusters
@@ -22,27 +25,49 @@ if TYPE_CHECKING:
     from attribution_pipeline.attribution.shares import Shares
     from attribution_pipeline.model.policy import Policy
 
+METERED = "0"
+"""The batch of ``carried`` that ``late_meters`` puts there; the others follow."""
+
 FOUND = ("named_once", "served", "called", "pod_operations", "serving_pods", "served_by_map")
 """Tables of a look-up which pods work for which operations."""
 
 
-def open_pods(db: Session, policy: Policy) -> None:
+class Opened(NamedTuple):
+    """Whether there are ``open_calls``; what makes ``closed``: all the others of ``kept_calls``."""
+
+    has_open: bool
+    view_closed: Callable[[], None]
+
+
+def open_pods(db: Session, policy: Policy, view_kept: Callable[[], None]) -> Opened:
     """``touched_pods``, ``needed_pods``; ``open_calls``: operations of pods that must be divided again,
-    maybe more; ``individuals``: they, with whoever a workload's label names; ``closed``: all the
-    others of ``kept_calls``."""
-    places = ", ".join(PLACE)
+    maybe more; ``individuals``: they, with whoever a workload's label names. ``view_kept`` makes
+    ``kept_calls``."""
     db.execute("create table touched_charges (charge_id varchar)")
-    _work_of(db, policy, f"select {places} from priced_come union select {places} from priced_gone")
-    db.execute("create table touched_pods as select distinct pod_id from pod_operations")
-    _forget(db)
-    db.run("late/needed_pods")
+    if _work_somewhere(db, policy):
+        places = ", ".join(PLACE)
+        _work_of(
+            db, policy, f"select {places} from priced_come union select {places} from priced_gone"
+        )
+        db.execute("create table touched_pods as select distinct pod_id from pod_operations")
+        _forget(db)
+        db.run("late/needed_pods")
+    else:
+        db.execute(
+            "create table touched_pods (pod_id bigint); create table needed_pods (pod_id bigint)"
+        )
     if not db.one("select count(*) from needed_pods"):
         db.execute(
-            "create view closed as select * from kept_calls; "
-            f"create view open_calls as select {ASKED} from closed where false; "
             f"create table individuals as select {', '.join(KNOWN)}, calls from priced_come where false"
         )
-        return
+
+        @cache
+        def view_all() -> None:
+            view_kept()
+            db.execute("create view closed as select * from kept_calls")
+
+        return Opened(False, view_all)
+    view_kept()
     db.execute(
         "create table open_names as select distinct n.pod from pods_named n "
         "join needed_pods p on p.pod_id = n.pod_id"
@@ -74,6 +99,18 @@ def open_pods(db: Session, policy: Policy) -> None:
         f"create table individuals as select {', '.join(KNOWN)}, 1 as calls "
         f"from ({named_by_workload(db, policy, 'open_calls')})"
     )
+    return Opened(True, lambda: None)
+
+
+def _work_somewhere(db: Session, policy: Policy) -> bool:
+    """Whether an operation that came or is gone may work on a pod: it says one, or the policy's serving map
+    may know one."""
+    said = "select distinct caller_pod is not null or serving_pod is not null, server_address, model from"
+    return any(
+        says_pod
+        or any(rule.matches(server_address=address, model=model) for rule in policy.serving)
+        for says_pod, address, model in db.rows(f"{said} priced_come union {said} priced_gone")
+    )
 
 
 def _work_of(db: Session, policy: Policy, places: str) -> None:
@@ -94,14 +131,25 @@ def _forget(db: Session) -> None:
 class LateClusters(Clusters):
     """Clusters of which charges without late work keep their rows."""
 
+    _batch = int(METERED)
+
+    def _find_work(self) -> None:
+        if asks_for_pods(self.policy) or self.db.one("select count(*) from touched_pods"):
+            super()._find_work()
+        else:  # classes are nowhere, and what came works on no pod
+            self.db.execute("create table pod_operations (pod_id bigint, op_id bigint)")
+
     def _divide_over_pods(self) -> None:
         super()._divide_over_pods()
-        self.db.run("late/untouched_pods")
+        self._carry("late/untouched_pods")
         if self.db.one(
             "select count(*) from pod_amounts where pod_id not in (select pod_id from needed_pods)"
         ):
             raise TooMuch("a charge pays for pods that share no node or volume")
-        stage_carried(self.db)
+
+    def _divide_over_operations(self, driver: str) -> None:
+        if self.db.one("select count(*) from pod_amounts"):
+            super()._divide_over_operations(driver)
 
     def idle(self, shares: Shares) -> None:
         """Phase 4, for charges with late work; the others keep these rows too."""
@@ -111,9 +159,20 @@ class LateClusters(Clusters):
             if pool.idle is not None and pool.idle.driver in OPERATION_WEIGHTS
         ]
         if pools and not asks_for_pods(self.policy):
-            self.db.run("late/untouched_idle", pools=", ".join(pools))
+            self._carry("late/untouched_idle", pools=", ".join(pools))
         super().idle(shares)
-        stage_carried(self.db)
+
+    def _carry(self, name: str, **names: str) -> None:
+        self._batch += 1
+        db, batch = self.db, str(self._batch)
+        db.run(name, batch=batch, **names)
+        stage_carried(db, batch)
+
+
+def stage_carried(db: Session, batch: str) -> None:
+    """Rows of one batch of ``carried`` into ``staged``, added up."""
+    sums = {name: quanta(f"sum(r.{name}_cost)") for name in ("billed", "effective")}
+    db.run("late/carried", int=db.integer, batch=batch, **sums)
 
 
 def refuse_shared_charges(db: Session) -> None:
@@ -126,22 +185,3 @@ def refuse_shared_charges(db: Session) -> None:
         "and count(distinct n.kind || cast(n.pool as varchar)) > 1)"
     ):
         raise TooMuch("a charge of pods is divided in two ways")
-
-
-def stage_carried(db: Session) -> None:
-    """Rows of ``carried`` into ``staged``. TooMuch where one has lost its owner, or came out at
-    nothing: bases of later phases may look at what it was added up from."""
-    ((owners_lost, cancelled),) = db.rows(
-        "select count(*) filter (r.who_id is null), "
-        "count(*) filter (r.billed = 0 and r.effective = 0) from carried c "
-        "join recorded r on r.row_no = c.row_no where not c.is_staged"
-    )
-    if owners_lost:
-        raise TooMuch("a recorded row names somebody whom no operation names any more")
-    if cancelled:
-        raise TooMuch("requests of a recorded row cancel each other out")
-    db.run("late/carried", int=db.integer)
-    if db.one(
-        "select count(*) from staged where method = 'carried' and billed = 0 and effective = 0"
-    ):
-        raise TooMuch("recorded rows of a tenant cancel each other out")

@@ -90,20 +90,21 @@ def load_found(
     ids = f"trace_id, is_call, response_id, envelope, parent_issuance_id, {run}"
     db.execute(
         "create table traces (trace_id varchar); "
-        "create table hanging_more as select distinct trace_id from late_window; "
-        "create table found as select * from earlier_window where false; "
-        "create view hanging_known as select * from found union all select * from late_window"
+        "create table hanging_more as select distinct trace_id from late_window"
     )
     tokens: list[str] | None = None
     while True:
         db.execute(
-            "insert into found select * from earlier_window "
-            "where trace_id in (select trace_id from hanging_more); "
+            f"{'create table found as' if tokens is None else 'insert into found'} "
+            "select * from earlier_window where trace_id in (select trace_id from hanging_more); "
             "insert into traces select distinct trace_id from hanging_more"
         )
         if int(db.one("select count(*) from found")) * one_in > spans:
             return None
         if tokens is None:
+            db.execute(
+                "create view hanging_known as select * from found union all select * from late_window"
+            )
             tokens = _verify_late(db, kept, keys, out)
         else:
             db.execute(

@@ -7,7 +7,7 @@ Does not: the division (``kernel``, ``sql/phases/meter_parts.sql``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -117,10 +117,22 @@ def leave_open(db: Session, policy: Policy) -> None:
     )
 
 
+Billed = Mapping[tuple[str, str, str], Sequence[tuple[int, Route]]]
+"""Portions with their routes, by provider, model and token kind."""
+
+Seen = Mapping[tuple[str, str, str], Collection[Route]]
+"""Routes of operations with such tokens, by the same."""
+
+
 def form_slices(db: Session, policy: Policy, assignments: Sequence[Assignment]) -> list[Slice]:
     """``meter_portions`` and ``routes``: charges and operations with the slice they belong to."""
-    import pyarrow as pa
+    billed = billed_routes(db, assignments)
+    seen = routes_seen(db, billed).get(ALL, {})
+    return load_routes(db, policy, billed, seen, portions="meter_portions", routes="routes")
 
+
+def billed_routes(db: Session, assignments: Sequence[Assignment]) -> Billed:
+    """What is billed by the token, and along which routes."""
     meters = {number: found for number, found in enumerate(assignments) if found.kind == "meter"}
     billed = defaultdict(list)
     for portion_id, assignment_id, account, region in db.rows(
@@ -130,24 +142,30 @@ def form_slices(db: Session, policy: Policy, assignments: Sequence[Assignment]) 
             found = meters[assignment_id]
             key = (found.provider or "", found.model or "", found.token_kind or "")
             billed[key].append((portion_id, Route(account, region)))
-    kinds = sorted({key[2] for key in billed})
-    seen = _routes_seen(db, kinds)
+    return billed
+
+
+def load_routes(
+    db: Session, policy: Policy, billed: Billed, seen: Seen, *, portions: str, routes: str
+) -> list[Slice]:
+    """The slices; tables ``portions`` and ``routes``, of the charges and operations in each."""
+    import pyarrow as pa
+
     slices: list[Slice] = []
     portion_rows: list[tuple[int, int]] = []
     route_rows: list[tuple[object, ...]] = []
     for key in sorted(billed):
-        operations = seen.get(key, ())
-        for route, portions, routes in split_by_route(
-            billed[key], operations, policy.join.route_keys
+        for route, charged, called in split_by_route(
+            billed[key], seen.get(key, ()), policy.join.route_keys
         ):
-            if portions:
+            if charged:
                 number = len(slices)
                 slices.append(Slice(SliceKey(*key, *route)))
-                portion_rows += [(portion_id, number) for portion_id in portions]
-                route_rows += [(*key, *found, number) for found in routes]
+                portion_rows += [(portion_id, number) for portion_id in charged]
+                route_rows += [(*key, *found, number) for found in called]
     columns = list(zip(*portion_rows, strict=True)) or [(), ()]
     db.load(
-        "meter_portions",
+        portions,
         pa.table(
             {
                 "portion_id": pa.array(columns[0], pa.int64()),
@@ -158,7 +176,7 @@ def form_slices(db: Session, policy: Policy, assignments: Sequence[Assignment]) 
     names = ("provider", "model", "token_kind", "account", "region")
     columns = list(zip(*route_rows, strict=True)) or [()] * 6
     db.load(
-        "routes",
+        routes,
         pa.table(
             {
                 **{name: pa.array(columns[i], pa.string()) for i, name in enumerate(names)},
@@ -207,19 +225,27 @@ def _sortable(route: Route) -> tuple[str, str]:
     return (route.account or "", route.region or "")
 
 
-def _routes_seen(db: Session, kinds: Sequence[str]) -> dict[tuple[str, str, str], list[Route]]:
-    seen: dict[tuple[str, str, str], list[Route]] = defaultdict(list)
+ALL = "all"
+
+
+def routes_seen(
+    db: Session, billed: Billed, ops: str = "ops", side: str = f"'{ALL}'"
+) -> dict[str, dict[tuple[str, str, str], set[Route]]]:
+    """Routes of operations ``ops`` that have tokens of a kind that is billed, by the value of ``side``."""
+    kinds = sorted({kind for _, _, kind in billed})
+    seen: dict[str, dict[tuple[str, str, str], set[Route]]] = {}
     if not kinds:
         return seen
     has = ", ".join(f"bool_or({_tokens(kind)} > 0)" for kind in kinds)
-    for provider, model, account, region, *found in db.rows(
-        f"select provider, model, account, region, {has} from ops "
+    for where, provider, model, account, region, *found in db.rows(
+        f"select {side} as side, provider, model, account, region, {has} from {ops} "
         "where ends_today and metered and provider is not null and model is not null "
-        "group by provider, model, account, region order by all"
+        "group by 1, provider, model, account, region order by all"
     ):
+        of_side = seen.setdefault(where, defaultdict(set))
         for kind, has_any in zip(kinds, found, strict=True):
             if has_any:
-                seen[provider, model, kind].append(Route(account, region))
+                of_side[provider, model, kind].add(Route(account, region))
     return seen
 
 
@@ -254,23 +280,29 @@ def load_weights(
     db: Session, slices: Sequence[Slice], *, ops: str, routes: str, weights: str
 ) -> None:
     """Table ``weights`` (slice, operation, weight) of operations ``ops`` that go along ``routes``."""
-    db.execute(f"create table {weights} (slice_id bigint, op_id bigint, weight bigint)")
-    for kind in sorted({found.key.token_kind for found in slices}):
-        db.execute(
-            f"""
-            insert into {weights}
-            select r.slice_id, o.op_id, o.weight
+    kinds = sorted({found.key.token_kind for found in slices})
+    if not kinds:
+        db.execute(f"create table {weights} (slice_id bigint, op_id bigint, weight bigint)")
+        return
+    tokens = ", ".join(f"{weight(kind)} as {kind}" for kind in kinds)
+    of_kind = " ".join(f"when '{kind}' then o.{kind}" for kind in kinds)
+    db.execute(
+        f"""
+        create table {weights} as
+        select slice_id, op_id, weight
+        from (
+            select r.slice_id, o.op_id, case r.token_kind {of_kind} end as weight
             from (
-                select op_id, provider, model, account, region, {weight(kind)} as weight
+                select op_id, provider, model, account, region, {tokens}
                 from {ops} where ends_today and metered
             ) o
-            join {routes} r on r.token_kind = '{kind}'
-                and r.provider = o.provider and r.model = o.model
+            join {routes} r on r.provider = o.provider and r.model = o.model
                 and coalesce(r.account, chr(30)) = coalesce(o.account, chr(30))
                 and coalesce(r.region, chr(30)) = coalesce(o.region, chr(30))
-            where o.weight > 0
-            """
-        )
+        ) w
+        where weight > 0
+        """
+    )
 
 
 def count_billed_tokens(

@@ -137,7 +137,11 @@ def merge_calls(
     """``repeated`` and ``operations`` from ``landed_spans``: spans of one call stand or fall together,
     so any choice of spans that holds all of some calls gives these calls' operations."""
     find_operations(db, policy, day_us, keys, verified=verified)
-    db.execute("create table operations as select * from billed")
+    db.execute(
+        "alter table billed rename to operations"
+        if verified
+        else "create table operations as select * from billed"
+    )
 
 
 def find_operations(
@@ -148,7 +152,7 @@ def find_operations(
     *,
     verified: str = "",
 ) -> None:
-    """``repeated``, ``merged``, ``tokens`` and the view ``billed``, in the shape of ``operations``.
+    """``repeated``, ``merged``, ``tokens`` and ``billed``, in the shape of ``operations``.
 
     What is known of single spans is copied once, into ``calls``. What takes several of them (twins,
     the ladder) is kept by row number for the few calls that need it, and joined at the end.
@@ -156,22 +160,26 @@ def find_operations(
     from_ns, to_ns = calls_window(day_us)
     who = ", ".join(said(column, policy) for column in WHO)
     named = [_attribute(name, "t.") for name in policy.join.attribute_names()]
+    db.run("planes/spans", from_ns=from_ns, to_ns=to_ns)
+    # to ask is worth it where planning takes longer than rows do
+    if not verified or db.one("select count(*) from contested"):
+        db.run(
+            "planes/contested",
+            content=", ".join(
+                f"coalesce(cast(t.{column} as varchar), {NULL})" if column != "attributes" else NULL
+                for column in _content()
+            ),
+            told=" + ".join(
+                ["0", *(f"case when {one} is not null then 1 else 0 end" for one in named)]
+            ),
+            named=", ".join(["''", *(f"coalesce({one}, {NULL})" for one in named)]),
+        )
     db.run(
-        "planes/spans",
+        "planes/once",
         who=who,
         run=said("run_id", policy),
-        content=", ".join(
-            f"coalesce(cast(t.{column} as varchar), {NULL})" if column != "attributes" else NULL
-            for column in _content()
-        ),
-        told=" + ".join(
-            ["0", *(f"case when {one} is not null then 1 else 0 end" for one in named)]
-        ),
-        named=", ".join(["''", *(f"coalesce({one}, {NULL})" for one in named)]),
         # each pass that reads it plans it anew, unless its rows are few enough to be written down
         once="table" if verified else "view",
-        from_ns=from_ns,
-        to_ns=to_ns,
     )
     load_verdicts(db, policy, keys, verified=verified)
     db.run("planes/call_spans", buckets=", ".join(BUCKETS), who=who)
@@ -185,6 +193,7 @@ def find_operations(
         best_buckets=", ".join(f"b.{bucket}" for bucket in BUCKETS),
         named_who=told_who("b", "i", policy),
         speaks=answers_itself("b.", policy),
+        relation="table" if verified else "view",
         **day,
     )
     db.run(

@@ -62,13 +62,17 @@ class Digest:
 
     def add(self, texts: pa.Array) -> bytes:
         """Rows by their canonical text, none of them null. Returns their hashes, end to end."""
+        hashes = b"".join(_hashes(texts))
+        self.add_hashes(hashes)
+        return hashes
+
+    def add_hashes(self, hashes: bytes) -> None:
+        """Rows by their hashes, end to end."""
         import numpy as np
 
-        hashes = b"".join(_hashes(texts))
         found = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, LANES)
         for lane, total in enumerate(found.sum(axis=0, dtype=np.uint64).tolist()):
             self.lanes[lane] += total
-        return hashes
 
 
 class SortedDigest:
@@ -140,7 +144,7 @@ def write_parts(
     def digested(mark: Callable[[bytes], None]) -> Iterator[tuple[int, pa.RecordBatch]]:
         for batch in rows:
             mark(digest.add(batch.column(text)))
-            yield from _by_part(batch.column(part), batch.select(shape.names))
+            yield from by_part(batch.column(part), batch.select(shape.names))
 
     with _marking(marks) as mark:
         _write(digested(mark), paths, shape)
@@ -164,25 +168,6 @@ def _marking(path: Path | None) -> Iterator[Callable[[bytes], None]]:
         yield lambda hashes: writer.write_batch(pa.record_batch([marks_of(hashes)], schema=shape))
 
 
-def write_rows(rows: pa.RecordBatchReader, path: Path, text: str = "") -> tuple[int, SortedDigest]:
-    """A zstd Parquet file of rows in their order. Returns how many they are, and the digest of those
-    that have a ``text``, which is not written; without such a column, of none."""
-    digest = SortedDigest()
-    shape = _without(rows.schema, text)
-    count = 0
-
-    def digested() -> Iterator[tuple[int, pa.RecordBatch]]:
-        nonlocal count
-        for batch in rows:
-            if text:
-                digest.add(batch.column(text))
-            count += batch.num_rows
-            yield 0, batch.select(shape.names)
-
-    _write(digested(), [path], shape)
-    return count, digest
-
-
 def _without(schema: pa.Schema, *names: str) -> pa.Schema:
     import pyarrow as pa
 
@@ -204,7 +189,7 @@ def _write(
             writing.result()
 
 
-def _by_part(parts: pa.Array, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+def by_part(parts: pa.Array, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
     """A batch, cut where the next part begins."""
     import numpy as np
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,9 @@ from attribution_pipeline.attribution.day import Finding, Outcome, Plane, Previo
 from attribution_pipeline.attribution.engine import DuckDB, Session, sql_text
 from attribution_pipeline.attribution.invariants import breaches
 from attribution_pipeline.attribution.kernel import attribution_id, decimal, what_key
+from attribution_pipeline.attribution.late_files import largest
 from attribution_pipeline.attribution.layout import by_charge, by_time, files_for
+from attribution_pipeline.attribution.ledger_files import WHOLE, parts
 from attribution_pipeline.attribution.meters import Slice
 from attribution_pipeline.attribution.parts import changed_hashes
 from attribution_pipeline.attribution.requests import first_number, named_by, operation_rows
@@ -23,7 +26,7 @@ from attribution_pipeline.attribution.revise import COLUMNS, Stamp, revise
 from attribution_pipeline.attribution.writing import ALWAYS, TABLES, write
 from attribution_pipeline.model.errors import Broken
 from attribution_pipeline.model.ledger import NOT_CONTENT, WHO
-from attribution_pipeline.model.row_hashes import digest_of_hashes
+from attribution_pipeline.model.row_hashes import HASH_BYTES, digest_of_hashes
 from attribution_pipeline.model.tokens import BUCKETS
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ def publish(
     rows: dict[str, int] = {}
     for name, (table, _, _) in TABLES.items():
         if name in ALWAYS or db.one(f"select count(*) from {table}"):
-            files[name], rows[name] = write(db, name, out)
+            cut = parts(db, policy, table) if name == "ledger" else WHOLE
+            files[name], rows[name] = write(db, name, out, parts=cut)
     # they are held in memory, here and by whoever keeps them
     few = rows["ledger"] <= MOST_HASHES
     hashes = db.hashes("ledger", CONTENT, HAS_CONTENT) if few else None
@@ -100,8 +104,10 @@ def outcome(
     adds_to: frozenset[str] = frozenset(),
     digest: str = "",
     hashes: bytes = b"",
+    stand_for: str = "1",
 ) -> Outcome:
-    """Totals and digests (``digest``: of content, if it is known) of ``ledger``, beside ``files``."""
+    """Totals and digests (``digest``: of content, if it is known) of ``ledger``, beside ``files``.
+    ``stand_for``: how many rows one of it stands for."""
     digest = digest or content_digest(db, "ledger")
     holds = db.one("select count(*) from held_charges")
     return Outcome(
@@ -110,7 +116,7 @@ def outcome(
         unheld_digest=content_digest(db, "computed_ledger") if holds else digest,
         causes=causes,
         rows=rows,
-        totals=_totals(db),
+        totals=_totals(db, stand_for),
         tie_out=db.table(sql_text("publish/tie_out")),
         coverage=_coverage(slices),
         findings=findings,
@@ -126,35 +132,48 @@ def content_digest(db: Session, table: str) -> str:
 
 
 class WrittenLedger(NamedTuple):
-    """A file of ledger rows, how many they are, their content digest and, if at hand, its hashes."""
+    """Files of ledger rows, how many they are; the whole ledger's content digest and, if they are few enough
+    to be kept, its hashes."""
 
-    path: str
+    paths: list[str]
     rows: int
     digest: str
     hashes: bytes
 
 
 def write_ledger(
-    db: DuckDB, ledger: str, out: Path, *, known: bytes, gone: str, come: str
+    db: DuckDB,
+    policy: Policy,
+    ledger: str,
+    out: Path,
+    *,
+    standing: bool,
+    known: bytes,
+    gone: str,
+    come: str,
+    whole: str,
 ) -> WrittenLedger:
-    """The file of a relation in the shape of ``ledger``.
+    """The files of a relation in the shape of ``ledger``. Where others are ``standing``, all of it is in one,
+    or in none if it has no rows.
 
     ``known``: hashes of the ledger before. Where there are any, no row's text is made but of those that
-    are ``gone`` and of those that have ``come``.
+    are ``gone`` and of those that have ``come``; else of the ``whole`` ledger.
     """
-    path = out / "ledger-0.parquet"
-    order = TABLES["ledger"][2]
+    columns, order = ", ".join(COLUMNS), TABLES["ledger"][2]
+    paths, rows = [], 0
+    for number, part in enumerate(WHOLE if standing else parts(db, policy, ledger)):
+        path = out / f"ledger-{number}.parquet"
+        rows += db.write(f"select {columns} from {ledger} where {part} order by {order}", path)
+        paths.append(str(path))
+    if standing and not rows:
+        paths = []
+    hashes = None
     if known:
-        rows = db.write_sorted(ledger, path, columns=COLUMNS, order=order)
-        less, more = (db.hashes(name, CONTENT, HAS_CONTENT) for name in (gone, come))
-        hashes = changed_hashes(known, less or b"", more or b"")
-        if hashes is not None:
-            return WrittenLedger(str(path), rows, digest_of_hashes(hashes), hashes)
-        return WrittenLedger(str(path), rows, content_digest(db, ledger), b"")
-    rows, digest = db.write_digested(
-        ledger, path, columns=COLUMNS, order=order, digested=CONTENT, where=HAS_CONTENT
-    )
-    return WrittenLedger(str(path), rows, digest, b"")
+        hashes = changed_hashes(known, *db.hashes_of((gone, come), CONTENT, HAS_CONTENT))
+    if hashes is None:
+        hashes = db.hashes(whole, CONTENT, HAS_CONTENT) or b""
+    few = len(hashes) <= MOST_HASHES * HASH_BYTES
+    return WrittenLedger(paths, rows, digest_of_hashes(hashes), hashes if few else b"")
 
 
 def load_numbers(db: Session, day: date, previous: Previous | None, only: str | None = "") -> int:
@@ -163,20 +182,21 @@ def load_numbers(db: Session, day: date, previous: Previous | None, only: str | 
     if previous is None:
         db.execute("create table numbers_before (operation_key varchar, operation_number bigint)")
         return first_number(day)
-    db.view("operations_at_rest", previous.files["operations"])
-    db.view("requests_at_rest", previous.files["operation_costs"], by_name=True)
-    wanted = " where false" if only is None else f" where operation_key in ({only})" if only else ""
-    db.execute(
-        "create table numbers_before as select operation_key, operation_number from "
-        f"({operation_rows('operations_at_rest')}){wanted} union all "
-        "select distinct operation_key, operation_number "
-        "from requests_at_rest where operation_key is not null"
-    )
-    last = db.one(
-        "select max(operation_number) from (select max(operation_number) as operation_number "
-        "from operations_at_rest union all select max(operation_number) from requests_at_rest)"
-    )
-    return first_number(day) if last is None else int(last)
+    files = {name: previous.files[name] for name in ("operations", "operation_costs")}
+    last = largest([path for paths in files.values() for path in paths], "operation_number")
+    if only is None:
+        db.execute("create table numbers_before (operation_key varchar, operation_number bigint)")
+    else:
+        db.view("operations_at_rest", files["operations"])
+        db.view("requests_at_rest", files["operation_costs"], by_name=True)
+        wanted = f" where operation_key in ({only})" if only else ""
+        db.execute(
+            "create table numbers_before as select operation_key, operation_number from "
+            f"({operation_rows('operations_at_rest')}){wanted} union all "
+            "select distinct operation_key, operation_number "
+            "from requests_at_rest where operation_key is not null"
+        )
+    return first_number(day) if last is None else last
 
 
 def make_rows(
@@ -270,8 +290,9 @@ def _load_owners(db: Session, policy: Policy) -> None:
     import pyarrow as pa
 
     rows = []
+    owner_of = cache(policy.owner_of)
     for who_id, tenant, workflow in db.rows("select who_id, tenant_id, workflow_id from actors"):
-        owner = policy.owner_of(tenant, workflow) if tenant is not None else None
+        owner = owner_of(tenant, workflow) if tenant is not None else None
         if owner is not None:
             rows.append((who_id, owner.team, owner.cost_center))
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
@@ -287,10 +308,11 @@ def _load_owners(db: Session, policy: Policy) -> None:
     )
 
 
-def _totals(db: Session) -> list[dict[str, Any]]:
+def _totals(db: Session, stand_for: str) -> list[dict[str, Any]]:
     """Per currency: both costs, rows, unallocated cost by reason. Money as text."""
     table = db.table(
-        "select billing_currency, component, unallocated_reason, count(*) as rows, "
+        "select billing_currency, component, unallocated_reason, "
+        f"cast(sum({stand_for}) as bigint) as rows, "
         "cast(cast(sum(billed_cost) as decimal(38,12)) as varchar) as billed_cost, "
         "cast(cast(sum(effective_cost) as decimal(38,12)) as varchar) as effective_cost "
         "from ledger group by all order by all"

@@ -8,8 +8,10 @@ tenant; what no rule takes; 4. idle; 5. overhead pools.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ from attribution_pipeline.attribution.meters import Slice, divide_meters
 from attribution_pipeline.attribution.opencost_gates import under_policy
 from attribution_pipeline.attribution.revise import Stamp
 from attribution_pipeline.attribution.rule_use import serving_without_pods
-from attribution_pipeline.attribution.shares import Base, Shares
+from attribution_pipeline.attribution.shares import BASED, Base, Shares
 from attribution_pipeline.attribution.staging import OpenRow, add_open_rows
 from attribution_pipeline.attribution.workloads import Clusters
 from attribution_pipeline.model.evidence import KUBERNETES
@@ -114,13 +116,11 @@ def divide_the_rest(
     clusters: Clusters,
 ) -> list[Finding]:
     """Phases 2 to 5, and what they noticed."""
-    base = Base.freeze(shares, policy.settlement.metric)
-    _divide_pools(policy, assignments, "shared", clusters, shares, base)
+    _divide_pools(policy, assignments, "shared", clusters, shares)
     _tagged(db)
     _built_in(db, assignments)
     clusters.idle(shares)
-    base = Base.freeze(shares, policy.settlement.metric)
-    _divide_pools(policy, assignments, "overhead", clusters, shares, base)
+    _divide_pools(policy, assignments, "overhead", clusters, shares)
     return [
         *_without_bill(db, day),
         *under_policy.gate(db, policy, clusters.slices),
@@ -194,16 +194,24 @@ def _divide_pools(
     component: str,
     clusters: Clusters,
     shares: Shares,
-    base: Base,
 ) -> None:
-    for index, pool in enumerate(policy.pools):
-        mine = [n for n, found in enumerate(assignments) if found.pool == index]
-        if pool.component != component or not mine:
-            continue
-        if pool.split:
+    taken: dict[int, list[int]] = defaultdict(list)
+    for number, found in enumerate(assignments):
+        if found.pool >= 0 and policy.pools[found.pool].component == component:
+            taken[found.pool].append(number)
+    driven = [index for index in taken if not policy.pools[index].split]
+    asks_base = any(policy.pools[index].driver in BASED for index in driven)
+    # what stood before the phase, for all of its pools
+    base = Base.freeze(shares, policy.settlement.metric) if asks_base else Base.nothing()
+    portions = shares.portions(number for index in driven for number in taken[index])
+    for index in sorted(taken):
+        if policy.pools[index].split:
             clusters.divide(index, assignments)
         else:
-            shares.divide_pool(pool, shares.portions(mine), base)
+            mine = [portion for number in taken[index] for portion in portions[number]]
+            shares.divide_pool(
+                policy.pools[index], sorted(mine, key=attrgetter("portion_id")), base
+            )
     shares.flush()
 
 
@@ -256,19 +264,17 @@ def _usage_without_charge(
     db: Session, policy: Policy, assignments: Sequence[Assignment]
 ) -> list[Finding]:
     """Reported quantities that weigh on no charge: a misspelt service or metric, mostly."""
-    read = [
-        (pool.driver.removeprefix("usage."), number)
+    read = {
+        number: pool.driver.removeprefix("usage.")
         for number, found in enumerate(assignments)
         if found.pool >= 0
         and (pool := policy.pools[found.pool]).driver.startswith("usage.")
         and not pool.split
-    ]
+    }
     used = {
-        (metric, service)
-        for metric, number in read
-        for (service,) in db.rows(
-            "select distinct service from portions where assignment_id = ?", [number]
-        )
+        (read[number], service)
+        for number, service in db.rows("select distinct assignment_id, service from portions")
+        if number in read
     }
     return [
         Finding(

@@ -71,11 +71,14 @@ def revise(
     previous: Previous | None,
     *,
     before: str = "",
+    operations_before: str = "",
+    requests_before: str = "",
 ) -> dict[str, int]:
     """Make ``ledger`` and ``operation_costs``, as computed, the state that follows ``previous``.
 
     ``before``: a table of those of its ledger's rows that the computed ones follow, where these are
-    not all. Leaves ``ledger`` with revisions, times and settlement, ``ledger_revisions`` with this state's
+    not all. ``operations_before``, ``requests_before``: tables of its operations and request rows, where
+    not all of them matter. Leaves ``ledger`` with revisions, times and settlement, ``ledger_revisions`` with this state's
     changes, ``variances``, ``held_charges``, and ``computed_ledger``, which nothing holds back.
     Returns the changed rows by cause.
     """
@@ -100,8 +103,13 @@ def revise(
         "driver_quantity": "cast(0 as decimal(38, 0))",
         **_policy_where_moved(policy, stamp),
     }
-    db.run("revise/ledger", revised_columns=_columns("s", now), gone_columns=_columns("s", gone))
-    causes = _revisions(db, policy, stamp, planes, previous)
+    db.run("revise/ledger", revised_columns=_columns("s", now))
+    if db.one("select count(*) from changes where is_gone"):
+        db.run("revise/gone", gone_columns=_columns("s", gone))
+    causes = _revisions(
+        db, policy, stamp, planes, previous,
+        operations_before=operations_before, requests_before=requests_before,
+    )  # fmt: skip
     db.execute(
         "alter table ledger rename to computed_ledger; alter table revised_ledger rename to ledger"
     )
@@ -214,6 +222,9 @@ def _revisions(
     stamp: Stamp,
     planes: Mapping[str, Plane],
     previous: Previous,
+    *,
+    operations_before: str,
+    requests_before: str,
 ) -> dict[str, int]:
     """``ledger_revisions``. Counts by cause."""
     moved = moved_planes(planes, previous)
@@ -225,7 +236,7 @@ def _revisions(
     else_by = next((cause for plane, cause in CAUSE_OF_PLANE if plane in moved), "kernel")
     regrouped = NO_REQUESTS
     if "operations" in moved and all_by == "null":
-        regrouped = _regrouped(db, previous)
+        regrouped = _regrouped(db, previous, operations_before, requests_before)
         if else_by == "late_spans" and not db.one("select count(*) from come_or_gone"):
             else_by = "identity"
     db.execute(f"create table regrouped as {regrouped}")
@@ -253,30 +264,39 @@ def moved_planes(planes: Mapping[str, Plane], previous: Previous | None) -> froz
     )
 
 
-def _regrouped(db: Session, previous: Previous) -> str:
+def _regrouped(
+    db: Session, previous: Previous, operations_before: str, requests_before: str
+) -> str:
     """Rows from or to which requests went whose owner is known to be another now. Also
     ``come_or_gone``: operations that only one of the two states has."""
-    db.view("operations_before", previous.files["operations"])
-    if not db.one("select count(*) from held_charges"):
-        db.view("operation_costs_before", previous.files["operation_costs"], by_name=True)
+    if operations_before and not db.one(f"select count(*) from {operations_before}"):
+        db.execute("create table come_or_gone as select operation_number from published_operations")
+        return NO_REQUESTS
+    if not operations_before:
+        db.view("operations_before", previous.files["operations"])
+        operations_before = "operations_before"
+    if not requests_before:
+        requests_before = "operation_costs_before"
+        if not db.one("select count(*) from held_charges"):
+            db.view(requests_before, previous.files["operation_costs"], by_name=True)
     differs = " or ".join(f"n.{column} is distinct from b.{column}" for column in WHO)
     db.execute(
         f"""
         create table come_or_gone as
         select coalesce(n.operation_number, b.operation_number) as operation_number
         from published_operations n
-        full join operations_before b on b.operation_number = n.operation_number
+        full join {operations_before} b on b.operation_number = n.operation_number
         where n.operation_number is null or b.operation_number is null;
         create table changed_owner as
         select n.operation_number from published_operations n
-        join operations_before b on b.operation_number = n.operation_number
+        join {operations_before} b on b.operation_number = n.operation_number
         where {differs}
         """
     )
     return (
         "select attribution_id from operation_costs where operation_number in "
         "(select operation_number from changed_owner) "
-        "union select attribution_id from operation_costs_before where operation_number in "
+        f"union select attribution_id from {requests_before} where operation_number in "
         "(select operation_number from changed_owner)"
     )
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.kernel import ID_DIGITS, tenant_alone
@@ -68,6 +68,9 @@ class Stamp:
 
 Weights = Mapping[Recipient, int]
 
+BASED = ("cost", "even")
+"""Drivers that look at what was divided before: see ``Base``."""
+
 
 class Shares:
     """The drivers of one day."""
@@ -76,6 +79,7 @@ class Shares:
         self.db = db
         self.policy = policy
         self.day = day
+        self._day = day.isoformat()
         self.who_keys = dict(db.rows("select who_id, who_key from actors"))
         self.tenants = {
             tenant: who_id
@@ -84,19 +88,22 @@ class Shares:
             )
         }
         self._weights_of_driver: dict[str, Weights] = {}
+        self._report: dict[tuple[Any, ...], list[tuple[Any, ...]]] | None = None
         self._rows: list[tuple[object, ...]] = []
 
-    def portions(self, assignment_ids: Iterable[int]) -> list[Portion]:
-        """Portions of these assignments, in order."""
+    def portions(self, assignment_ids: Iterable[int]) -> dict[int, list[Portion]]:
+        """Portions of these assignments by assignment, in order; read at once."""
         wanted = ", ".join(map(str, sorted(assignment_ids))) or "-1"
-        return [
-            Portion(portion_id, charge_id, int(billed), int(effective), *names)
-            for portion_id, charge_id, billed, effective, *names in self.db.rows(
-                "select portion_id, charge_id, billed, effective, service, resource_id, "
-                "billing_account_id, billing_currency from portions "
-                f"where assignment_id in ({wanted}) order by portion_id"
+        found: dict[int, list[Portion]] = defaultdict(list)
+        for assignment_id, portion_id, charge_id, billed, effective, *names in self.db.rows(
+            "select assignment_id, portion_id, charge_id, billed, effective, service, resource_id, "
+            "billing_account_id, billing_currency from portions "
+            f"where assignment_id in ({wanted}) order by portion_id"
+        ):
+            found[assignment_id].append(
+                Portion(portion_id, charge_id, int(billed), int(effective), *names)
             )
-        ]
+        return found
 
     def divide_pool(self, pool: Pool, portions: Sequence[Portion], base: Base) -> None:
         """Every portion of a pool over its driver's recipients, or open where there are none. What was
@@ -151,12 +158,7 @@ class Shares:
     def _usage(self, metric: str, portion: Portion) -> tuple[Weights, str]:
         """The report's rows for the service and resource; no resource weighs on all of the service."""
         quantities: list[tuple[Recipient, Decimal]] = []
-        for who_id, reason, quantity, object_id, position in self.db.rows(
-            "select a.who_id, a.reason, u.quantity, u.object_id, u.position from usage_named u "
-            "join actors a on a.who_id = u.who_id where u.metric = ? and u.service = ? "
-            "and (u.resource_id is null or u.resource_id = ?) order by all",
-            [metric, portion.service, portion.resource_id],
-        ):
+        for who_id, reason, quantity, object_id, position in self._reported(metric, portion):
             value = parse_decimal(quantity)
             if value < 0:
                 raise Refusal(
@@ -172,6 +174,27 @@ class Shares:
             weights[recipient] += scaled(value, scale)
         positive = {recipient: weight for recipient, weight in weights.items() if weight}
         return positive, f" x 1e-{scale}" if scale else ""
+
+    def _reported(self, metric: str, portion: Portion) -> list[tuple[Any, ...]]:
+        """The report's rows that weigh on a portion. All that pools ask of are read at once."""
+        if self._report is None:
+            self._report = defaultdict(list)
+            metrics = {pool.driver.removeprefix("usage.") for pool in self.policy.pools}
+            for *about, who_id, reason, quantity, object_id, position in self.db.rows(
+                "select u.metric, u.service, u.resource_id, a.who_id, a.reason, u.quantity, "
+                "u.object_id, u.position from usage_named u join actors a on a.who_id = u.who_id "
+                f"where u.metric in ({', '.join('?' * len(metrics))}) order by all",
+                sorted(metrics),
+            ):
+                self._report[tuple(about)].append((who_id, reason, quantity, object_id, position))
+        if portion.service is None:
+            return []
+        resources = dict.fromkeys((None, portion.resource_id))
+        return [
+            row
+            for resource_id in resources
+            for row in self._report.get((metric, portion.service, resource_id), ())
+        ]
 
     def spread_gaps(self) -> None:
         """``evidence_gap: spread``: what no operation was seen for, over those that were, by tokens."""
@@ -217,12 +240,11 @@ class Shares:
 
     def _attribution_id(self, portion: Portion, recipient: Recipient, stamp: Stamp) -> str:
         """The same text as ``kernel.attribution_id`` writes in SQL (a test compares them)."""
-        what = (None, stamp.model, stamp.token_kind)
-        text = _UNIT.join((
-            self.day.isoformat(), portion.charge_id, stamp.component, stamp.leg,
-            self.who_keys[recipient.who_id],
-            *(_NULL if word is None else word for word in (*what, recipient.reason)),
-        ))  # fmt: skip
+        text = (
+            f"{self._day}{_UNIT}{portion.charge_id}{_UNIT}{stamp.component}{_UNIT}{stamp.leg}{_UNIT}"
+            f"{self.who_keys[recipient.who_id]}{_UNIT}{_NULL}{_UNIT}{_or_null(stamp.model)}{_UNIT}"
+            f"{_or_null(stamp.token_kind)}{_UNIT}{_or_null(recipient.reason)}"
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
     def flush(self) -> None:
@@ -331,6 +353,11 @@ class Base:
         ]
         return cls(tenants, costs)
 
+    @classmethod
+    def nothing(cls) -> Base:
+        """Where nobody asks."""
+        return cls((), {})
+
     def cost(self, portion: Portion, *, within: str) -> Weights:
         """Recipients of a ``cost`` driver: same currency, same account or all; floored at zero."""
         sums: dict[Recipient, int] = defaultdict(int)
@@ -338,6 +365,10 @@ class Base:
             if currency == portion.currency and within in ("all", _same(account, portion.account)):
                 sums[recipient] += amount
         return {recipient: amount for recipient, amount in sums.items() if amount > 0}
+
+
+def _or_null(word: str | None) -> str:
+    return _NULL if word is None else word
 
 
 def _same(account: str | None, other: str | None) -> str:

@@ -82,8 +82,7 @@ class Clusters:
         self.allocated = cluster_nodes.allocated(db)
         self.findings: list[Finding] = []
         self._charged: set[int] = set()
-        cluster_nodes.load_serving_map(db, policy)
-        db.run("phases/pods")
+        self._find_work()
         db.execute(
             f"create table worked as select {', '.join(WORKED)}, g.op_id is not null as on_gpu "
             "from ops o left join ("
@@ -95,18 +94,18 @@ class Clusters:
             f"billed {db.integer}, effective {db.integer})"
         )
 
+    def _find_work(self) -> None:
+        """``pod_operations``: which operations each pod worked for."""
+        cluster_nodes.load_serving_map(self.db, self.policy)
+        self.db.run("phases/pods")
+
     def divide(self, pool_index: int, assignments: Sequence[Assignment]) -> None:
         """Phase 2 for one pool: workload rows; what no pod used waits in ``idle_todo``."""
         pool = self.policy.pools[pool_index]
         self._load_kind_amounts(pool_index, assignments)
         self._divide_over_pods()
-        self._weigh_operations(pool.driver)
-        db, integer = self.db, self.db.integer
-        db.run("phases/workload_operations")
-        share(db)
-        unit = OPERATION_WEIGHTS[pool.driver][1] if pool.driver != "none" else ""
-        db.run("phases/workload_rows", int=integer, driver=pool.driver, unit=unit)
-        db.execute(
+        self._divide_over_operations(pool.driver)
+        self.db.execute(
             f"insert into idle_todo select {pool_index}, portion_id, slice_id, kind, billed, effective "
             "from idle_amounts where billed <> 0 or effective <> 0"
         )
@@ -121,6 +120,15 @@ class Clusters:
             billed_part=part("k.billed", "w.weight", denominator),
             effective_part=part("k.effective", "w.weight", denominator),
         )
+
+    def _divide_over_operations(self, driver: str) -> None:
+        """Workload rows of ``pod_amounts``."""
+        db = self.db
+        self._weigh_operations(driver)
+        db.run("phases/workload_operations")
+        share(db)
+        unit = OPERATION_WEIGHTS[driver][1] if driver != "none" else ""
+        db.run("phases/workload_rows", int=db.integer, driver=driver, unit=unit)
 
     def _weigh_operations(self, driver: str) -> None:
         expression = OPERATION_WEIGHTS[driver][0] if driver != "none" else "0"
@@ -230,10 +238,11 @@ class Clusters:
 
     def idle(self, shares: Shares) -> None:
         """Phase 4: what no pod used, over the operations of the node's (or cluster's) pods."""
-        from attribution_pipeline.attribution.shares import Base
+        from attribution_pipeline.attribution.shares import BASED, Base
 
         db = self.db
-        base = Base.freeze(shares, self.policy.settlement.metric)
+        asks_base = any(p.idle is not None and p.idle.driver in BASED for p in self.policy.pools)
+        base = Base.freeze(shares, self.policy.settlement.metric) if asks_base else Base.nothing()
         for (pool_index,) in db.rows("select distinct pool from idle_todo order by 1"):
             pool = self.policy.pools[pool_index]
             if pool.idle is None or pool.idle.keep == "visible":

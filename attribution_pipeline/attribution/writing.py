@@ -6,6 +6,7 @@ many files a table goes into (``layout``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attribution_pipeline.attribution.engine import Session
@@ -41,20 +42,54 @@ CUT = ("operation_costs", "operations")
 """Tables of several files, by their column ``place``, which is not published."""
 
 
-def write(db: Session, name: str, out: Path, where: str = "true") -> tuple[list[str], int]:
-    """One published table, or some of its rows, as files in ``out``; and how many rows they have."""
+AMOUNTS = ("billed_cost", "effective_cost")
+
+LOOKED_AT = ", ".join(
+    (
+        *(f"max({cost}) >= {NARROW} or min({cost}) <= -{NARROW}" for cost in AMOUNTS),
+        # rows that a closed period keeps are not of this run
+        "bool_or(charge_number is null)",
+    )
+)
+"""Of request rows: whether amounts take more than 64 bits, by cost, and whether the order is by text."""
+
+ASKED = {
+    "operation_costs": f", {LOOKED_AT}",
+    "operations": ", min(end_unix_nano), max(end_unix_nano)",
+}
+"""Of each file of the tables that are ``CUT``."""
+
+
+def write(
+    db: Session, name: str, out: Path, where: str = "true", parts: Sequence[str] = ("true",)
+) -> tuple[list[str], int]:
+    """One published table, or some of its rows, as files in ``out``; and how many rows they have.
+    ``parts``: of a table that is not ``CUT``, which rows go into each file."""
     table, schema, order = TABLES[name]
     names = [column for column in schema.names if column != "charge_date"]
-    if name == "operation_costs":
-        names = [_narrowed(db, column, where) for column in names]
-        # rows that a closed period keeps are not of this run
-        if not db.one(f"select count(*) from {table} where {where} and charge_number is null"):
-            order = ORDER_OF_REQUESTS
-    columns = ", ".join(names)
-    wheres = [where]
+    wheres = [f"{where} and {part}" for part in parts]
     if name in CUT:
-        found = db.rows(f"select distinct place from {table} where {where} order by 1")
-        wheres = [f"{where} and place = {place}" for (place,) in found] or wheres
+        found = db.rows(
+            f"select place{ASKED[name]} from {table} where {where} group by place order by place"
+        )
+        if name == "operations" and found:
+            # they lie about in the order of time: a range spares a pass over all of them for each file, which
+            # is most of what writing a day costs that is larger than memory (decision 0024)
+            wheres = [
+                f"{where} and place = {place} and end_unix_nano between {first} and {last}"
+                for place, first, last in found
+            ]
+        elif found:
+            wheres = [f"{where} and place = {place}" for place, *_ in found]
+        if name == "operation_costs":
+            *wide, kept = (any(said) for said in list(zip(*found, strict=True))[1:] or [()] * 3)
+            narrow = [column for column, is_wide in zip(AMOUNTS, wide, strict=True) if not is_wide]
+            names = [
+                f"cast({column} as decimal(18, 12)) as {column}" if column in narrow else column
+                for column in names
+            ]
+            order = order if kept else ORDER_OF_REQUESTS
+    columns = ", ".join(names)
     paths = [out / f"{name}-{number}.parquet" for number in range(len(wheres))]
     rows = sum(
         db.write(
@@ -64,13 +99,3 @@ def write(db: Session, name: str, out: Path, where: str = "true") -> tuple[list[
         for path, rows in zip(paths, wheres, strict=True)
     )  # fmt: skip
     return [str(path) for path in paths], rows
-
-
-def _narrowed(db: Session, column: str, where: str) -> str:
-    """SQL of a column of request rows as it is written: amounts in 64 bits where all of them fit."""
-    if not column.endswith("_cost") or db.one(
-        f"select count(*) from operation_costs where {where} "
-        f"and ({column} >= {NARROW} or {column} <= -{NARROW})"
-    ):
-        return column
-    return f"cast({column} as decimal(18, 12)) as {column}"

@@ -67,7 +67,7 @@ class Lake:
         """Record a day: sorted Parquet files by table, without ``charge_date``, and why.
 
         A ``Path`` is a new file, to be placed; a ``StoredFile`` stands already and is kept. The
-        ledger has exactly one file; a table that is not named has none.
+        ledger has a file even without rows; a table that is not named has none.
         ``manifest``: see ``lake.manifest``. ``manifest["previous"]`` is the id of the state that
         the caller saw when it began (None: none); if it is not the head any more and the head is
         not this very state, DayMoved is raised and nothing is published. A state that stands

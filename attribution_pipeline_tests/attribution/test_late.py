@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from attribution_pipeline.attribution import late_classes, late_plane
+from attribution_pipeline.attribution import late_classes, late_plane, ledger_files
 from attribution_pipeline.attribution.day import Compute, Plane
 from attribution_pipeline.attribution.late import reconcile_late
 from attribution_pipeline.attribution.late_compute import SPANS_A_THREAD, late_compute
@@ -64,6 +65,13 @@ def played(seed: int, folder: Path, late: int, without: Sequence[str] = ()) -> l
     return deliver(made, batches, folder, without=without) if len(batches) > 1 else []
 
 
+@pytest.fixture
+def pods_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods' rows in a file of their own, be it one row."""
+    monkeypatch.setattr(ledger_files, "LEAST_ROWS", 1)
+
+
+@pytest.mark.usefixtures("pods_apart")
 @pytest.mark.parametrize("seed", FAST_WORLDS)
 def test_late_deliveries_end_where_the_whole_day_ends(seed: int, tmp_path: Path):
     found = played(seed, tmp_path / "world", late=2)
@@ -71,10 +79,13 @@ def test_late_deliveries_end_where_the_whole_day_ends(seed: int, tmp_path: Path)
 
 
 @pytest.mark.heavy
-def test_late_deliveries_of_many_worlds_end_where_their_whole_days_end(tmp_path: Path):
+def test_late_deliveries_of_many_worlds_end_where_their_whole_days_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     taken = moved = 0
     for seed in HEAVY_WORLDS:
         print(f"seed {seed}")
+        monkeypatch.setattr(ledger_files, "LEAST_ROWS", 1 if seed % 2 else 10**6)
         without = KEPT_BESIDE if seed % 4 == 0 else ()
         found = played(seed, tmp_path / str(seed), late=2, without=without)
         assert [wrong for one in found for wrong in one.differences] == [], seed
@@ -287,6 +298,55 @@ def test_a_late_call_of_a_pod_divides_its_node_and_no_other(tmp_path: Path):
     )
     assert late.outcome is not None
     assert {who for who, _, _ in changed_rows(late)} == {"acme", "corvid", "delta"}
+
+
+def components(paths: Sequence[str]) -> list[set[str]]:
+    """Of each file of a ledger, the components of its rows."""
+    return [set(pq.ParquetFile(path).read()["component"].to_pylist()) for path in paths]
+
+
+POLICY_OF_BOTH = NODES % "{driver: active_time, within: node}" + METERS[METERS.index("meters:") :]
+BILL_OF_BOTH = [*NODE_BILL, token_line(3, "10.00", "m-uncached", 1000)]
+OFF_PODS = {"cluster": None, **TOKENS}
+
+
+@pytest.mark.usefixtures("pods_apart")
+def test_pods_rows_stand_in_their_file_until_a_late_call_is_a_pods(tmp_path: Path):
+    early = [call(1, "acme", **ON_WEB), call(2, "bolt", **ON_JOBS), call(3, "corvid", **OFF_PODS)]
+    made = small(POLICY_OF_BOTH, BILL_OF_BOTH, **TWO_NODES)
+    first, second = after(
+        tmp_path, made, early, [call(4, "delta", **OFF_PODS)], [call(5, "acme", **ON_WEB)]
+    )
+    assert first.outcome is not None
+    assert second.outcome is not None
+    recorded, kept, now = (
+        list(one.files["ledger"]) for one in (first.earlier, first.outcome, second.outcome)
+    )
+    assert components(recorded) == [{"direct"}, {"workload", "idle"}]
+    assert kept[0] == recorded[1]
+    assert components(kept) == [{"workload", "idle"}, {"direct"}]
+    assert not {*kept} & {*now}
+    assert components(now) == [{"direct"}, {"workload", "idle"}]
+
+
+@pytest.mark.usefixtures("pods_apart")
+def test_a_ledger_of_one_file_is_followed_too(tmp_path: Path):
+    early = [call(1, "acme", **ON_WEB), call(2, "corvid", **OFF_PODS)]
+    made = small(POLICY_OF_BOTH, BILL_OF_BOTH, **TWO_NODES)
+    (late,) = after(tmp_path, made, early, [call(4, "delta", **OFF_PODS)])
+    rows = pa.concat_tables(pq.ParquetFile(path).read() for path in late.earlier.files["ledger"])
+    older = str(tmp_path / "older.parquet")
+    pq.write_table(rows.sort_by("attribution_id"), older, store_schema=False)
+    outcome = reconcile_late(
+        late.planes, operations(late).files["operations"][:1], made.policy, DAY,
+        policy_digest=made.policy.digest, recorded_at=RECORDED_AT, compute=COMPUTE, out=tmp_path,
+        previous=replace(late.earlier, files={**late.earlier.files, "ledger": [older]}),
+    )  # fmt: skip
+    assert outcome is not None
+    assert late.outcome is not None
+    assert outcome.content_digest == late.outcome.content_digest
+    assert older not in outcome.files["ledger"]
+    assert components(outcome.files["ledger"]) == [{"direct"}, {"workload", "idle"}]
 
 
 def test_idle_of_a_cluster_weighs_pods_that_no_late_call_touched(tmp_path: Path):

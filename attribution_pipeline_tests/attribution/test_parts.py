@@ -101,15 +101,14 @@ def test_no_rows_are_files_without_rows(db, tmp_path):
     assert pq.read_schema(tmp_path / "1.parquet").names == ["id", "n", "tenant", "even", "part"]
 
 
-def test_a_file_and_its_digest_come_from_one_look_as_from_two(db, tmp_path):
-    asked = {"columns": ["n", "id", "tenant"], "order": "id", "digested": ["tenant", "n"]}
-    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
-    found = db.write_digested("calls", here, **asked, where="n % 2 = 0")
-    assert found == (ROWS, db.digest("calls", ["tenant", "n"], "even"))
-    assert found == Session.write_digested(db, "calls", there, **asked, where="even")
-    rows = [tuple(row.values()) for row in pq.read_table(here).to_pylist()]
-    assert rows == db.rows("select n, id, tenant from calls order by id")
-    assert pq.read_table(there).to_pylist() == pq.read_table(here).to_pylist()
+def test_hashes_of_several_relations_are_those_of_each(db):
+    db.execute("create view none_at_all as select * from calls where n < 0")
+    db.execute("create view few as select * from calls where n < 300")
+    asked = ["n", "id"], "n % 2 = 0"
+    found = db.hashes_of(("few", "none_at_all", "calls"), *asked)
+    assert found == [db.hashes(name, *asked) for name in ("few", "none_at_all", "calls")]
+    assert [len(one) // 32 for one in found] == [150, 0, ROWS // 2]
+    assert digest_of_hashes(found[0]) == db.digest("few", *asked)
 
 
 def test_hashes_are_what_a_digest_is_of_and_change_with_rows(db):

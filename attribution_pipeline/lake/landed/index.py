@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from attribution_pipeline.lake.checked import own_digest, said_by, with_digest
@@ -40,6 +41,14 @@ class Landing:
     landed it that did not say."""
     replaces: tuple[str, ...] = ()
     """Paths of earlier files that its own stand instead of: their objects were read again."""
+
+    @cached_property
+    def of_kind(self) -> dict[str, list[ObjectRecord]]:
+        """Its objects by kind, in their order: every table asks for those of one."""
+        found: dict[str, list[ObjectRecord]] = {}
+        for record in self.objects:
+            found.setdefault(record.kind, []).append(record)
+        return found
 
 
 def load(store: Store, after: Sequence[Landing]) -> list[Landing]:

@@ -53,9 +53,9 @@ class Standing:
         kind = KIND_OF_TABLE[self._table]
         with_rows: set[tuple[str, str]] = set()
         standing: dict[tuple[str, str], tuple[int, str]] = {}
-        records = (record for landing in self._landings for record in landing.objects)
+        records = (record for landing in self._landings for record in landing.of_kind.get(kind, ()))
         for number, record in enumerate(records):
-            if record.kind != kind or record.refused:
+            if record.refused:
                 continue
             if record.rows.get(self._table):
                 with_rows.add((record.source, record.object_id))

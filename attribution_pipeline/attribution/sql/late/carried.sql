@@ -4,12 +4,10 @@
 insert into staged
 select min(c.portion_id), 'carried', 'carried', 'carried', min(r.who_id), null, null, null,
        r.unallocated_reason, null, 'carried', null, null, null, null, null,
-       cast(sum(r.billed) as {int}), cast(sum(r.effective) as {int})
+       cast({billed} as {int}), cast({effective} as {int})
 from carried c
 join recorded r on r.row_no = c.row_no
 join portions p on p.portion_id = c.portion_id
-where not c.is_staged
+where c.batch = {batch}
 group by p.billing_account_id, p.billing_currency, p.charge_category, p.charge_class,
          r.tenant_id, r.unallocated_reason;
-
-update carried set is_staged = true where not is_staged;

@@ -1,7 +1,8 @@
 -- What late operations bring to rows of metered charges, and what gone ones take with them.
 -- in:  come_parts, gone_parts (grain: portion, operation), ops, actors, gone_ops (grain: operation),
---      portions, meter_charges (grain: charge, slice), meter_weights, recorded (grain: attribution_id),
---      restated_slices (slice): their coverage crossed the tolerance
+--      portions, meter_charges (grain: charge, slice), meter_weights, metered_rows (grain: attribution_id),
+--      restated_slices (slice): their coverage crossed the tolerance; {has_gone}, {has_restated}: whether
+--      there are any, since to plan a join of nothing takes as long as one of something
 -- out: meter_changes (grain: attribution_id), amounts signed
 --      meter_parts (grain: charge, operation), of these rows alone: the whole amount of a row is at
 --      its first operation, since only the row's sum is known
@@ -25,6 +26,7 @@ from (
         from gone_parts mp
         join gone_ops o on o.op_id = mp.op_id
         join portions p on p.portion_id = mp.portion_id
+        where {has_gone}
         union all
         -- no amount moves, but every row says how far it is trusted
         select m.charge_id, m.slice_id, a.who_key, a.actor_key, a.reason, o.operation_name, 0, 0
@@ -32,7 +34,7 @@ from (
         join meter_weights w on w.slice_id = m.slice_id
         join ops o on o.op_id = w.op_id
         join actors a on a.who_id = o.who_id
-        where m.slice_id in (select slice_id from restated_slices)
+        where {has_restated} and m.slice_id in (select slice_id from restated_slices)
     ) c
     join meter_charges m on m.charge_id = c.charge_id and m.slice_id = c.slice_id
     group by c.charge_id, c.slice_id, m.portion_id, m.portions, m.model, m.token_kind,
@@ -53,7 +55,7 @@ from (
     join ops o on o.who_id = a.who_id
         and coalesce(o.operation_name, chr(30)) = coalesce(c.operation_name, chr(30))
     join meter_weights w on w.op_id = o.op_id and w.slice_id = c.slice_id
-    left join recorded r on r.attribution_id = c.attribution_id
+    left join metered_rows r on r.attribution_id = c.attribution_id
 );
 
 create table meter_rests as
@@ -75,7 +77,7 @@ left join (
 ) d on d.charge_id = m.charge_id and d.slice_id = m.slice_id;
 
 insert into carried
-select r.row_no, m.portion_id, false
+select r.row_no, m.portion_id, {batch}
 from metered_rows r
 join meter_charges m on m.charge_id = r.charge_id and m.model = r.model
     and m.token_kind = r.token_kind

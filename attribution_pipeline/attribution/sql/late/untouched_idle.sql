@@ -2,7 +2,7 @@
 -- in:  idle_todo (pool, portion, slice, kind), portions, touched_charges (charge), recorded
 -- out: idle_todo of touched charges and other pools; rows of carried
 insert into carried
-select r.row_no, u.portion_id, false
+select r.row_no, u.portion_id, {batch}
 from recorded r
 join (
     select p.charge_id, min(p.portion_id) as portion_id
@@ -13,7 +13,7 @@ join (
 ) u on u.charge_id = r.charge_id
 where r.component = 'idle'
     and (r.basis = 'driver' or r.unallocated_reason = 'no_operation_evidence')
-    and (r.billed <> 0 or r.effective <> 0);
+    and (r.billed_cost <> 0 or r.effective_cost <> 0);
 
 delete from idle_todo
 where pool in ({pools}) and portion_id not in (

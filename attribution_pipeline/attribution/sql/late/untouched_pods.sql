@@ -14,7 +14,7 @@ where p.portion_id in (
 );
 
 insert into carried
-select r.row_no, u.portion_id, false
+select r.row_no, u.portion_id, {batch}
 from recorded r
 join (
     select p.charge_id, min(p.portion_id) as portion_id
@@ -26,7 +26,7 @@ join (
 where r.component = 'workload'
     -- these are whole amounts of portions, and staged anew with them
     and coalesce(r.unallocated_reason, '') not in ('no_driver', 'quarantined')
-    and (r.billed <> 0 or r.effective <> 0 or r.driver_quantity > 0);
+    and (r.billed_cost <> 0 or r.effective_cost <> 0 or r.driver_quantity > 0);
 
 delete from pod_amounts
 where portion_id not in (

@@ -1,7 +1,7 @@
 -- Twins merged: one billed call a row, the ones that end on the day or are active on it.
 -- in:  calls (grain: one span of a billable call), ranked (grain: one span of a call of several),
 --      picks, lineage (grain: call of several), identities (grain: call, by its best span)
--- out: twins (grain: call of several, by its best span), billed (view, grain: operation_key)
+-- out: twins (grain: call of several, by its best span), billed ({relation}, grain: operation_key)
 
 -- what the best span leaves unsaid its twins may say; whom a gateway called it knows better than its
 -- client, whose SDK names itself
@@ -53,7 +53,7 @@ drop table said_by_twins;
 
 drop table others;
 
-create view billed as
+create {relation} billed as
 select *,
        greatest(least(active_end_ms, {day_end_ms}) - greatest(active_start_ms, {day_ms}), 0) as active_ms
 from (

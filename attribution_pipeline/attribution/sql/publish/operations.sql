@@ -1,6 +1,7 @@
 -- The operations that ended on the day, in the published shape.
 -- in:  {ops} (grain: operation, with its number)
--- out: published_operations (same grain); place: the file that a row goes into
+-- out: published_operations (same grain); not published: place, the file that a row goes into, and
+--      end_unix_nano
 create {relation} published_operations as
 select
     operation_number, {named_by} as named_by,
@@ -16,6 +17,6 @@ select
          then concat_ws('/', serving_cluster, serving_namespace, serving_pod) end as serving_pod,
     {who}, originator_id, identity_source, verdict, issuance_id, parent_issuance_id, emitter,
     merged,
-    {place} as place
+    {place} as place, end_unix_nano
 from {ops}
 where ends_today;

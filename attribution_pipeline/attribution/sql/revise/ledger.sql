@@ -1,6 +1,7 @@
--- Every row with its revision and its settlement; rows without support stay, at zero.
+-- Every row with its revision and its settlement.
 -- in:  standing, before (grain: attribution_id), settled, settled_before (grain: charge)
--- out: changes (grain: attribution_id of either), revised_ledger (grain: attribution_id)
+-- out: changes (grain: attribution_id of either), revised_ledger (grain: attribution_id that
+--      is supported)
 create table settled_groups as
 select issuer, account, billing_period, bool_and(is_settled) as is_settled
 from settled group by issuer, account, billing_period;
@@ -46,10 +47,4 @@ create table revised_ledger as
 select {revised_columns}
 from standing s
 join changes c on c.attribution_id = s.attribution_id
-left join charge_settlement t on t.charge_id = s.charge_id
-union all
-select {gone_columns}
-from before s
-join changes c on c.attribution_id = s.attribution_id
-left join charge_settlement t on t.charge_id = s.charge_id
-where c.is_gone;
+left join charge_settlement t on t.charge_id = s.charge_id;
