@@ -12,6 +12,7 @@ import pytest
 
 from attribution_pipeline_tests.cases import WORKED_DAY
 from attribution_pipeline_tests.orchestration.deployments import rewrite
+from attribution_pipeline_tests.proof.replays import worked_day
 from attribution_pipeline_tests.test_cli import refusal, run
 
 DAY = "2026-10-05"
@@ -25,14 +26,10 @@ def _no_dagster_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The worked day after its run: copied, never written to."""
-    folder = tmp_path_factory.mktemp("worked") / "day"
-    shutil.copytree(WORKED_DAY, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("DAGSTER_HOME", raising=False)
-        result = run("run", "--config", folder / "attribution.yaml", "--from", DAY)
-    assert result.exit_code == 0, result.output
-    return folder
+    """The worked day, recorded: copied, never written to."""
+    history = worked_day(tmp_path_factory.mktemp("worked"))
+    history.record()
+    return history.folder
 
 
 @pytest.fixture
@@ -160,8 +157,14 @@ def test_check_of_a_file_finds_the_deployment_in_whose_policies_it_lies(
     assert "governs" not in run("policy", "check", drafts / "policy-1.yaml").stdout
 
 
-def test_check_and_diff_name_rules_that_took_nothing(config: Path) -> None:
+def test_check_and_diff_name_rules_that_took_nothing_and_models_that_meet_none(
+    config: Path,
+) -> None:
     path = draft(config)
+    text = path.read_text()
+    for kind in ("input", "cache-read", "output"):  # the model that each names is one of its own
+        text = text.replace(f"(?P<model>.+)-{kind}-tokens$", f"(?P<model>.+-{kind})-tokens$")
+    path.write_text(text)
     rewrite(
         path, "pools:\n", "owners: [{tenant: nobody, team: x}]\nserving:\n"
         "  - {model: '*', workload: {namespace: elsewhere}}\npools:\n"
@@ -173,12 +176,18 @@ def test_check_and_diff_name_rules_that_took_nothing(config: Path) -> None:
         "  pools 1 `typo`: no charge with ServiceName = AWS Suport*",
         "  owners 1: no row with tenant = nobody and workflow = *",
     ]
+    model = "anthropic.claude-sonnet"
+    apart = (
+        f"aws.bedrock: charges of {model}-cache-read, {model}-input, {model}-output meet no call, and calls "
+        f"of {model} meet no charge. Where the bill only spells a model otherwise, give it a meter of its own "
+        "with `model: NAME` as calls name it"
+    )
     said = run("policy", "check", path, "--config", config).stdout.splitlines()
     asked = f"{idle[-1]} (asked of rows as version 1 made them)"
-    assert said[-6:] == [*idle[:-1], asked, UNTAKEN, f"{path}: valid"]
+    assert said[-7:] == [*idle[:-1], asked, UNTAKEN, apart, f"{path}: valid"]
     result = run("policy", "diff", "1", path, "--from", DAY, "--config", config)
     assert result.exit_code == 0, result.output
-    assert result.stderr.splitlines()[-4:] == [f"under B {idle[0]}", *idle[1:]]
+    assert result.stderr.splitlines()[-5:] == [f"under B {idle[0]}", *idle[1:], f"under B, {apart}"]
 
 
 # -- diff ----------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def checks() -> str:
     """Every asset check: what it asks, where its threshold stands, what to do."""
     from attribution_pipeline.definitions import build_defs
     from attribution_pipeline.orchestration.checks.runbook import REMEDIES
-    from attribution_pipeline.proof.score.thresholds import THRESHOLDS
+    from attribution_pipeline.proof.score.thresholds import of_check
 
     graph = build_defs(WORKED_DAY / "attribution.yaml").get_repository_def().asset_graph
     specs = sorted(
@@ -97,12 +97,12 @@ def checks() -> str:
         "metadata; its threshold is a field of the policy.",
     ]
     for spec in specs:
-        threshold = THRESHOLDS.get(spec.name)
+        fields = " and ".join(f"`{found.field}`" for found in of_check(spec.name))
         parts += [
             f"## `{spec.name}`",
             f"{'Blocking' if spec.blocking else 'Alerting'}, on "
             f"`{spec.key.asset_key.to_user_string()}`."
-            + (f" Threshold: `{threshold.field}`." if threshold else ""),
+            + (f" Threshold: {fields}." if fields else ""),
             (spec.description or "").replace("``", "`"),
             f"**What to do.** {REMEDIES[spec.name]}",
         ]

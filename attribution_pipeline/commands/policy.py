@@ -115,10 +115,11 @@ def diff(
     """What B would change against A, on the evidence that is landed. Nothing is recorded.
 
     Every day of the range is computed twice, whatever version is in force on it. Rules of B that took
-    nothing on these days are named on stderr.
+    nothing on these days are named on stderr, and models that charges and calls name apart under B.
     """
     from attribution_pipeline.views import policy_diff as view
     from attribution_pipeline.views import rule_use as idle_rules
+    from attribution_pipeline.views import unmet_models
     from attribution_pipeline.views.ledger import COSTS, grouping
     from attribution_pipeline.views.output import chosen_format
     from attribution_pipeline.views.output import write as write_rows
@@ -154,6 +155,8 @@ def diff(
             typer.echo(line, err=True)
     for line in idle_rules.lines(sides[1].policy, found.used_by_b, [day.day for day in found.days]):
         typer.echo(f"under B {line}" if not line.startswith(" ") else line, err=True)
+    for one in found.unmet_by_b:
+        typer.echo(f"under B, {unmet_models.line(one)}", err=True)
     if out is not None:
         typer.echo(f"wrote {out}: {rows.num_rows:,} groups", err=True)
     if not found.is_even:

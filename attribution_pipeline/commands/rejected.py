@@ -6,15 +6,12 @@ Belongs here: the command. Does not: which records stand (``lake.landed``), form
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from attribution_pipeline.commands.options import Config, Format, Out, ordered, parse_day
 from attribution_pipeline.model.errors import Refusal
-
-if TYPE_CHECKING:
-    from attribution_pipeline.config import Deployment
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +52,6 @@ def rejected(
     from attribution_pipeline.lake.landed import LandedStore
     from attribution_pipeline.lake.landed.rejected import rejected_rows
     from attribution_pipeline.sources.awaiting import from_document
-    from attribution_pipeline.sources.gone import with_accepted
 
     landed = LandedStore(deployment.place)
     if landed.last_landing() is None and not landed.waiting():
@@ -67,23 +63,10 @@ def rejected(
             "attribution run --from DAY --to DAY",
         )
     rows = rejected_rows(landed, first, last)
-    waiting = from_document(landed.waiting())
-    if waiting:
-        waiting = with_accepted(waiting, _accepted(deployment))
+    waiting = view.with_accepted(from_document(landed.waiting()), deployment.policies_folder)
     view.write(rows, waiting, chosen, out, typer.echo)
     if chosen != "table" or out is not None:
         for line in view.footer(rows, waiting):
             typer.echo(line, err=True)
     if out is not None:
         typer.echo(f"wrote {out}: {rows.num_rows:,} rows", err=True)
-
-
-def _accepted(deployment: Deployment) -> int:
-    """How many files may stand as they were read, by the newest policy version. Policies that can't be
-    read accept none: what was rejected is listed all the same."""
-    from attribution_pipeline.model.policy import load_policies
-
-    try:
-        return load_policies(deployment.policies_folder).newest.tolerance.not_read_again
-    except Refusal:
-        return 0

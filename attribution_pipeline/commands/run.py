@@ -47,7 +47,8 @@ def run(
     A recorded day with settled charges keeps the policy version that it was recorded under, and an
     alert says so, unless --force is given. Status 1 where a day is not recorded or a blocking check
     fails; alerts go to stderr and don't change it. The tie-out's difference is 0 or the day is not
-    recorded.
+    recorded. Status 2 where every day is refused: a month whose bill was refused as a whole, and that
+    nothing else bills, records no day.
     """
     from attribution_pipeline.config import load_deployment
     from attribution_pipeline.model.policy import load_policies

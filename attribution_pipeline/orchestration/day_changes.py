@@ -7,7 +7,7 @@ many rows read (``views.revisions``).
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,14 +74,13 @@ def held(house: House, state: Published) -> str:
 def without_bill(house: House, state: Published) -> str:
     """A line for a day on which no charge falls, while no source has landed a row of its month; else
     empty. A bill that only lacks the day is the finding of the day's evidence alone."""
-    from attribution_pipeline.model.months import next_month
     from attribution_pipeline.orchestration.policy_diff import WITHOUT_BILL
+    from attribution_pipeline.orchestration.refused_bills import files_of_month
 
     findings = house.lake.document(state)["output"]["findings"]
     if all(finding["check"] != WITHOUT_BILL for finding in findings):
         return ""
-    month = state.day.replace(day=1)
-    if house.landed.files("billing", month, next_month(month) - timedelta(days=1)):
+    if files_of_month(house, state.day):
         return ""
     return (
         f"no bill has landed for {state.day}, nor for any day of its month: its ledger is empty. Put "

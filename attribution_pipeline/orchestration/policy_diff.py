@@ -20,8 +20,9 @@ from attribution_pipeline.orchestration.planes import planes_for
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from attribution_pipeline.attribution.day import Plane
+    from attribution_pipeline.attribution.day import Outcome, Plane
     from attribution_pipeline.attribution.rule_use import RuleUse
+    from attribution_pipeline.attribution.unmet_models import Unmet
     from attribution_pipeline.model.policy import Policy, Published
     from attribution_pipeline.orchestration.house import House
     from attribution_pipeline.views.policy_diff import DayChange, Difference
@@ -63,32 +64,43 @@ def policy_diff(
     count = (last - first).days + 1
     for number in range(count):
         day = first + timedelta(days=number)
-        found, used = _day(house, day, a, b, columns, metric)
+        found, under_b = _day(house, day, a, b, columns, metric)
         difference.days.append(found)
-        difference.used_by_b |= used
+        difference.used_by_b |= under_b.used
+        if under_b.has_bill:
+            difference.unmet_by_b = under_b.unmet
         if progress is not None:
             said = f"{found.rows:,} rows move" if found.rows else "no change"
             progress(f"{day}  {number + 1} of {count}: {said}")
     return difference
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """A day under one side. ``rows``: its ledger, only what is compared; ``used``: rules that took
+    something; ``unmet``: models that its charges and calls name apart."""
+
+    rows: pa.Table
+    has_bill: bool
+    used: RuleUse
+    unmet: list[Unmet]
+
+
 def _day(
     house: House, day: date, a: Side, b: Side, columns: Sequence[str], metric: str
-) -> tuple[DayChange, RuleUse]:
+) -> tuple[DayChange, _Computed]:
     from attribution_pipeline.views.policy_diff import compare
 
-    under_a, has_bill, used = _ledger(house, day, a, columns, metric)
-    under_b = under_a
+    under_a = under_b = _computed(house, day, a, columns, metric)
     if a.policy.digest != b.policy.digest:
-        under_b, _, used = _ledger(house, day, b, columns, metric)
-    return replace(compare(day, under_a, under_b, columns, metric), has_bill=has_bill), used
+        under_b = _computed(house, day, b, columns, metric)
+    found = compare(day, under_a.rows, under_b.rows, columns, metric)
+    return replace(found, has_bill=under_a.has_bill), under_b
 
 
-def _ledger(
+def _computed(
     house: House, day: date, side: Side, columns: Sequence[str], metric: str
-) -> tuple[pa.Table, bool, RuleUse]:
-    """The day's ledger under one side, only what is compared; whether the day has a bill; which rules
-    took something."""
+) -> _Computed:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -112,26 +124,32 @@ def _ledger(
             pq.read_table(Path(path), columns=stored, partitioning=None)
             for path in outcome.files["ledger"]
         )
-        used = _used(house, side.policy, planes, outcome.files["ledger"], out)
-    return rows, all(finding.check != WITHOUT_BILL for finding in outcome.findings), used
+        used, unmet = _used(house, side.policy, planes, outcome, out)
+    has_bill = all(finding.check != WITHOUT_BILL for finding in outcome.findings)
+    return _Computed(rows, has_bill, used, unmet)
 
 
 def _used(
-    house: House, policy: Policy, planes: Mapping[str, Plane], ledger: Sequence[str], out: Path
-) -> RuleUse:
+    house: House, policy: Policy, planes: Mapping[str, Plane], outcome: Outcome, out: Path
+) -> tuple[RuleUse, list[Unmet]]:
+    """What the rules took, and the models that they read from the bill and no call has."""
     from attribution_pipeline.attribution.engine import session
     from attribution_pipeline.attribution.rule_use import rules_used
+    from attribution_pipeline.attribution.unmet_models import unmet_models
 
+    charges = planes["billing"].files["charges"]
+    operations = planes["operations"].files["operations"]
     with session(house.compute(out)) as db:
-        db.view("computed_rows", ledger)
-        return rules_used(
+        db.view("computed_rows", outcome.files["ledger"])
+        used = rules_used(
             db,
             policy,
-            charges=planes["billing"].files["charges"],
+            charges=charges,
             cluster=planes["cluster"].files,
-            operations=planes["operations"].files["operations"],
+            operations=operations,
             owned=db.rows("select distinct tenant_id, workflow_id from computed_rows"),
         )
+        return used, unmet_models(db, policy, charges=charges, operations=lambda: operations)
 
 
 @contextmanager

@@ -85,6 +85,7 @@ class RunSession:
             rows_of_first_day,
             tie_out_rows,
         )
+        from attribution_pipeline.orchestration.refused_bills import bills_missing
 
         result = self._execute(day)
         checks = [_check(found) for found in result.get_asset_check_evaluations()]
@@ -103,6 +104,7 @@ class RunSession:
         assert head is not None  # its materialization says so
         notes = (
             without_bill(self._house, head),
+            *bills_missing(self._house, day),
             kept_version(self._house, head),
             held(self._house, head),
             _undisclosed(result, day),

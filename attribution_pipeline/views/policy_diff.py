@@ -22,6 +22,8 @@ from attribution_pipeline.views.text_table import text_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from attribution_pipeline.attribution.unmet_models import Unmet
+
 DEFAULT_BY = ("tenant_id", "component", "pool")
 TENANT, REASON = "tenant_id", "unallocated_reason"
 SIDES = ("cost_a", "cost_b")
@@ -119,6 +121,8 @@ class Difference:
     days: list[DayChange] = field(default_factory=list)
     used_by_b: RuleUse = field(default_factory=RuleUse)
     """Rules of B that took something on these days."""
+    unmet_by_b: list[Unmet] = field(default_factory=list)
+    """Models that charges and calls name apart under B, on the last of these days that has a bill."""
 
     def rows(self) -> pa.Table:
         """Grain: one group and currency, the largest change first. ``share_of_change``: of the

@@ -72,9 +72,29 @@ MEANS: Mapping[str, str] = {
 """Reason -> what it means. docs/concepts.md has the same words, which a test holds."""
 
 
-def meaning(reason: str) -> str:
-    """What a reason means; nothing for a word that is none."""
-    return MEANS.get(reason, "")
+MEANS_OF_PART: Mapping[tuple[str, str], str] = {
+    ("no_operation_evidence", "direct"): "no call at all in the slice",
+    ("no_operation_evidence", "workload"): "a pod that no call ran on",
+    ("no_driver", "shared"): "the pool's driver has no quantities, or it is `driver: none`",
+    (
+        "no_driver",
+        "idle",
+    ): "idle that the policy keeps visible, or whose driver has nothing to weigh",
+    ("no_driver", "workload"): "OpenCost has no node for the charge, or no cost of one",
+    (
+        "no_driver",
+        "overhead",
+    ): "the driver of the fee has nothing to weigh, or it is `driver: none`",
+}
+"""(reason, component) -> what it means there, where the component says more than the reason alone."""
+
+
+def meaning(reason: str, *components: str) -> str:
+    """What a reason means; of rows of these components, what it means in each, in their order. Nothing for
+    a word that is none."""
+    general = MEANS.get(reason, "")
+    of_parts = (MEANS_OF_PART.get((reason, component), general) for component in components)
+    return "; ".join(dict.fromkeys(of_parts)) or general
 
 
 def remedy(reason: str, component: str | None = None) -> str:

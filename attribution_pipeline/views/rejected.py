@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution_pipeline.model.errors import Refusal
 from attribution_pipeline.views import output
 from attribution_pipeline.views.cells import terminal_cell
 from attribution_pipeline.views.text_table import text_table
@@ -28,6 +29,22 @@ DETAIL_SHOWN = 100
 """Letters of a detail on a terminal: its beginning says what is wrong."""
 
 _READ = ("kind", "source", "path", "position", "reason", "detail", "uri")
+
+
+def with_accepted(waiting: list[Waiting] | None, policies: Path) -> list[Waiting] | None:
+    """What waits, with nothing left to do about files that stand as they were read, where the newest policy
+    version of the folder accepts so many. Policies that can't be read accept none: what waits is told all
+    the same."""
+    from attribution_pipeline.model.policy import load_policies
+    from attribution_pipeline.sources import gone
+
+    if not waiting:
+        return waiting
+    try:
+        limit = load_policies(policies).newest.tolerance.not_read_again
+    except Refusal:
+        limit = 0
+    return gone.with_accepted(waiting, limit)
 
 
 def write(

@@ -23,7 +23,8 @@ from attribution_pipeline.views.dashboard.pages import overview, policy, spend
 from attribution_pipeline.views.dashboard.place import NONE, Place
 from attribution_pipeline.views.dashboard.shell import Shell
 from attribution_pipeline.views.dashboard.view import View
-from attribution_pipeline.views.reasons import MEANS
+from attribution_pipeline.views.reasons import MEANS, MEANS_OF_PART, meaning, remedy
+from attribution_pipeline.views.spend.table import PODS
 from attribution_pipeline_tests.cases import REPOSITORY
 from attribution_pipeline_tests.dashboard.asking import ask
 from attribution_pipeline_tests.dashboard.companies import DAYS
@@ -51,7 +52,7 @@ def test_a_reason_leads_to_its_resources_and_these_to_the_bill(
 ) -> None:
     page = ask(app, ask(app, "/overview").first_link("/spend?", "none=tenant_id"))
     assert "By reason" in page.text
-    assert MEANS[NO_EVIDENCE] in page.text
+    assert MEANS_OF_PART[NO_EVIDENCE, "workload"] in page.text
     page = ask(app, page.first_link("/spend?", f"unallocated_reason={NO_EVIDENCE}"))
     resource = next(
         row["resource_id"] for row in nobodys
@@ -86,6 +87,30 @@ def test_reasons_resources_and_charges_sum_to_the_ledger(books: Books, nobodys: 
     )
 
 
+def test_a_reason_is_told_by_the_parts_that_it_keeps_open(
+    books: Books, nobodys: list[dict]
+) -> None:
+    sheet = _page(books, tenant_id=None).by_name["by_reason"]
+    told = {row["unallocated_reason"]: (row["means"], row["do"]) for row in sheet.data.to_pylist()}
+    costs: dict[str, dict[str, Decimal]] = {}
+    for row in nobodys:
+        of = costs.setdefault(row["unallocated_reason"], {})
+        of[row["component"]] = of.get(row["component"], Decimal(0)) + row[METRIC]
+    parted = {reason for reason, _ in MEANS_OF_PART} & set(told)
+    assert NO_EVIDENCE in parted
+    for reason in parted:
+        parts = sorted(
+            (p for p, c in costs[reason].items() if c), key=lambda p: -abs(costs[reason][p])
+        )
+        assert told[reason][0] == meaning(reason, *parts) != MEANS[reason]
+        assert told[reason][1] == remedy(reason, parts[0])
+    assert meaning("no_driver", "idle", "workload", "idle") == (
+        "idle that the policy keeps visible, or whose driver has nothing to weigh; "
+        "OpenCost has no node for the charge, or no cost of one"
+    )
+    assert meaning("held", "direct") == meaning("held") == MEANS["held"]
+
+
 def test_a_bar_of_the_backlog_leads_to_its_own_resource(app, nobodys: list[dict]) -> None:
     bars = ask(app, "/backlog").text.partition('class="card ranked"')[2].partition("</section>")[0]
     links = [html.unescape(one) for one in re.findall(r'href="([^"]*)"', bars)]
@@ -118,6 +143,21 @@ def test_the_docs_mean_by_a_reason_what_the_page_means() -> None:
     assert len(told) > 10
     assert told == {reason: MEANS[reason] for reason in told}
     assert set(MEANS) == set(REASONS)
+
+
+def test_of_a_models_cost_its_pods_are_told_apart(app, books: Books) -> None:
+    page = overview.page(View(books, Place(DAYS[0].replace(day=1), None, "USD"), "overview"))
+    sheet = page.by_name["by_model"]
+    assert sheet.note == f"Pods of a model: {PODS}."
+    costs: dict[str | None, Decimal] = {}
+    for row in books.lake.read("ledger", DAYS[0], DAYS[-1]).to_pylist():
+        if row["surface"] == "kubernetes":
+            costs[row["model"]] = costs.get(row["model"], Decimal(0)) + row[METRIC]
+    assert any(cost for model, cost in costs.items() if model is not None)
+    for row in sheet.data.to_pylist():
+        pods = costs.get(row["model"], Decimal(0)) if row["model"] is not None else Decimal(0)
+        assert row["pods"] == pods <= row[METRIC]
+    assert f" / {PODS}" in html.unescape(ask(app, "/model?month=2026-10&currency=USD").text)
 
 
 def test_components_and_the_tie_out_are_one_account(books: Books) -> None:

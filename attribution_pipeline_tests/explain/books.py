@@ -16,6 +16,7 @@ from attribution_pipeline.attribution.day import Compute
 from attribution_pipeline.lake import Lake
 from attribution_pipeline.views.explain import Explanation, explain, opened, read_period
 from attribution_pipeline.views.explain.periods import SETTLED, Period, Since
+from attribution_pipeline.views.explain.told import lines
 from attribution_pipeline_tests.attribution.days import Day
 from attribution_pipeline_tests.lake.days import manifest
 
@@ -60,6 +61,8 @@ class Books:
             found.outcome.content_digest, at, settled=settled,
             policy={"policy": "test", "version": found.ledger[0]["policy_version"],
                     "digest": found.ledger[0]["policy_digest"]},
+            output={"content_digest": found.outcome.content_digest, "rows": {}, "totals": [],
+                    "coverage": found.outcome.coverage.to_pylist()},
         )  # fmt: skip
         self.lake.commit_day(day, files, said)
 
@@ -92,6 +95,14 @@ def requests(
     """Its requests."""
     with opened(against, now, tenant, metric, COMPUTE) as rows:
         return rows.requests(explain(rows).usual, top)
+
+
+def told(found: Explanation, against: Period, now: Period, *by: str) -> list[str]:
+    """The answer as a person reads it, of everybody."""
+    groups = by or ("tenant",)
+    return list(
+        lines(found, against, now, tenant=None, metric="billed_cost", by=groups, requests=None)
+    )
 
 
 def parts(found: Explanation, currency: str = "USD") -> dict[str, str]:

@@ -20,6 +20,7 @@ from attribution_pipeline_tests.explain.books import (
     Books,
     asked,
     parts,
+    told,
 )
 
 LATER = NIGHT + timedelta(days=30)
@@ -117,6 +118,22 @@ def test_periods_under_two_versions_are_told(books: Books, days: Days) -> None:
         "2026-10-05 stands under test version 1 and 2026-10-06 under test version 2: what the rule "
         "itself moves is inside the parts; attribution policy diff tells it apart"
     ]
+
+
+def test_missing_calls_of_a_bill_without_tokens_are_no_price_unsaid(tmp_path: Path) -> None:
+    """Two calls were made on both days, and on the second one of them was not delivered."""
+    books = Books(tmp_path / "lake")
+    bill = [token_line(1, "10", "m-uncached", 500) | {"ConsumedQuantity": None}]
+    books.record(BEFORE, day(tmp_path / "before", METERS, lines=bill, spans=MORE))
+    books.record(AFTER, day(tmp_path / "after", METERS, lines=bill, spans=CALLS))
+    then, now = books.period(BEFORE), books.period(AFTER)
+    found = asked(then, now, None)
+    assert found.total("USD").parts["price"] > 0
+    (note,) = notes(then, now)
+    assert note.startswith(f"no billed tokens of vendor m are known in {BEFORE} and in {AFTER}: ")
+    assert "Deliver the vendor's usage report" in note
+    (row,) = [text for text in told(found, then, now) if text.startswith("price ")]
+    assert row.endswith("of vendor m no billed tokens are known: calls that are missing are in it")
 
 
 def test_a_day_that_is_open_is_explained_as_it_stands(tmp_path: Path, days: Days) -> None:

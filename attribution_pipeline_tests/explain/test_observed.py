@@ -7,8 +7,10 @@ import pytest
 from attribution_pipeline.views.explain.factors import FACTORS, Quantities, parts_of_cell
 from attribution_pipeline.views.explain.observed import observed
 from attribution_pipeline.views.explain.parts import PARTS, Explanation, Key, Sums
+from attribution_pipeline.views.explain.periods import Period
 from attribution_pipeline.views.explain.reading import Route, Who
 from attribution_pipeline.views.explain.told import name_of_part
+from attribution_pipeline_tests.explain.books import AFTER, BEFORE, told
 
 ROUTE = Route("vendor", "m")
 
@@ -31,6 +33,19 @@ def explanation(**workflows: tuple[Quantities, Quantities]) -> Explanation:
 
 def seen(found: Explanation) -> dict[str, str]:
     return observed(found, "USD", str)
+
+
+def test_a_group_says_its_own_change_where_its_rounded_ends_say_another() -> None:
+    """8.5951 and 8.6048 are both 8.60 to the cent, and a cent apart."""
+    quanta = 10**8
+
+    def cost(amount: int) -> Quantities:
+        return Quantities(1, 1, 1, {"uncached_input": 1}, {"uncached_input": amount * quanta})
+
+    found = explanation(moved=(cost(85_951), cost(86_048)), still=(cost(200_000), cost(200_000)))
+    rows = told(found, Period(BEFORE, BEFORE, {}), Period(AFTER, AFTER, {}), "workflow")
+    (row,) = [line.split() for line in rows if line.startswith("moved ")]
+    assert row == ["moved", "8.60", "8.60", "+0.01", "price", "+0.01"]
 
 
 def test_fewer_requests_that_cost_more_are_by_mix() -> None:

@@ -31,6 +31,13 @@ def deployment_file(tmp_path: Path) -> Path:
     return shutil.copytree(WORKED_DAY, tmp_path / "worked_day") / "attribution.yaml"
 
 
+@pytest.fixture
+def folder(deployment_file: Path) -> Path:
+    """The same without a span, for those of ``rereading``: nothing landed."""
+    (deployment_file.parent / "spans" / "traces.jsonl").unlink()
+    return deployment_file.parent
+
+
 @pytest.fixture(scope="session")
 def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The worked day, landed and recorded: copied, never written to."""

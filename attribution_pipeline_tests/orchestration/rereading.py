@@ -1,6 +1,6 @@
 """A deployment whose spans name tenants in words of their own, step by step: deliver, publish, land, look.
 
-Belongs here: these steps. Does not: the fixture (``conftest``'s ``deployment_file``), what is expected.
+Belongs here: these steps. Does not: the fixture (``conftest``'s ``folder``), what is expected.
 """
 
 from __future__ import annotations

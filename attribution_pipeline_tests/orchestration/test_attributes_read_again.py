@@ -36,14 +36,6 @@ from attribution_pipeline_tests.orchestration.rereading import (
     spans_line,
 )
 
-
-@pytest.fixture
-def folder(deployment_file: Path) -> Path:
-    """A day whose spans name tenants in words of their own, nothing landed."""
-    (deployment_file.parent / "spans" / "traces.jsonl").unlink()
-    return deployment_file.parent
-
-
 # -- where it ends -----------------------------------------------------------------------------------
 
 

@@ -187,6 +187,30 @@ def test_coverage_and_unallocated_follow_the_policys_thresholds(house: House) ->
     assert all(check.passed for outcome in report.days for check in outcome.checks)
 
 
+def test_slices_that_are_billed_without_tokens_trip_coverage_and_name_the_report(
+    house: House,
+) -> None:
+    recorded = RecordedDay(house, DAY)
+    output = recorded.manifest["output"]
+    within, *outside = sorted(output["coverage"], key=lambda row: row["coverage"], reverse=True)
+    assert within["coverage"] == "1.000000"
+    assert len(outside) == 2
+    unknown = {**within, "billed_tokens": None, "coverage": None}
+    unseen = {**unknown, "seen_tokens": 0}
+    for others in ([], outside):
+        output["coverage"] = [unknown, unseen, *others]
+        answer = alerts.telemetry_coverage(recorded)
+        assert not answer.passed
+        assert answer.metadata["without_billed_tokens"] == 1
+        slices = len(others) + 2
+        assert (
+            f"1 of {slices} slices are billed without tokens (aws.bedrock anthropic.claude-sonnet): all of "
+            "their cost is on the calls that were seen" in answer.description
+        )
+        assert "Deliver the vendor's usage report beside its costs (OpenAI: " in answer.description
+        assert ("lowest 0.750000" in answer.description) == bool(others)
+
+
 def test_charges_from_before_the_first_day_are_in_no_share_of_what_is_unallocated(
     house: House,
 ) -> None:

@@ -41,13 +41,6 @@ from attribution_pipeline_tests.orchestration.rereading import (
 KEEP = timedelta(days=400)
 
 
-@pytest.fixture
-def folder(deployment_file: Path) -> Path:
-    """A day whose spans name tenants in words of their own, nothing landed."""
-    (deployment_file.parent / "spans" / "traces.jsonl").unlink()
-    return deployment_file.parent
-
-
 # -- files that grew -----------------------------------------------------------------------------------
 
 

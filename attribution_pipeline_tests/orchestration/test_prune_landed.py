@@ -41,13 +41,6 @@ OUTCOME = """time,operation_id,trace_id,kind,value
 """
 
 
-@pytest.fixture
-def folder(deployment_file: Path) -> Path:
-    """A day whose spans name tenants in words of their own, nothing landed."""
-    (deployment_file.parent / "spans" / "traces.jsonl").unlink()
-    return deployment_file.parent
-
-
 def test_a_copy_that_a_bucket_lost_by_its_list_is_no_damage(folder: Path) -> None:
     """There is no receipt: nobody here knows what was removed."""
     deliver(folder, "a.jsonl", *SPANS)

@@ -62,7 +62,7 @@ def test_a_whole_day_passes_every_checkpoint_with_number_query_and_rows(history:
     numbers = {name: verdict["number"] for name, verdict in found.items()}
     assert numbers == {
         "C1": "4 of 4", "C2": "1", "C3": "1", "C4": "0",
-        "C5": f"{len(thresholds.THRESHOLDS)} of {len(thresholds.THRESHOLDS)}", "C6": "1 of 1",
+        "C5": f"{len(list(thresholds.each()))} of {len(list(thresholds.each()))}", "C6": "1 of 1",
     }  # fmt: skip
     assert all(verdict["query"] for verdict in found.values())
     assert found["C1"]["rows"]["count"] == 4
@@ -210,10 +210,8 @@ def test_c4_fails_where_a_recorded_row_was_made_otherwise(history: History) -> N
 def test_c5_fails_where_a_check_has_no_threshold(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attribution_pipeline.proof.score import c5_thresholds
-
     more = {**thresholds.THRESHOLDS, "new_check": Threshold("slo.nothing_so_called", "t::test_x")}
-    monkeypatch.setattr(c5_thresholds, "THRESHOLDS", more)
+    monkeypatch.setattr(thresholds, "THRESHOLDS", more)
     _, found, _ = scored(history)
     assert failing(found) == {"C5": "threshold_unnamed"}
     assert found["C5"]["rows"]["shown"][0]["check"] == "new_check"

@@ -16,7 +16,7 @@ from attribution_pipeline.orchestration.checks.answers import RecordedDay
 from attribution_pipeline.orchestration.house import House
 from attribution_pipeline.proof.score import CHECKPOINTS
 from attribution_pipeline.proof.score.c5_thresholds import value_of
-from attribution_pipeline.proof.score.thresholds import THRESHOLDS
+from attribution_pipeline.proof.score.thresholds import BESIDE, THRESHOLDS, of_check
 from attribution_pipeline.proof.triage import PRIORITIES
 from attribution_pipeline_tests.cases import REPOSITORY, WORKED_DAY
 from attribution_pipeline_tests.orchestration.deployments import DAY
@@ -44,11 +44,18 @@ def test_every_check_of_the_code_location_has_a_threshold() -> None:
 
 @pytest.mark.parametrize("check", THRESHOLDS)
 def test_a_threshold_is_a_field_of_the_policy_and_its_test_stands(check: str) -> None:
-    found = THRESHOLDS[check]
     policy = parse_policy(SMALL)
-    assert value_of(policy, found.field) is not None, "a policy without the key has a default"
-    path, _, name = found.test.partition("::")
-    assert name in _functions(TESTS / path), f"{path} has no test {name}"
+    for found in of_check(check):
+        assert value_of(policy, found.field) is not None, "a policy without the key has a default"
+        path, _, name = found.test.partition("::")
+        assert name in _functions(TESTS / path), f"{path} has no test {name}"
+
+
+def test_every_tolerance_of_a_policy_is_the_threshold_of_a_check() -> None:
+    assert set(BESIDE) <= set(THRESHOLDS)
+    named = {found.field for check in THRESHOLDS for found in of_check(check)}
+    asked = {f"tolerance.{name}" for name in type(parse_policy(SMALL).tolerance).model_fields}
+    assert asked - named == set()
 
 
 def test_counts_are_held_against_the_policys_tolerance(

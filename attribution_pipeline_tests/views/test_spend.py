@@ -26,7 +26,13 @@ from attribution_pipeline.views.spend.anomalies import (
     stands_out,
 )
 from attribution_pipeline.views.spend.highlights import highlights
-from attribution_pipeline.views.spend.table import at_zero, earlier_days, earlier_said, tail
+from attribution_pipeline.views.spend.table import (
+    at_zero,
+    earlier_days,
+    earlier_said,
+    table_lines,
+    tail,
+)
 from attribution_pipeline_tests.orchestration.deployments import DAY, place_of, with_value
 from attribution_pipeline_tests.proof.replays import History
 from attribution_pipeline_tests.views.from_the_ledger import VIEWS as OF_LEDGER
@@ -91,6 +97,22 @@ def test_prices_and_savings_are_the_bills_own(opened):
         == denominator
     )
     assert any(row["charge_class"] == "Correction" for row in inputs)
+
+
+def test_pods_of_a_model_are_no_price_of_it_by_name() -> None:
+    rows = pa.table(
+        {
+            "provider": ["openai", "AWS", "AWS"], "model": ["gpt-4o", "gpt-4o", None],
+            "surface": ["model_inference", "kubernetes", "kubernetes"],
+            "effective_cost": [Decimal("13.78"), Decimal("5.97"), Decimal("1.00")],
+        }
+    )  # fmt: skip
+    _, _, *lines = table_lines(rows)
+    assert [line.split() for line in lines] == [
+        ["openai", "gpt-4o", "model_inference", "13.78"],
+        ["AWS", "gpt-4o", "pods", "that", "call", "or", "serve", "it", "5.97"],
+        ["AWS", "kubernetes", "1.00"],
+    ]
 
 
 def test_idle_capacity_and_what_nobody_pays_stand_out(opened):

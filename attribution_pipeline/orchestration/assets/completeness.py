@@ -16,6 +16,7 @@ import dagster as dg
 
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
+from attribution_pipeline.orchestration.checks.answers import result
 from attribution_pipeline.orchestration.checks.completeness import QUESTIONS, Disclosed
 from attribution_pipeline.orchestration.checks.on_ledger import partitioned_specs
 from attribution_pipeline.orchestration.metadata import Metadata, money
@@ -63,15 +64,7 @@ def completeness_asset(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
             data_version=dg.DataVersion(_version(disclosed)),
         )
         for name, question in QUESTIONS.items():
-            answer = question(disclosed)
-            yield dg.AssetCheckResult(
-                asset_key=COMPLETENESS,
-                check_name=name,
-                passed=answer.passed,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=answer.description,
-                metadata=dict(answer.metadata),
-            )
+            yield result(question(disclosed), COMPLETENESS, name)
 
     return disclosed_day
 

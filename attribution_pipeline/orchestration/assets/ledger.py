@@ -85,10 +85,12 @@ def ledger_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         from attribution_pipeline.lake import DayMoved
         from attribution_pipeline.orchestration.recording import record_day
+        from attribution_pipeline.orchestration.refused_bills import require_readable_bill
 
         day = date.fromisoformat(context.partition_key)
         with shown_as_failures():
             house = deployment.house()
+            require_readable_bill(house, day)
             try:
                 force = is_forced(context.run.tags)
                 receipt = record_day(house, day, force=force, run_id=context.run.run_id)

@@ -18,6 +18,7 @@ import dagster as dg
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
+from attribution_pipeline.orchestration.checks.answers import result
 from attribution_pipeline.orchestration.checks.reservations import QUESTIONS
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -68,15 +69,7 @@ def reservations_asset() -> dg.AssetsDefinition:
             data_version=dg.DataVersion(_version(found)),
         )
         for name, question in QUESTIONS.items():
-            answer = question(found)
-            yield dg.AssetCheckResult(
-                asset_key=RESERVATIONS,
-                check_name=name,
-                passed=answer.passed,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=answer.description,
-                metadata=dict(answer.metadata),
-            )
+            yield result(question(found), RESERVATIONS, name)
 
     return reserved
 

@@ -19,7 +19,7 @@ import dagster as dg
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.evidence import CODE_VERSION
 from attribution_pipeline.orchestration.assets.ledger import LEDGER, OPERATION_COSTS
-from attribution_pipeline.orchestration.checks.answers import RecordedDay
+from attribution_pipeline.orchestration.checks.answers import RecordedDay, result
 from attribution_pipeline.orchestration.checks.on_ledger import partitioned_specs
 from attribution_pipeline.orchestration.checks.rollups import QUESTIONS, RolledDay
 from attribution_pipeline.orchestration.refusals import shown_as_failures
@@ -79,14 +79,7 @@ def views_assets(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
             rolled = RolledDay(spent, RecordedDay(house, day))
             answers = {name: QUESTIONS[name](rolled) for name in QUESTIONS if name in asked}
         for name, answer in answers.items():
-            yield dg.AssetCheckResult(
-                asset_key=SPEND_DAILY,
-                check_name=name,
-                passed=answer.passed,
-                severity=dg.AssetCheckSeverity.ERROR,
-                description=answer.description,
-                metadata=dict(answer.metadata),
-            )
+            yield result(answer, SPEND_DAILY, name, blocking=True)
         if not wanted & {OUTCOMES, OUTCOMES_DAILY, *map(asset_of, OF_OUTCOMES)}:
             return
         with shown_as_failures():

@@ -25,6 +25,12 @@ from attribution_pipeline.orchestration.metadata import Metadata
 from attribution_pipeline.orchestration.unmet_models import unmet_on
 from attribution_pipeline.proof.lines_in_two_files import lines_in_two_files
 from attribution_pipeline.views.reasons import remedy
+from attribution_pipeline.views.unbilled_tokens import (
+    REMEDY,
+    models_named,
+    models_of,
+    without_billed_tokens,
+)
 from attribution_pipeline.views.unmet_models import line
 
 FINDING_COLUMNS = ("check", "severity", "subject", "detail")
@@ -93,17 +99,29 @@ def billed_in_two_files(recorded: RecordedDay) -> Answer:
 
 
 def telemetry_coverage(recorded: RecordedDay) -> Answer:
-    """Tokens seen over tokens billed, per meter slice, within the policy's tolerance."""
+    """Tokens seen over tokens billed, per meter slice, within the policy's tolerance; and billed tokens are
+    known of every slice that was seen."""
     low, high = recorded.policy.tolerance.telemetry_coverage
     slices: list[dict[str, Any]] = recorded.manifest["output"]["coverage"]
     outside = [row for row in slices if row["coverage"] is not None
                and not low <= Decimal(row["coverage"]) <= high]  # fmt: skip
+    unbilled = without_billed_tokens(slices)
     metadata: Metadata = {
         "slices": len(slices),
         "outside": len(outside),
+        "without_billed_tokens": len(unbilled),
         "tolerance": f"{low} to {high}",
-        "coverage": shown.table(outside or slices, COVERAGE_COLUMNS),
+        "coverage": shown.table([*outside, *unbilled] or slices, COVERAGE_COLUMNS),
     }
+    unknown = (
+        f"{len(unbilled)} of {len(slices)} slices are billed without tokens "
+        f"({models_named(models_of(unbilled))}): all of their cost is on the calls that were seen, `estimated`, and "
+        f"nothing says how many are missing. {REMEDY}."
+        if unbilled
+        else ""
+    )
+    if unbilled and not outside:
+        return Answer(False, unknown, metadata)
     if not outside:
         return Answer(True, f"All {len(slices)} meter slices are within {low} to {high}.", metadata)
     worst = min(outside, key=lambda row: Decimal(row["coverage"]))
@@ -118,7 +136,8 @@ def telemetry_coverage(recorded: RecordedDay) -> Answer:
         f"{worst['coverage']} for {called}. "
         f"Their rows are `estimated`. {''.join(f'Of {line(one)}. ' for one in apart)}"
         "Find the emitters that do not report (compare billed with "
-        "seen by region and account), deliver their spans, and run the day again.",
+        f"seen by region and account), deliver their spans, and run the day again.{' ' if unknown else ''}"
+        f"{unknown}",
         metadata,
     )
 

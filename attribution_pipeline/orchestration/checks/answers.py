@@ -1,6 +1,6 @@
-"""A recorded day as the checks see it, and what a check answers.
+"""A recorded day as the checks see it, what a check answers, and the answer as Dagster takes it.
 
-Belongs here: these two types. Does not: any question.
+Belongs here: these two types and their one translation. Does not: any question.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from attribution_pipeline.model.errors import Refusal
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from attribution_pipeline.attribution.day import Finding
     from attribution_pipeline.model.policy import Policy
     from attribution_pipeline.orchestration.house import House
@@ -26,6 +28,23 @@ class Answer:
     passed: bool
     description: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def result(
+    answer: Answer, asset: str | None = None, name: str | None = None, *, blocking: bool = False
+) -> dg.AssetCheckResult:
+    """The answer of check ``name`` on ``asset``; of the step's own check where neither is named. A
+    ``blocking`` one that fails is an error, another a warning."""
+    import dagster as dg
+
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=answer.passed,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description=answer.description,
+        metadata=dict(answer.metadata),
+    )
 
 
 def ask(question: Callable[[RecordedDay], Answer], recorded: RecordedDay) -> Answer:

@@ -14,7 +14,7 @@ import dagster as dg
 
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.landing import landed_objects
-from attribution_pipeline.orchestration.checks.answers import Answer
+from attribution_pipeline.orchestration.checks.answers import Answer, result
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 
@@ -123,12 +123,7 @@ def awaiting_objects_check(
 ) -> dg.AssetCheckResult:
     with shown_as_failures():
         answer = awaiting_objects(deployment.house())
-    return dg.AssetCheckResult(
-        passed=answer.passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=answer.description,
-        metadata=dict(answer.metadata),
-    )
+    return result(answer)
 
 
 def _row(one: "Waiting") -> dict[str, Any]:

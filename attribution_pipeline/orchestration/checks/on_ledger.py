@@ -15,7 +15,7 @@ import dagster as dg
 
 from attribution_pipeline.orchestration.assets.ledger import LEDGER
 from attribution_pipeline.orchestration.checks import alerts, conservation, opencost, replay
-from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, ask
+from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, ask, result
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
 
@@ -85,18 +85,6 @@ def ledger_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinitio
             day = date.fromisoformat(context.op_execution_context.partition_key)
             recorded = RecordedDay(deployment.house(), day)
             for name, question in questions.items():
-                answer = ask(question, recorded)
-                yield dg.AssetCheckResult(
-                    asset_key=LEDGER,
-                    check_name=name,
-                    passed=answer.passed,
-                    severity=(
-                        dg.AssetCheckSeverity.ERROR
-                        if name in BLOCKING
-                        else dg.AssetCheckSeverity.WARN
-                    ),
-                    description=answer.description,
-                    metadata=dict(answer.metadata),
-                )
+                yield result(ask(question, recorded), LEDGER, name, blocking=name in BLOCKING)
 
     return ledger_checks

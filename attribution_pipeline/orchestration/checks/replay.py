@@ -31,7 +31,7 @@ from attribution_pipeline.orchestration.assets.replay import (
     REPLAY,
     verdict_metadata,
 )
-from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay
+from attribution_pipeline.orchestration.checks.answers import Answer, RecordedDay, result
 from attribution_pipeline.orchestration.metadata import Metadata
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -101,19 +101,8 @@ def replay_checks(days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinitio
             op = context.op_execution_context
             recorded = RecordedDay(deployment.house(), date.fromisoformat(op.partition_key))
             asked = _Asked(recorded, op.instance, op.run.run_id)
-            error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
-            for name, severity, answer in (
-                (REPLAY_VARIANCE, error, asked.variance()),
-                (GATE_OF_MONTH, warn, asked.month()),
-            ):
-                yield dg.AssetCheckResult(
-                    asset_key=LEDGER,
-                    check_name=name,
-                    passed=answer.passed,
-                    severity=severity,
-                    description=answer.description,
-                    metadata=dict(answer.metadata),
-                )
+            yield result(asked.variance(), LEDGER, REPLAY_VARIANCE, blocking=True)
+            yield result(asked.month(), LEDGER, GATE_OF_MONTH)
 
     return replay_checks
 

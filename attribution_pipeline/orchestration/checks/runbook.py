@@ -46,7 +46,8 @@ REMEDIES: Mapping[str, str] = {
     "[renaming a source](../how-to/own-data.md#renaming-a-source).",
     "telemetry_coverage": "Tokens seen and tokens billed disagree. Too few: find the emitter that does "
     "not report, by region and account. Too many: look for calls on another account, or two "
-    "instrumentations that are not recognised as twins. Deliver, and the day is reconciled again.",
+    "instrumentations that are not recognised as twins. None billed: a vendor's costs came without its usage "
+    "report ([which](../how-to/live-sources.md)). Deliver, and the day is reconciled again.",
     "unallocated_share": "`attribution ledger --by unallocated_reason,service` shows where it stands; "
     "the message names the remedy for the largest reason.",
     "evidence_gates": "A plane noticed duplicates, gaps or impossible counts. Mend the source that the "

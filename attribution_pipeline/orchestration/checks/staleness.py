@@ -16,7 +16,7 @@ import dagster as dg
 from attribution_pipeline.orchestration import metadata as shown
 from attribution_pipeline.orchestration.assets.digests import evidence_digests
 from attribution_pipeline.orchestration.assets.ledger import FORCE, LEDGER
-from attribution_pipeline.orchestration.checks.answers import Answer
+from attribution_pipeline.orchestration.checks.answers import Answer, result
 from attribution_pipeline.orchestration.digests import last_digests
 from attribution_pipeline.orchestration.refusals import shown_as_failures
 from attribution_pipeline.orchestration.resources import DeploymentFile
@@ -74,12 +74,7 @@ def stale_partitions_check(
 ) -> dg.AssetCheckResult:
     with shown_as_failures():
         answer = stale_partitions(deployment.house())
-    return dg.AssetCheckResult(
-        passed=answer.passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=answer.description,
-        metadata=dict(answer.metadata),
-    )
+    return result(answer)
 
 
 def _looked_at(house: "House") -> str:

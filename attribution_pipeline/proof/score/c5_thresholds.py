@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from attribution_pipeline.proof.score.asked import Asked
-from attribution_pipeline.proof.score.thresholds import THRESHOLDS
+from attribution_pipeline.proof.score.thresholds import each
 from attribution_pipeline.proof.score.verdict import Rows, Verdict
 
 QUESTION, TITLE = "C5", "thresholds"
@@ -29,13 +29,11 @@ def judge(asked: Asked) -> list[Verdict]:
             "value": _said(value_of(asked.policy, found.field)),
             "test": found.test,
         }
-        for check, found in THRESHOLDS.items()
+        for check, found in each()
     ]
     unnamed = [row for row in rows if row["value"] is None or "::test_" not in str(row["test"])]
     named = len(rows) - len(unnamed)
-    detail = (
-        f"{named} of {len(rows)} checks have a threshold in the policy and a test that trips it"
-    )
+    detail = f"{named} of {len(rows)} thresholds of checks are in the policy and have a test that trips them"
     if unnamed:
         detail += f"; {unnamed[0]['check']} lacks {unnamed[0]['policy_field']}"
     return [

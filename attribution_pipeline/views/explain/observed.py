@@ -8,7 +8,7 @@ they do, the figure says so: ``BY_MIX``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 from attribution_pipeline.model.tokens import KINDS
@@ -20,11 +20,15 @@ from attribution_pipeline.views.explain.parts import (
     Explanation,
 )
 from attribution_pipeline.views.explain.reading import Route, Who
+from attribution_pipeline.views.unbilled_tokens import Model, models_named
 
 ARROW = " -> "
 
 BY_MIX = "; by mix: {way} within workflows and routes, weighed by cost"
 """Said of a figure over everything that did not move the way in which its part went."""
+
+UNBILLED = "; of {models} no billed tokens are known: calls that are missing are in it"
+"""Said of a price that is cost over the tokens that were seen."""
 
 FALLING = ("cache",)
 """Parts of which a rise of what is seen costs less."""
@@ -36,8 +40,11 @@ Money = Callable[[int], str]
 """Quanta as people read them."""
 
 
-def observed(found: Explanation, currency: str | None, money: Money) -> dict[str, str]:
-    """Part -> what was seen of it, for those of which there is something to see."""
+def observed(
+    found: Explanation, currency: str | None, money: Money, unbilled: Collection[Model] = ()
+) -> dict[str, str]:
+    """Part -> what was seen of it, for those of which there is something to see. ``unbilled``: models of
+    which either period does not know the billed tokens."""
     cells = {key: both for key, both in found.cells.items() if key.currency == currency}
     sides: tuple[list[Quantities], list[Quantities]] = ([], [])
     for both in cells.values():
@@ -78,6 +85,11 @@ def observed(found: Explanation, currency: str | None, money: Money) -> dict[str
         if (price := _price(list(cells.values()))) is not None:
             said["price"] = f"{_percent(price - 1)} for the same tokens"
             went["price"] = (Fraction(1), price)
+            paid = {
+                key.route.model for key, both in cells.items() if any(one.costs for one in both)
+            }
+            if apart := {one for one in unbilled if one[1] in paid}:
+                said["price"] += UNBILLED.format(models=models_named(apart))
     if any(machines):
         per_call = [
             money(round(Fraction(m, c))) if c else "none"

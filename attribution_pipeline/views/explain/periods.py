@@ -12,6 +12,13 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attribution_pipeline.model.errors import Refusal
+from attribution_pipeline.views.unbilled_tokens import (
+    REMEDY,
+    Model,
+    models_named,
+    models_of,
+    without_billed_tokens,
+)
 
 if TYPE_CHECKING:
     from attribution_pipeline.lake import Lake
@@ -56,6 +63,8 @@ class Period:
     """Why days under another version are compared as they stand."""
     held: Sequence[object] = ()
     """What ``files`` outside of the lake live as long as."""
+    unbilled: Sequence[Model] = ()
+    """Models of which some compared state does not know the billed tokens."""
 
     @property
     def name(self) -> str:
@@ -90,6 +99,7 @@ def read_period(
     missing: list[date] = []
     versions: set[tuple[str, int]] = set()
     states: list[Published] = []
+    unbilled: set[Model] = set()
     inside = 0
     for day in days:
         head = lake.head(day, as_of)
@@ -100,6 +110,8 @@ def read_period(
         document = lake.document(compared)
         versions.add((compared.policy, compared.policy_version))
         states.append(compared)
+        coverage = document.get("output", {}).get("coverage", ())
+        unbilled.update(models_of(without_billed_tokens(coverage)))
         for name in COMPARED:
             found.add(lake, name, document["files"].get(name, []))
         before = document["files"].get("ledger_revisions", [])
@@ -111,7 +123,10 @@ def read_period(
         found.add(lake, LATER_REVISIONS, later)
     if len(missing) == len(days):
         raise _nothing(lake, first, last, as_of)
-    return Period(first, last, found.paths, missing, sorted(versions), inside, states)
+    return Period(
+        first, last, found.paths, missing, sorted(versions), inside, states,
+        unbilled=sorted(unbilled),
+    )  # fmt: skip
 
 
 def newest_state(lake: Lake, period: Period, as_of: datetime | None = None) -> Published:
@@ -138,6 +153,12 @@ def notes(against: Period, now: Period) -> list[str]:
         found.append(
             f"{now.name} has {now.days} days and {against.name} has {against.days}: more days are "
             "more requests"
+        )
+    if unbilled := {*against.unbilled, *now.unbilled}:
+        where = " and in ".join(period.name for period in (against, now) if period.unbilled)
+        found.append(
+            f"no billed tokens of {models_named(unbilled)} are known in {where}: all of the cost is on the "
+            f"calls that were seen, so a call that was not delivered reads as price. {REMEDY}"
         )
     if len({*against.versions, *now.versions}) > 1:
         found.append(_rules(against, now))

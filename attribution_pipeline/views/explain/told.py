@@ -116,7 +116,9 @@ def lines(
         scale = Scale.of(max(abs(total.against), abs(total.now)))
         yield sentence(total, scale, currency, against, now, tenant=tenant, metric=metric)
         yield ""
-        yield from _parts(found, currency, total, scale)
+        unbilled = {*against.unbilled, *now.unbilled}
+        seen = observed(found, currency, scale.money, unbilled)
+        yield from _parts(total, scale, currency, seen)
         yield ""
         yield from _groups(found, currency, scale, against, now, by)
         mine = [] if requests is None else [
@@ -185,9 +187,10 @@ def _reasons(parts: Mapping[str, int], scale: Scale, most: int) -> str:
     return ", ".join(said)
 
 
-def _parts(found: Explanation, currency: str | None, total: Sums, scale: Scale) -> Iterator[str]:
+def _parts(
+    total: Sums, scale: Scale, currency: str | None, seen: Mapping[str, str]
+) -> Iterator[str]:
     before, after, parts = scale.rounded(total)
-    seen = observed(found, currency, scale.money)
     head = ["part", f"change {terminal_cell(currency)}".rstrip(), "seen"]
     rows = [
         [name_of_part(part), scale.spelled(parts[part], signed=True), seen.get(part, "")]

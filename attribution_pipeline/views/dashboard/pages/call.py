@@ -141,7 +141,9 @@ def _with_reasons(view: View, data: pa.Table) -> pa.Table:
             for row in records
         ],
         "why": [
-            f"{reason}: {meaning(reason)}" if (reason := row["unallocated_reason"]) else ""
+            f"{reason}: {meaning(reason, row['component'])}"
+            if (reason := row["unallocated_reason"])
+            else ""
             for row in records
         ],
     }

@@ -28,14 +28,25 @@ def reasons_sheet(view: View, total: Decimal, *, most: int = FEW) -> Sheet:
     data = asked.spend_by(view.books, view.place, [REASON, "billing_currency"])
     kept = where(data, lambda row: row[REASON] is not None and bool(row[view.metric]))
     named = kept[REASON].to_pylist()
-    kept = _with_text(kept, "means", [meaning(one) for one in named])
-    kept = _with_text(kept, "do", [remedy(one) for one in named])
+    parts = _components(view)
+    kept = _with_text(kept, "means", [meaning(one, *parts[one]) for one in named])
+    kept = _with_text(kept, "do", [remedy(one, parts[one][0]) for one in named])
     columns = [Column(REASON, "reason", hints="means"), Column(view.metric, "cost", "money")]
     return sheet(
         "by_reason", "By reason", kept, columns, metric=view.metric, total=total, most=most,
         href=lambda row: view.place.at(REASON, row[REASON]).url("spend"),
         empty="Everything is attributed.",
     )  # fmt: skip
+
+
+def _components(view: View) -> dict[str, list[str]]:
+    """Reason -> the components of what it keeps open here, dearest first."""
+    rows = asked.spend_by(view.books, view.place, [REASON, "component", "billing_currency"])
+    found: dict[str, list[str]] = {}
+    for row in sorted(rows.to_pylist(), key=lambda row: -abs(row[view.metric])):
+        if row[REASON] is not None and row[view.metric]:
+            found.setdefault(row[REASON], []).append(row["component"])
+    return found
 
 
 def resources_sheet(view: View, total: Decimal) -> Sheet:

@@ -154,7 +154,7 @@ def _explained(
     found, then, this = made.found, made.then, made.this
     total = found.total(currency)
     scale = Scale.of(max(abs(total.against), abs(total.now)))
-    seen = observed(found, currency, scale.money)
+    seen = observed(found, currency, scale.money, {*then.unbilled, *this.unbilled})
     _, _, rounded = scale.rounded(total)
     moved = sorted((p for p in PARTS if rounded[p]), key=lambda p: -abs(total.parts[p]))
     moves = [

@@ -23,6 +23,7 @@ from attribution_pipeline.proof.relations import recorded_days
 from attribution_pipeline.views.dashboard.books import Books
 from attribution_pipeline.views.dashboard.sheets import Column, sheet
 from attribution_pipeline.views.dashboard.view import Page, View
+from attribution_pipeline.views.rejected import with_accepted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -162,7 +163,8 @@ def _waiting(view: View) -> list[dict[str, Any]] | None:
     from attribution_pipeline.sources.awaiting import from_document, size_said
 
     now = datetime.now(UTC)
-    found = from_document(view.books.landed.waiting())
+    folder = view.books.deployment.policies_folder
+    found = with_accepted(from_document(view.books.landed.waiting()), folder)
     if found is None:
         return None
     return [
