@@ -22,7 +22,8 @@ from attribution_pipeline_tests.k8s.rendered import (
     rendered,
     rendered_text,
 )
-from attribution_pipeline_tests.k8s.rules import WORKLOADS, template_of
+from attribution_pipeline_tests.k8s.rules import PROBES, WORKLOADS, template_of
+from attribution_pipeline_tests.programs import understood
 
 GIVEN_BY_HAND = {
     "attribution-postgres", "attribution-object-storage", "attribution-sources",
@@ -200,26 +201,25 @@ def test_a_change_of_settings_gives_config_maps_other_names(tmp_path: Path) -> N
     assert {name.rpartition("-")[0] for name in changed} == {"attribution-deployment-seen"}
 
 
-def test_commands_of_the_manifests_exist() -> None:
-    """Every program that a container starts is one of this installation, with these options."""
-    from typer.main import get_command
-
-    from attribution_pipeline.cli import app
-
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+def test_commands_and_probes_of_the_manifests_are_understood() -> None:
+    """Every program that a container starts is one of this installation, and takes these options."""
     seen = set()
-    for found in of_kind(rendered("production"), *WORKLOADS):
-        for container in template_of(found)["spec"]["containers"]:
-            command = container.get("command", [])
-            if command[:1] == ["attribution"]:
-                options = {
-                    name
-                    for param in commands[command[1]].params
-                    for name in (*param.opts, *param.secondary_opts)
-                }
-                assert {one for one in command[2:] if one.startswith("--")} <= options, command
-                seen.add(command[1])
-    assert seen == {"dashboard", "metrics", "pull"}
+    for overlay in OVERLAYS:
+        for found in of_kind(rendered(overlay), *WORKLOADS):
+            for container in template_of(found)["spec"]["containers"]:
+                lines = [container.get("command", [])]
+                lines += [
+                    container.get(probe, {}).get("exec", {}).get("command") for probe in PROBES
+                ]
+                for line in lines:
+                    if line and line[0].partition("-")[0] in ("attribution", "dagster"):
+                        seen.add((line[0], understood(line)))
+    assert {name for program, name in seen if program == "attribution"} == {
+        "dashboard", "metrics", "pull"
+    }  # fmt: skip
+    assert {program for program, _ in seen} == {
+        "attribution", "dagster", "dagster-daemon", "dagster-webserver"
+    }  # fmt: skip
 
 
 def test_the_read_only_home_of_a_config_map_volume_is_enough(tmp_path: Path) -> None:
