@@ -76,6 +76,18 @@ def asks_for_pods(policy: Policy) -> bool:
     )
 
 
+def pools_of_standing_idle(policy: Policy) -> list[int]:
+    """Pools, by their place in the policy, of which idle is divided over operations of the charge's own pods:
+    it stands while none of these changes."""
+    if asks_for_pods(policy):
+        return []
+    return [
+        index
+        for index, pool in enumerate(policy.pools)
+        if pool.idle is not None and pool.idle.driver in OPERATION_WEIGHTS
+    ]
+
+
 def class_columns(policy: Policy) -> list[str]:
     """The columns by which operations are of one class under a policy."""
     columns = [name for name in CLASS if name != "model" or not asks_for_pods(policy)]

@@ -18,8 +18,13 @@ from attribution_pipeline.attribution.dedicated import named_by_workload
 from attribution_pipeline.attribution.engine import Session
 from attribution_pipeline.attribution.kernel import quanta
 from attribution_pipeline.attribution.late_change import ASKED, TooMuch
-from attribution_pipeline.attribution.late_classes import KNOWN, PLACE, asks_for_pods
-from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS, Clusters
+from attribution_pipeline.attribution.late_classes import (
+    KNOWN,
+    PLACE,
+    asks_for_pods,
+    pools_of_standing_idle,
+)
+from attribution_pipeline.attribution.workloads import Clusters
 
 if TYPE_CHECKING:
     from attribution_pipeline.attribution.shares import Shares
@@ -153,13 +158,9 @@ class LateClusters(Clusters):
 
     def idle(self, shares: Shares) -> None:
         """Phase 4, for charges with late work; the others keep these rows too."""
-        pools = [
-            str(index)
-            for index, pool in enumerate(self.policy.pools)
-            if pool.idle is not None and pool.idle.driver in OPERATION_WEIGHTS
-        ]
-        if pools and not asks_for_pods(self.policy):
-            self._carry("late/untouched_idle", pools=", ".join(pools))
+        pools = pools_of_standing_idle(self.policy)
+        if pools:
+            self._carry("late/untouched_idle", pools=", ".join(map(str, pools)))
         super().idle(shares)
 
     def _carry(self, name: str, **names: str) -> None:

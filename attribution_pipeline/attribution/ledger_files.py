@@ -13,8 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attribution_pipeline.attribution.engine import Session
-from attribution_pipeline.attribution.late_classes import asks_for_pods
-from attribution_pipeline.attribution.workloads import OPERATION_WEIGHTS
+from attribution_pipeline.attribution.late_classes import pools_of_standing_idle
 
 if TYPE_CHECKING:
     from attribution_pipeline.model.policy import Policy
@@ -31,12 +30,9 @@ def of_pods(policy: Policy) -> str:
     """SQL: whether a row of ``ledger`` stands while no operation changes on the pods of its charge. The same
     rows as ``late/untouched_pods`` and ``late/untouched_idle`` carry, but for those at zero."""
     divided = "component = 'workload' and coalesce(unallocated_reason, '') not in ('no_driver', 'quarantined')"
-    pools = [
-        "'" + pool.name.replace("'", "''") + "'"
-        for pool in policy.pools
-        if pool.idle is not None and pool.idle.driver in OPERATION_WEIGHTS
-    ]
-    if pools and not asks_for_pods(policy):
+    names = (policy.pools[index].name for index in pools_of_standing_idle(policy))
+    pools = ["'" + name.replace("'", "''") + "'" for name in names]
+    if pools:
         divided += (
             f" or component = 'idle' and coalesce(pool, '') in ({', '.join(pools)}) "
             "and (basis = 'driver' or coalesce(unallocated_reason, '') = 'no_operation_evidence')"

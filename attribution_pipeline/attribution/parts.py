@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from attribution_pipeline.attribution.set_digests import LANES
-from attribution_pipeline.model.row_hashes import HASH_BYTES, digest_of_hashes
+from attribution_pipeline.model.row_hashes import HASH_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,10 +89,6 @@ class SortedDigest:
         """The hashes of all rows so far, end to end, in order."""
         _each(self.hashes).sort()
         return self.hashes
-
-    def hexdigest(self) -> str:
-        """Of all rows so far."""
-        return digest_of_hashes(self.sorted())
 
 
 def changed_hashes(hashes: bytes, gone: bytes, come: bytes) -> bytes | None:

@@ -38,10 +38,6 @@ ORDER_OF_REQUESTS = "charge_number, billed_cost, effective_cost, row_number, ope
 ALWAYS = ("ledger", "operation_costs", "operations")
 """Tables with a file for every day, be it empty."""
 
-CUT = ("operation_costs", "operations")
-"""Tables of several files, by their column ``place``, which is not published."""
-
-
 AMOUNTS = ("billed_cost", "effective_cost")
 
 LOOKED_AT = ", ".join(
@@ -53,11 +49,12 @@ LOOKED_AT = ", ".join(
 )
 """Of request rows: whether amounts take more than 64 bits, by cost, and whether the order is by text."""
 
-ASKED = {
-    "operation_costs": f", {LOOKED_AT}",
-    "operations": ", min(end_unix_nano), max(end_unix_nano)",
+CUT = {
+    "operation_costs": LOOKED_AT,
+    "operations": "min(end_unix_nano), max(end_unix_nano)",
 }
-"""Of each file of the tables that are ``CUT``."""
+"""Tables of several files, by their column ``place``, which is not published; and what is asked of the rows of
+each file."""
 
 
 def write(
@@ -70,17 +67,17 @@ def write(
     wheres = [f"{where} and {part}" for part in parts]
     if name in CUT:
         found = db.rows(
-            f"select place{ASKED[name]} from {table} where {where} group by place order by place"
+            f"select place, {CUT[name]} from {table} where {where} group by place order by place"
         )
-        if name == "operations" and found:
+        files = [f"{where} and place = {place}" for place, *_ in found]
+        if name == "operations":
             # they lie about in the order of time: a range spares a pass over all of them for each file, which
             # is most of what writing a day costs that is larger than memory (decision 0024)
-            wheres = [
-                f"{where} and place = {place} and end_unix_nano between {first} and {last}"
-                for place, first, last in found
+            files = [
+                f"{file} and end_unix_nano between {first} and {last}"
+                for file, (_, first, last) in zip(files, found, strict=True)
             ]
-        elif found:
-            wheres = [f"{where} and place = {place}" for place, *_ in found]
+        wheres = files or wheres
         if name == "operation_costs":
             *wide, kept = (any(said) for said in list(zip(*found, strict=True))[1:] or [()] * 3)
             narrow = [column for column, is_wide in zip(AMOUNTS, wide, strict=True) if not is_wide]

@@ -57,6 +57,11 @@ def beside_each_other(
     done: dict[date, DayOutcome] = {}
     with contextlib.ExitStack() as open_now:
         open_now.enter_context(processes)
+
+        def others() -> ProcessPoolExecutor:
+            open_now.close()
+            return open_now.enter_context(_processes(at_once))
+
         for day in days:
             while day not in done:
                 source, limit = (alone, 1) if alone else (waiting, at_once)
@@ -65,8 +70,7 @@ def beside_each_other(
                     try:
                         future = processes.submit(_make, str(path), force, one)
                     except BrokenProcessPool:  # one was ended before it had a day
-                        open_now.close()
-                        processes = open_now.enter_context(_processes(at_once))
+                        processes = others()
                         future = processes.submit(_make, str(path), force, one)
                     flying[future] = one
                 was_alone = len(flying) == 1
@@ -80,8 +84,7 @@ def beside_each_other(
                 if broken:
                     broken += flying.values()
                     flying.clear()
-                    open_now.close()
-                    processes = open_now.enter_context(_processes(at_once))
+                    processes = others()
                     if was_alone:
                         done[broken[0]] = DayOutcome(broken[0], "failed", error=ENDED)
                     else:

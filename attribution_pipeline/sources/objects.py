@@ -214,11 +214,10 @@ def _not_an_object(name: str) -> str | None:
         return "temporary"
     if name in MARKER_NAMES or name.startswith(MARKER_PREFIXES):
         return "marker"
-    if not name.isascii():
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            return "name_not_utf8"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "name_not_utf8"
     return None
 
 
